@@ -1,0 +1,125 @@
+package signature
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// sharedKeys decodes the keys of a MAC. Which bytes a vendor means by its key
+// is the commonest trap: Stripe uses "whsec_…" as text, Standard Webhooks
+// decodes it, Close writes hex.
+func sharedKeys(c Config) ([][]byte, error) {
+	encoding := c.KeyEncoding
+	if encoding == "" {
+		encoding = "text"
+	}
+	if err := oneOf("key_encoding", encoding, "text", "hex", "base64", "whsec"); err != nil {
+		return nil, err
+	}
+	if c.AllowShort && encoding != "whsec" {
+		return nil, faulty("allow_short", "only key_encoding whsec takes it")
+	}
+	if err := checkSecrets("keys", c.Keys); err != nil {
+		return nil, err
+	}
+	var keys [][]byte
+	for i, text := range c.Keys {
+		key, err := sharedKey(text, encoding, c.AllowShort)
+		if err != nil {
+			return nil, faulty("keys."+strconv.Itoa(i), "%s", err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func sharedKey(text, encoding string, allowShort bool) ([]byte, error) {
+	var key []byte
+	var err error
+	switch encoding {
+	case "text":
+		return []byte(text), nil
+	case "hex":
+		key, err = hex.DecodeString(text)
+	case "base64":
+		key, err = base64.RawStdEncoding.DecodeString(trimPadding(text))
+	case "whsec":
+		return whsecKey(text, allowShort)
+	}
+	if err != nil || len(key) == 0 {
+		// The decoder's error would show a piece of the key.
+		return nil, errors.New("is not " + encoding)
+	}
+	return key, nil
+}
+
+// whsecKey reads a Standard Webhooks secret: 24 to 64 bytes in base64 behind
+// "whsec_", which some dashboards print as "v1,whsec_".
+func whsecKey(text string, allowShort bool) ([]byte, error) {
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "v1,"), "whsec_")
+	key, err := base64.RawStdEncoding.DecodeString(trimPadding(text))
+	switch {
+	case err != nil || len(key) == 0:
+		return nil, errors.New("is not whsec_ and base64")
+	case len(key) < 24 && !allowShort:
+		return nil, errors.New("is shorter than the 24 bytes of Standard Webhooks; allow_short accepts it")
+	case len(key) > 64:
+		return nil, errors.New("is longer than the 64 bytes of Standard Webhooks")
+	}
+	return key, nil
+}
+
+func trimPadding(text string) string { return strings.TrimRight(text, "=") }
+
+// parsePublicKey reads a key in hex, base64, pem or whpk. The first two hold
+// either a bare Ed25519 key or the DER of any key (SubjectPublicKeyInfo).
+func parsePublicKey(text, encoding string) (crypto.PublicKey, error) {
+	der, err := publicKeyBytes(text, encoding)
+	if err != nil {
+		return nil, errors.New("is not " + encoding)
+	}
+	if len(der) == ed25519.PublicKeySize && encoding != "pem" {
+		return ed25519.PublicKey(der), nil
+	}
+	key, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return nil, errors.New("is no public key")
+	}
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		if k.N.BitLen() < 2048 {
+			return nil, errors.New("is an RSA key of less than 2048 bits")
+		}
+	case *ecdsa.PublicKey:
+		if k.Curve != elliptic.P256() {
+			return nil, errors.New("is on another curve than P-256")
+		}
+	}
+	return key, nil
+}
+
+func publicKeyBytes(text, encoding string) ([]byte, error) {
+	switch encoding {
+	case "hex":
+		return hex.DecodeString(text)
+	case "pem":
+		block, _ := pem.Decode([]byte(text))
+		if block == nil {
+			return nil, errors.New("no PEM block")
+		}
+		return block.Bytes, nil
+	case "whpk":
+		text = strings.TrimPrefix(text, "whpk_")
+	}
+	return base64.RawStdEncoding.DecodeString(trimPadding(text))
+}
