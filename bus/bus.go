@@ -1,0 +1,182 @@
+// Package bus is what keeps events until they are done: NATS JetStream, in the
+// same process or a remote one, with one stream each for requests, the ledger
+// and results. Handlers publish into it, dispatch works from it, and the rest
+// of the company subscribes to its results. Measured facts behind the settings
+// stand in docs/decisions.
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// MinServer is the oldest nats-server that callbridge runs on: message
+// schedules came with 2.12.
+const MinServer = "2.12"
+
+// Config says which NATS to use and how to keep things there.
+type Config struct {
+	// URL of a remote NATS, several divided by commas. Empty: the embedded
+	// server.
+	URL string
+	// Auth is what a remote server asks for.
+	Auth Auth
+	// Embedded is how the server in this process runs.
+	Embedded Embedded
+	// Prefix of every subject, and upper-cased of every stream.
+	Prefix string
+	// Replicas of each stream: 1, or 3 or 5 in a cluster.
+	Replicas int
+	// Retention of requests and results. The ledger is kept twice as long.
+	Retention time.Duration
+	// AckWait is how long a delivered request may stay without a sign of
+	// life before it is delivered again.
+	AckWait time.Duration
+	// Log gets the embedded server's lines and what happens to the
+	// connection.
+	Log *slog.Logger
+}
+
+// Bus is one connection to JetStream and, where it is embedded, the server
+// itself.
+type Bus struct {
+	config Config
+	conn   *nats.Conn
+	js     jetstream.JetStream
+	server *server.Server
+	lock   *storeLock
+	// The streams by name: they stay good when the stream is re-made.
+	requests, ledger, results jetstream.Stream
+}
+
+// Open starts or connects to NATS, refuses a server that is too old, and
+// declares the streams and the consumer. Its errors are one sentence that says
+// what to do.
+func Open(ctx context.Context, config Config) (*Bus, error) {
+	b := &Bus{config: config}
+	if err := b.connect(); err != nil {
+		b.Close()
+		return nil, err
+	}
+	if err := b.Declare(ctx); err != nil {
+		b.Close()
+		return nil, err
+	}
+	if err := b.bind(ctx); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Bus) connect() (err error) {
+	options := []nats.Option{
+		nats.Name("callbridge"),
+		nats.Timeout(5 * time.Second),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(500 * time.Millisecond),
+		// A publish that fails must stay failed: with a buffer it would be
+		// stored after the reconnect, when its answer is long given.
+		nats.ReconnectBufSize(-1),
+		nats.DisconnectErrHandler(b.logDisconnect),
+		nats.ReconnectHandler(b.logReconnect),
+		nats.ErrorHandler(b.logAsyncError),
+	}
+	if b.config.URL == "" {
+		b.conn, err = b.startEmbedded(options)
+	} else {
+		b.conn, err = connectRemote(b.config, options)
+	}
+	if err != nil {
+		return err
+	}
+	if version := b.conn.ConnectedServerVersion(); !atLeast(version, MinServer) {
+		return fmt.Errorf("nats-server %s is too old: callbridge needs %s or newer", version, MinServer)
+	}
+	b.js, err = jetstream.New(b.conn,
+		jetstream.WithPublishAsyncMaxPending(4096),
+		jetstream.WithPublishAsyncTimeout(publishTimeout))
+	return err
+}
+
+// Embedded reports whether the server runs in this process. Then no other
+// process shares it: the store directory is locked.
+func (b *Bus) Embedded() bool { return b.server != nil }
+
+// ClientURL is where others connect; empty if the embedded server does not
+// listen.
+func (b *Bus) ClientURL() string {
+	if b.server == nil {
+		return b.conn.ConnectedUrlRedacted()
+	}
+	if b.config.Embedded.Listen == "" {
+		return ""
+	}
+	return "nats://" + b.server.Addr().String()
+}
+
+// Conn is the connection, for subscribing to results.
+func (b *Bus) Conn() *nats.Conn { return b.conn }
+
+// Ready says why the bus cannot take or give messages just now, or nil: the
+// connection, the three streams and the consumer are asked for.
+func (b *Bus) Ready(ctx context.Context) error {
+	if !b.conn.IsConnected() {
+		return errors.New("nats: not connected")
+	}
+	for _, s := range b.streams() {
+		if _, err := b.js.Stream(ctx, s.Name); err != nil {
+			return fmt.Errorf("stream %s: %w", s.Name, err)
+		}
+	}
+	if _, err := b.js.Consumer(ctx, b.stream("requests"), consumerName); err != nil {
+		return fmt.Errorf("consumer %s: %w", consumerName, err)
+	}
+	return nil
+}
+
+// Close ends the connection after what was published has left, and then the
+// embedded server. It may be called on a Bus that is only half open.
+func (b *Bus) Close() {
+	if b.conn != nil {
+		_ = b.conn.FlushTimeout(2 * time.Second)
+		b.conn.Close()
+	}
+	if b.server != nil {
+		b.server.Shutdown()
+		b.server.WaitForShutdown()
+	}
+	b.lock.release()
+}
+
+func (b *Bus) logDisconnect(_ *nats.Conn, err error) {
+	if err != nil {
+		b.config.Log.Warn("nats.disconnected", "error", err)
+	}
+}
+
+func (b *Bus) logReconnect(c *nats.Conn) {
+	b.config.Log.Info("nats.reconnected", "server", c.ConnectedServerName())
+}
+
+func (b *Bus) logAsyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
+	b.config.Log.Warn("nats.error", "error", err)
+}
+
+// atLeast compares the first two numbers of versions such as 2.15.2.
+func atLeast(version, least string) bool {
+	var major, minor, needMajor, needMinor int
+	if _, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	_, _ = fmt.Sscanf(least, "%d.%d", &needMajor, &needMinor)
+	return major > needMajor || major == needMajor && minor >= needMinor
+}

@@ -1,0 +1,140 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/event"
+)
+
+var (
+	// ErrExists: the server holds a message under that identity already. It
+	// has been seen before, and nothing was stored.
+	ErrExists = errors.New("seen before")
+	// ErrTooLarge: the message is larger than the server takes.
+	ErrTooLarge = errors.New("larger than NATS takes (max_payload)")
+)
+
+// publishTimeout is how long one publish may wait for its acknowledgement:
+// below the five seconds in which HubSpot and Shopify want their answer.
+const publishTimeout = 4 * time.Second
+
+// TraceHeader carries the W3C trace context through NATS.
+const TraceHeader = "traceparent"
+
+// Message is one thing to keep that was never kept before.
+type Message struct {
+	subject, filter string
+	data            []byte
+	trace           string
+}
+
+// Request makes the message of a call to make.
+func (b *Bus) Request(r event.Request, trace string) (Message, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return Message{}, fmt.Errorf("encode request %s: %w", r.ID, err)
+	}
+	return Message{b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, nil
+}
+
+// Result makes the message of an outcome.
+func (b *Bus) Result(r event.Result) (Message, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return Message{}, fmt.Errorf("encode result %s: %w", r.RequestID, err)
+	}
+	subject := b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID)
+	return Message{subject, subject, data, r.TraceParent}, nil
+}
+
+// Published reports whether the result of that outcome stands already. Publish
+// would refuse it; but a refused publish still reaches those who subscribe
+// without JetStream, and they would take it for a second result. A wrong no is
+// harmless.
+func (b *Bus) Published(ctx context.Context, r event.Result) bool {
+	_, err := b.results.GetLastMsgForSubject(ctx, b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID))
+	return err == nil
+}
+
+// Publish stores messages and waits until JetStream has acknowledged them all.
+// The answer has one entry a message: nil for stored, ErrExists for seen
+// before, anything else for "not known to be stored": send it again and it is
+// stored once. They are written together, so that a batch costs one round
+// trip.
+func (b *Bus) Publish(ctx context.Context, messages ...Message) []error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	errs := make([]error, len(messages))
+	futures := make([]jetstream.PubAckFuture, len(messages))
+	for i, m := range messages {
+		futures[i], errs[i] = b.publish(m)
+	}
+	for i, f := range futures {
+		if f != nil {
+			errs[i] = verdict(ctx, f)
+		}
+	}
+	return errs
+}
+
+func (b *Bus) publish(m Message) (jetstream.PubAckFuture, error) {
+	if int64(len(m.data)) > b.conn.MaxPayload()-4096 {
+		return nil, ErrTooLarge
+	}
+	msg := &nats.Msg{Subject: m.subject, Data: m.data, Header: nats.Header{
+		jetstream.ExpectedLastSubjSeqHeader:     {"0"},
+		jetstream.ExpectedLastSubjSeqSubjHeader: {m.filter},
+	}}
+	if m.trace != "" {
+		msg.Header[TraceHeader] = []string{m.trace}
+	}
+	f, err := b.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return nil, fmt.Errorf("publish to %s: %w", m.subject, err)
+	}
+	return f, nil
+}
+
+func verdict(ctx context.Context, f jetstream.PubAckFuture) error {
+	select {
+	case <-f.Ok():
+		return nil
+	case err := <-f.Err():
+		if isConflict(err) {
+			return ErrExists
+		}
+		return fmt.Errorf("publish to %s: %w", f.Msg().Subject, explain(err))
+	case <-ctx.Done():
+		return fmt.Errorf("publish to %s: no acknowledgement: %w", f.Msg().Subject, ctx.Err())
+	}
+}
+
+// JetStream's errors at the limit of its store, of which nats.go has no names
+// (nats-server, server/errors.json).
+const (
+	errCodeServerFull  jetstream.ErrorCode = 10023
+	errCodeAccountFull jetstream.ErrorCode = 10002
+)
+
+// explain adds what an operator can do about it.
+func explain(err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && (api.ErrorCode == errCodeServerFull || api.ErrorCode == errCodeAccountFull) {
+		return fmt.Errorf("JetStream is full: raise NATS_MAX_STORE, or the limits of the server at NATS_URL: %w", err)
+	}
+	return err
+}
+
+// isConflict reports whether the server refused a write because the subject
+// has moved on (10071).
+func isConflict(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}

@@ -1,0 +1,86 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Heartbeat is how often the server shows that it still knows of a pull
+// request. Twice that without one, and Next returns ErrNoHeartbeat and asks
+// anew: a NATS that came back empty, or whose leader died, has forgotten it.
+// Who gives Next a deadline must give it more than that.
+const Heartbeat = 2 * time.Second
+
+// Requests opens one stream of deliveries. It asks the server for one request
+// at a time and only when Next is called: a request that waits in a client's
+// buffer is a request that nobody works on, and its AckWait is running.
+func (b *Bus) Requests(ctx context.Context) (jetstream.MessagesContext, error) {
+	consumer, err := b.js.Consumer(ctx, b.stream("requests"), consumerName)
+	if err != nil {
+		return nil, fmt.Errorf("read consumer %s: %w", consumerName, err)
+	}
+	messages, err := consumer.Messages(
+		jetstream.PullMaxMessages(1),
+		jetstream.PullExpiry(30*time.Second),
+		jetstream.PullHeartbeat(Heartbeat))
+	if err != nil {
+		return nil, fmt.Errorf("pull from consumer %s: %w", consumerName, err)
+	}
+	return messages, nil
+}
+
+// StoredRequest reads a request back from the stream, by id alone. ErrGone says that
+// it is not kept any more.
+func (b *Bus) StoredRequest(ctx context.Context, id uuid.UUID) (*jetstream.RawStreamMsg, error) {
+	msg, err := b.requests.GetLastMsgForSubject(ctx, b.config.Prefix+".request.*."+id.String()+".ready")
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, ErrGone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read request %s: %w", id, err)
+	}
+	return msg, nil
+}
+
+// ErrGone: the stream does not keep the request any more.
+var ErrGone = errors.New("request is gone")
+
+// AckWait is how long a delivery may stay without a sign of life.
+func (b *Bus) AckWait() time.Duration { return b.config.AckWait }
+
+// tendEvery is how often Tend looks after the streams.
+const tendEvery = 2 * time.Second
+
+// Tend keeps the streams in place until ctx ends: a NATS that comes back empty
+// gets them again, and the log says so. What was stored there before is gone;
+// that, too, is said.
+func (b *Bus) Tend(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !b.conn.IsConnected() || b.ready(ctx) == nil {
+			continue
+		}
+		if err := b.Declare(ctx); err != nil {
+			b.config.Log.Error("nats.declare_failed", "error", err)
+			continue
+		}
+		b.config.Log.Warn("nats.streams_remade", "hint", "NATS had lost a stream or the consumer; events accepted before may be gone")
+	}
+}
+
+func (b *Bus) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tendEvery)
+	defer cancel()
+	return b.Ready(ctx)
+}

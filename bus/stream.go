@@ -1,0 +1,197 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/event"
+)
+
+// consumerName is the one durable consumer that every process pulls from.
+const consumerName = "dispatch"
+
+// maxInFlight bounds the requests that are delivered and not yet done, over
+// all processes. Requests that wait for Callab's list stay delivered, so it is
+// far above what is ever dialled at once.
+const maxInFlight = 4096
+
+// recordsPerRequest is how many ledger records one request keeps: its history,
+// for people. The newest one is what counts.
+const recordsPerRequest = 16
+
+// RequestSubject is where a call to make stands.
+func (b *Bus) RequestSubject(source string, id uuid.UUID) string {
+	return b.config.Prefix + ".request." + source + "." + id.String() + ".ready"
+}
+
+// requestFilter covers every subject of one request, so that it is refused
+// also while it is deferred and after it was cancelled. In a cluster all
+// writers must use the very same filter.
+func (b *Bus) requestFilter(source string, id uuid.UUID) string {
+	return b.config.Prefix + ".request." + source + "." + id.String() + ".>"
+}
+
+// ResultSubject is where the outcome of a request is published.
+func (b *Bus) ResultSubject(outcome event.Outcome, source string, id uuid.UUID) string {
+	return b.config.Prefix + ".result." + string(outcome) + "." + source + "." + id.String()
+}
+
+// Results is the subject to subscribe to for every result.
+func (b *Bus) Results() string { return b.config.Prefix + ".result.>" }
+
+func (b *Bus) ledgerSubject(id uuid.UUID) string {
+	return b.config.Prefix + ".ledger." + id.String()
+}
+
+func (b *Bus) stream(name string) string {
+	return strings.ToUpper(strings.ReplaceAll(b.config.Prefix, ".", "_") + "_" + name)
+}
+
+// streams are the three, each with its own way of forgetting.
+func (b *Bus) streams() []jetstream.StreamConfig {
+	c := b.config
+	return []jetstream.StreamConfig{
+		{
+			Name:        b.stream("requests"),
+			Description: "calls to make, with the events they came from",
+			Subjects:    []string{c.Prefix + ".request.>"},
+			// By age only: a limit by number or size would drop the oldest,
+			// and with it the memory that the request was seen.
+			MaxAge: c.Retention, Discard: jetstream.DiscardOld,
+			AllowMsgSchedules: true, AllowRollup: true,
+			Storage: jetstream.FileStorage, Replicas: c.Replicas,
+		},
+		{
+			Name:        b.stream("ledger"),
+			Description: "the state of every call; every change is a compare-and-set",
+			Subjects:    []string{c.Prefix + ".ledger.*"},
+			// The last line against a second call: it outlives the request,
+			// drops nothing to make room, and lets nobody delete.
+			MaxAge: 2 * c.Retention, Discard: jetstream.DiscardNew,
+			MaxMsgsPerSubject: recordsPerRequest, DenyDelete: true,
+			Storage: jetstream.FileStorage, Replicas: c.Replicas,
+		},
+		{
+			Name:        b.stream("results"),
+			Description: "what became of every event (CloudEvents)",
+			Subjects:    []string{c.Prefix + ".result.>"},
+			MaxAge:      c.Retention, Discard: jetstream.DiscardOld, AllowDirect: true,
+			Storage: jetstream.FileStorage, Replicas: c.Replicas,
+		},
+	}
+}
+
+func (b *Bus) consumer() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       consumerName,
+		Description:   "one request to one of the processes at a time",
+		FilterSubject: b.config.Prefix + ".request.*.*.ready",
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       b.config.AckWait,
+		// The ledger decides, not the delivery count, which does not survive
+		// a crash.
+		MaxDeliver:    -1,
+		MaxAckPending: maxInFlight,
+	}
+}
+
+// Declare makes the streams and the consumer where they are missing. One that
+// is there and contradicts ours is an error that names the difference: callbridge
+// never changes a stream behind its owner's back. Only the retention of its own
+// embedded streams follows the configuration.
+func (b *Bus) Declare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for _, want := range b.streams() {
+		if err := b.declareStream(ctx, want); err != nil {
+			return err
+		}
+	}
+	// AckWait follows the configuration of the newest process; it is a hint
+	// for redelivery, the ledger is what keeps calls single.
+	if _, err := b.js.CreateOrUpdateConsumer(ctx, b.stream("requests"), b.consumer()); err != nil {
+		return fmt.Errorf("declare consumer %s: %w", consumerName, err)
+	}
+	return nil
+}
+
+// bind takes hold of the streams that are read.
+func (b *Bus) bind(ctx context.Context) (err error) {
+	for name, into := range map[string]*jetstream.Stream{"requests": &b.requests, "ledger": &b.ledger, "results": &b.results} {
+		if *into, err = b.js.Stream(ctx, b.stream(name)); err != nil {
+			return fmt.Errorf("read stream %s: %w", b.stream(name), err)
+		}
+	}
+	return nil
+}
+
+func (b *Bus) declareStream(ctx context.Context, want jetstream.StreamConfig) error {
+	found, err := b.js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = b.js.CreateStream(ctx, want)
+		if err == nil {
+			b.config.Log.Info("nats.stream_made", "stream", want.Name)
+			return nil
+		}
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return fmt.Errorf("make stream %s: %w", want.Name, err)
+		}
+		found, err = b.js.Stream(ctx, want.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", want.Name, err)
+	}
+	have := found.CachedInfo().Config
+	if have.MaxAge != want.MaxAge && b.Embedded() {
+		return b.changeRetention(ctx, want, have)
+	}
+	return contradiction(want, have)
+}
+
+// changeRetention follows RETENTION in the embedded server: nobody else could,
+// since it runs only while we do. The log says so; all else must fit.
+func (b *Bus) changeRetention(ctx context.Context, want, have jetstream.StreamConfig) error {
+	was := have.MaxAge
+	have.MaxAge = want.MaxAge
+	if err := contradiction(want, have); err != nil {
+		return err
+	}
+	if _, err := b.js.UpdateStream(ctx, have); err != nil {
+		return fmt.Errorf("change retention of stream %s: %w", want.Name, err)
+	}
+	b.config.Log.Warn("nats.retention_changed", "stream", want.Name, "from", was, "to", want.MaxAge)
+	return nil
+}
+
+// contradiction names the first setting in which a stream differs from what
+// the promises need. Description, placement and the like are the owner's.
+func contradiction(want, have jetstream.StreamConfig) error {
+	for _, s := range []struct {
+		name       string
+		want, have any
+	}{
+		{"subjects", strings.Join(want.Subjects, ","), strings.Join(have.Subjects, ",")},
+		{"retention", want.Retention, have.Retention},
+		{"storage", want.Storage, have.Storage},
+		{"discard", want.Discard, have.Discard},
+		{"max_age", want.MaxAge, have.MaxAge},
+		{"num_replicas", max(1, want.Replicas), max(1, have.Replicas)},
+		{"max_msgs_per_subject", max(0, want.MaxMsgsPerSubject), max(0, have.MaxMsgsPerSubject)},
+		{"max_msgs", int64(0), max(0, have.MaxMsgs)},
+		{"allow_msg_schedules", want.AllowMsgSchedules, have.AllowMsgSchedules},
+		{"deny_delete", want.DenyDelete, have.DenyDelete},
+		{"allow_direct", want.AllowDirect, have.AllowDirect},
+	} {
+		if s.want != s.have {
+			return fmt.Errorf("stream %s is there with %s = %v, and callbridge needs %v: change it with `nats stream edit %s`, or set RETENTION, NATS_REPLICAS or NATS_SUBJECT_PREFIX to fit",
+				want.Name, s.name, s.have, s.want, want.Name)
+		}
+	}
+	return nil
+}
