@@ -1,0 +1,126 @@
+package payload_test
+
+import (
+	"testing"
+
+	"callbridge/mapping/payload"
+)
+
+// contact holds the shapes in which CRMs write a telephone number.
+const contact = `{
+ "id": 12345678901234567890,
+ "First Name": "Jane",
+ "gone": null,
+ "phone": [{"label":"work","value":"+442079460958","primary":false},{"label":"mobile","value":"+12025550142","primary":true}],
+ "answers": [{"type":"email","email":"jane@example.com","field":{"ref":"mail"}},{"type":"phone_number","phone_number":"+12025550143","field":{"ref":"my phone"}}],
+ "InputParameters": [{"key":"Target","value":{"Attributes":[{"key":"fullname","value":"Jane"},{"key":"telephone1","value":"+12025550144"}]}}],
+ "entry": [{"changes":[{"id":1},{"id":2}]},{"changes":[]},{"changes":[{"id":3}]}],
+ "Notification": {"Id":"04l1","sObject":{"@type":"Lead","Phone":"+12025550145"}},
+ "tags": ["a","b"]
+}`
+
+func tree(t testing.TB) payload.Value {
+	t.Helper()
+	v, err := decodeJSON(contact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func mustParse(t testing.TB, text string) payload.Path {
+	t.Helper()
+	p, err := payload.ParsePath(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestPathFindsValues(t *testing.T) {
+	t.Parallel()
+	const missing = ""
+	tests := []struct {
+		path, first, all string
+	}{
+		{`id`, `12345678901234567890`, `[12345678901234567890]`},
+		{`"First Name"`, `"Jane"`, `["Jane"]`},
+		{`gone`, `null`, `[null]`},
+		{`gone.deeper`, missing, `[]`},
+		{`phone[0].value`, `"+442079460958"`, `["+442079460958"]`},
+		{`phone[-1].value`, `"+12025550142"`, `["+12025550142"]`},
+		{`phone[2].value`, missing, `[]`},
+		{`phone[-3].value`, missing, `[]`},
+		{`phone.value`, missing, `[]`},
+		{`phone[label=mobile].value`, `"+12025550142"`, `["+12025550142"]`},
+		{`phone[primary=true].value`, `"+12025550142"`, `["+12025550142"]`},
+		{`phone[label="fax"].value`, missing, `[]`},
+		{`phone[*].value`, `"+442079460958"`, `["+442079460958","+12025550142"]`},
+		{`answers[field.ref="my phone"].phone_number`, `"+12025550143"`, `["+12025550143"]`},
+		{`answers[*].phone_number`, `"+12025550143"`, `["+12025550143"]`},
+		{`InputParameters[key=Target].value.Attributes[key=telephone1].value`, `"+12025550144"`, `["+12025550144"]`},
+		{`entry[*].changes[*].id`, `1`, `[1,2,3]`},
+		{`entry[*].changes[-1].id`, `2`, `[2,3]`},
+		{`entry[changes[0].id=3].changes[0].id`, `3`, `[3]`},
+		{`Notification[*].Id`, `"04l1"`, `["04l1"]`},
+		{`Notification[0].sObject."@type"`, `"Lead"`, `["Lead"]`},
+		{`Notification[-1].sObject.@type`, `"Lead"`, `["Lead"]`},
+		{`Notification[sObject.@type=Lead].sObject.Phone`, `"+12025550145"`, `["+12025550145"]`},
+		{`Notification[1].Id`, missing, `[]`},
+		{`Notification[Id=other]`, missing, `[]`},
+		{`tags[*]`, `"a"`, `["a","b"]`},
+		{`tags[1]`, `"b"`, `["b"]`},
+		{`nowhere[*]`, missing, `[]`},
+		{`nowhere`, missing, `[]`},
+	}
+	v := tree(t)
+	for _, tt := range tests {
+		p := mustParse(t, tt.path)
+		got := missing
+		if first, ok := p.Lookup(v); ok {
+			got = asJSON(t, first)
+		}
+		if got != tt.first {
+			t.Errorf("%s: Lookup = %s, want %s", tt.path, got, tt.first)
+		}
+		if all := asJSON(t, p.All(v)); all != tt.all {
+			t.Errorf("%s: All = %s, want %s", tt.path, all, tt.all)
+		}
+		if p.String() != tt.path {
+			t.Errorf("%s: String = %s", tt.path, p)
+		}
+	}
+}
+
+func TestPathReadsQuotedKeys(t *testing.T) {
+	t.Parallel()
+	v, err := decodeJSON(`{"a \"b\" \\ c":{"[0]":{"x.y":1}},"Größe":2,"contact[phone]":3}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		`"a \"b\" \\ c"."[0]"."x.y"`: "1", `Größe`: "2", `"contact[phone]"`: "3",
+	} {
+		if got, _ := mustParse(t, path).Lookup(v); asJSON(t, got) != want {
+			t.Errorf("%s = %v, want %s", path, got, want)
+		}
+	}
+}
+
+func TestZeroPathIsTheTree(t *testing.T) {
+	t.Parallel()
+	got, ok := payload.Path{}.Lookup("x")
+	if !ok || got != "x" {
+		t.Errorf("Lookup = %v, %t", got, ok)
+	}
+}
+
+func TestLookupDoesNotAllocate(t *testing.T) {
+	v := tree(t)
+	for _, text := range []string{`Notification.sObject.Phone`, `InputParameters[key=Target].value.Attributes[key=telephone1].value`} {
+		p := mustParse(t, text)
+		if n := testing.AllocsPerRun(100, func() { p.Lookup(v) }); n != 0 {
+			t.Errorf("%s: %v allocations", text, n)
+		}
+	}
+}
