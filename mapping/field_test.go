@@ -1,0 +1,153 @@
+package mapping_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const fieldConfig = `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    key: sha256:body
+    null_words: ["null", "N/A"]
+    fields:
+      x: {path: x%s}
+routes: []
+`
+
+// fieldValue reads the field x of {"x": …} and returns its type, its state and
+// what metadata would get, or why there is nothing.
+func fieldValue(t *testing.T, keys, body string) string {
+	t.Helper()
+	config := parse(t, fmt.Sprintf(fieldConfig, keys))
+	x := config.Explain(read(t, config, "crm", "application/json", body)[0]).Reveal()
+	for _, f := range x.Fields {
+		if f.Name == "x" && f.State == "there" {
+			return fmt.Sprint(f.Value)
+		}
+		if f.Name == "x" {
+			return f.State + ": " + f.Detail
+		}
+	}
+	t.Fatal("no field x")
+	return ""
+}
+
+const nothing = "missing: nothing at body:x"
+
+func odd(found, kind string) string {
+	return fmt.Sprintf("unreadable: found %s where %s belongs (body:x)", found, kind)
+}
+
+// fieldCases are the keys of the field x beside its path, the JSON at x, and
+// what comes out.
+var fieldCases = []struct{ keys, value, want string }{
+	{"", `"Ada"`, "Ada"},
+	{"", `" Ada "`, "Ada"},
+	{"", `12345678901234567890`, "12345678901234567890"},
+	{"", `true`, "true"},
+	{"", `{"a": 1}`, odd("an object", "string")},
+	{"", `["a"]`, odd("a list", "string")},
+	{"", `""`, nothing},
+	{"", `"  \t"`, nothing},
+	{"", `null`, nothing},
+	{"", `"n/a"`, nothing},
+	{"", `[]`, nothing},
+	{", default: friend", `"NULL"`, "friend"},
+
+	{", type: number", `72`, "72"},
+	{", type: number", `"72.50"`, "72.50"},
+	{", type: number", `" 007 "`, "7"},
+	{", type: number", `-1.5e3`, "-1500"},
+	{", type: number", `"125e-2"`, "1.25"},
+	{", type: number", `9007199254740993`, "9007199254740993"},
+	{", type: number", `1e999`, odd("the number 1e999", "number")},
+	{", type: number", `"1,200"`, odd(`the text "1,200"`, "number")},
+	{", type: number", `"50%"`, odd(`the text "50%"`, "number")},
+	{", type: number", `"0x10"`, odd(`the text "0x10"`, "number")},
+	{", type: number", `"NaN"`, odd(`the text "NaN"`, "number")},
+	{", type: number", `true`, odd("true", "number")},
+	{", type: number", `"2025550142"`, "2025550142"},
+
+	{", type: bool", `"FALSE"`, "false"},
+	{", type: bool", `"Yes"`, "true"},
+	{", type: bool", `0`, "false"},
+	{", type: bool", `"off"`, "false"},
+	{", type: bool", `2`, odd("the number 2", "bool")},
+	{", type: bool", `"ja"`, odd(`the text "ja"`, "bool")},
+	{", type: bool", `"call +1 202 555 0142"`, odd(`the text "call +12•••••••42"`, "bool")},
+	{", type: bool", `"a text that is rather long"`, odd("a text of 26 characters", "bool")},
+
+	{", type: time", `"2026-11-23T10:00:00+01:00"`, "2026-11-23T10:00:00+01:00"},
+	{", type: time", `"2026-11-23T10:00:00.123456"`, "2026-11-23T10:00:00.123456Z"},
+	{", type: time", `"2026-11-23T10:00:00+0000"`, "2026-11-23T10:00:00Z"},
+	{", type: time", `"2026-11-23 10:00:00"`, "2026-11-23T10:00:00Z"},
+	{", type: time", `"2026-11-23"`, "2026-11-23T00:00:00Z"},
+	{", type: time", `1795000000`, "2026-11-18T11:06:40Z"},
+	{", type: time", `"1795000000123"`, "2026-11-18T11:06:40.123Z"},
+	{", type: time", `1795000000.25`, "2026-11-18T11:06:40.25Z"},
+	{", type: time", `"11/12/2026"`, odd(`the text "11/12/2026"`, "time")},
+	{", type: time", `20261123`, odd("the number +20••••23", "time")},
+	{", type: time, format: 01/02/2006", `"11/12/2026"`, "2026-11-12T00:00:00Z"},
+	{", type: time, format: [unix_ms]", `1795000000`, odd("the number +17••••••00", "time")},
+
+	{", type: country", `"deutschland"`, "DE"},
+	{", type: country", `"USA"`, "US"},
+	{", type: country", `"Atlantis"`, odd(`the text "Atlantis"`, "country")},
+
+	{", type: phone", `"+1 (202) 555-0142"`, "+12025550142"},
+	{", type: phone", `"2025550142"`, "unreadable: no_region: 20••••••42: no country code, and no country to read it by (body:x)"},
+	{", type: phone, region: US", `2025550142`, "+12025550142"},
+	{", type: phone, region: US, country: land", `"020 7946 0123", "land": "United Kingdom"`, "+442079460123"},
+	{", type: phone, region: US, country: land", `"2025550142", "land": null`, "+12025550142"},
+	{", type: phone", `true`, "unreadable: found true where a phone number belongs (body:x)"},
+
+	{", type: list", `["a", " b ", null, "", 3]`, "[a b 3]"},
+	{", type: list", `"a;b"`, "[a;b]"},
+	{", type: list, separator: \";\"", `"a; b;;"`, "[a b]"},
+	{", type: list", `[{"a": 1}]`, "unreadable: found a list with an object in it (body:x)"},
+	{", type: list, default: [a, b]", `null`, "[a b]"},
+}
+
+func TestFieldsAreWhatTheySay(t *testing.T) {
+	t.Parallel()
+	for _, c := range fieldCases {
+		t.Run(c.keys+" of "+c.value, func(t *testing.T) {
+			t.Parallel()
+			got := fieldValue(t, c.keys, `{"x": `+c.value+`}`)
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPathsOfAField(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, path, body, want string }{
+		{"the first that is there", "[a, b, c]", `{"a": " ", "b": null, "c": 3}`, "3"},
+		{"the text around an object", "[p.value, p]", `{"p": "x"}`, "x"},
+		{"the object around a text", "[p, p.value]", `{"p": {"value": "x"}}`, "x"},
+		{"an object whose text is empty", "[p.value, p]", `{"p": {"value": ""}}`, "missing: nothing at body:p.value, body:p"},
+		{"an object of no other path", "[q, p]", `{"p": {"value": "x"}}`, "unreadable: found an object where string belongs (body:p)"},
+		{"the first of many", `"a[*].b"`, `{"a": [{"b": ""}, {"b": "x"}, {"b": "y"}]}`, "x"},
+		{"all of many", `"a[*].b", join: "; "`, `{"a": [{"b": "x"}, {}, {"b": "y"}]}`, "x; y"},
+		{"a selection", `"a[kind=home].b"`, `{"a": [{"kind": "work", "b": 1}, {"kind": "home", "b": 2}]}`, "2"},
+		{"a header", "header:x-tenant", `{}`, "acme"},
+		{"a literal", "[a, text:fixed]", `{}`, "fixed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			config := parse(t, strings.Replace(fmt.Sprintf(fieldConfig, ""), "path: x", "path: "+c.path, 1))
+			in := readWith(t, config, "crm", c.body, "X-Tenant", "acme")
+			for _, f := range config.Explain(in[0]).Fields {
+				if got := fmt.Sprint(f.Value); f.Name == "x" && f.State == "there" && got != c.want {
+					t.Errorf("got %q, want %q", got, c.want)
+				} else if f.Name == "x" && f.State != "there" && f.State+": "+f.Detail != c.want {
+					t.Errorf("got %q, want %q", f.State+": "+f.Detail, c.want)
+				}
+			}
+		})
+	}
+}

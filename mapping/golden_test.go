@@ -1,0 +1,140 @@
+package mapping_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"callbridge/event"
+	"callbridge/mapping"
+)
+
+var update = flag.Bool("update", false, "write testdata/*/want.json")
+
+// received is when every webhook of the tests comes in.
+var received = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+var contentTypes = map[string]string{
+	".json": "application/json", ".form": "application/x-www-form-urlencoded", ".xml": "text/xml; charset=utf-8",
+}
+
+func withSecret() mapping.Options {
+	return mapping.Options{LookupEnv: func(name string) (string, bool) { return "open sesame", name == "SECRET" }}
+}
+
+// outcome is a decision as the golden files show it.
+type outcome struct {
+	Event   string          `json:"event"`
+	Route   string          `json:"route,omitempty"`
+	Outcome event.Outcome   `json:"outcome"`
+	Reason  event.Reason    `json:"reason,omitempty"`
+	Field   string          `json:"field,omitempty"`
+	Detail  string          `json:"detail,omitempty"`
+	Call    json.RawMessage `json:"call,omitempty"`
+}
+
+// TestCases maps testdata/<case>/payload.* with testdata/<case>/callbridge.yaml
+// for its first source, and compares what comes out with want.json.
+func TestCases(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*/payload.*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("find cases: %v, %v", files, err)
+	}
+	for _, file := range files {
+		folder := filepath.Dir(file)
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			t.Parallel()
+			got := mapFile(t, filepath.Join(folder, "callbridge.yaml"), file)
+			golden(t, filepath.Join(folder, "want.json"), got)
+		})
+	}
+}
+
+func mapFile(t *testing.T, configFile, payloadFile string) []outcome {
+	t.Helper()
+	config, err := mapping.Load(configFile, withSecret())
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := os.ReadFile(payloadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contentType := contentTypes[filepath.Ext(payloadFile)]
+	var outcomes []outcome
+	for _, in := range read(t, config, config.Sources()[0].Name(), contentType, string(body)) {
+		for _, d := range config.Map(in) {
+			outcomes = append(outcomes, outcomeOf(d))
+		}
+	}
+	return outcomes
+}
+
+func outcomeOf(d mapping.Decision) outcome {
+	if d.Request != nil {
+		return outcome{Event: d.Request.Event.Key, Route: d.Route, Outcome: "requested", Call: d.Request.Call}
+	}
+	r := d.Result
+	return outcome{r.Event.Key, d.Route, r.Outcome, r.Reason, r.Field, r.Detail, r.Request}
+}
+
+// read decodes a delivery without verifying it.
+func read(t testing.TB, config *mapping.Config, source, contentType, body string) []mapping.Incoming {
+	t.Helper()
+	return readWith(t, config, source, body, "Content-Type", contentType)
+}
+
+// readWith reads JSON unless a Content-Type is among the headers.
+func readWith(t testing.TB, config *mapping.Config, source, body string, headers ...string) []mapping.Incoming {
+	t.Helper()
+	s, ok := config.Source(source)
+	if !ok {
+		t.Fatalf("no source %s", source)
+	}
+	events, err := s.Read(delivery(body, headers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+func delivery(body string, headers ...string) mapping.Delivery {
+	header := http.Header{"Content-Type": {"application/json"}}
+	for i := 0; i+1 < len(headers); i += 2 {
+		header.Set(headers[i], headers[i+1])
+	}
+	return mapping.Delivery{
+		Method: http.MethodPost, URL: &url.URL{Path: "/webhooks/crm", RawQuery: "q=1"},
+		Header: header, Body: []byte(body), Received: received,
+	}
+}
+
+func golden(t *testing.T, file string, value any) {
+	t.Helper()
+	var got bytes.Buffer
+	encoder := json.NewEncoder(&got)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("%s:\ngot  %s\nwant %s", file, got.Bytes(), want)
+	}
+}

@@ -1,0 +1,95 @@
+package mapping
+
+import (
+	"errors"
+	"strings"
+
+	"cel.dev/cel-go/common/types"
+
+	"callbridge/event"
+	"callbridge/mapping/payload"
+	"callbridge/mapping/phone"
+)
+
+// isE164 knows a number with its country code, as Callab wants it: + and 7 to
+// 15 digits, of which the first is not 0.
+func isE164(text string) bool {
+	digits, plus := strings.CutPrefix(text, "+")
+	return plus && len(digits) >= 7 && len(digits) <= 15 && digits[0] != '0' &&
+		strings.Trim(digits, "0123456789") == ""
+}
+
+// convertPhone reads a number. Whether its country or its extension may be
+// dialled is the route's matter, see Route.permits.
+func (f *field) convertPhone(v payload.Value, country string) reading {
+	text, ok := scalarText(v)
+	if _, isBool := v.(bool); !ok || isBool {
+		return odd(reasonBadPhone, "found "+describe(v)+" where a phone number belongs")
+	}
+	number, err := phone.Parse(text, phone.Options{
+		Country: country, Region: f.region, AllowExtension: true,
+	})
+	if err != nil {
+		return odd(reasonBadPhone, err.Error())
+	}
+	plain := number.E164.Reveal()
+	return reading{
+		rule: types.String(plain), text: plain, json: plain,
+		phone: number.E164, extension: number.Extension,
+	}
+}
+
+// countryOf is what the CRM has as the contact's country, or nothing.
+func (f *field) countryOf(m *material) string {
+	for i := range f.country {
+		if text, ok := f.country[i].text(m); ok {
+			return text
+		}
+	}
+	return ""
+}
+
+// parseRegion reads a country as CRMs write it: DE, DEU, Germany.
+func parseRegion(text string) (string, bool) { return phone.Country(text) }
+
+// readRegion reads a country code of the configuration, where only ISO 3166
+// codes of two letters are allowed.
+func readRegion(n node) string {
+	text := plainText(n)
+	region, ok := phone.Country(text)
+	if !ok || region != text {
+		hint := "write two letters, for example US or DE"
+		if ok {
+			hint = "write " + region
+		}
+		n.problem(quote(text)+" is no country code", hint)
+		return ""
+	}
+	return region
+}
+
+// readNumber reads a number of the configuration, where only E.164 is allowed.
+func readNumber(n node) string {
+	text := strings.TrimSpace(plainText(n))
+	if !isE164(text) {
+		n.problem("this is no phone number", `write it with + and country code, for example "+12025550100"`)
+		return ""
+	}
+	return text
+}
+
+// permits reports whether the route may dial the number, and why not.
+func (r *Route) permits(number event.Phone, extension string) *refusal {
+	if extension != "" && !r.AllowExtension {
+		return &refusal{reason: reasonBadPhone, detail: string(phone.HasExtension) + ": an extension cannot be dialled"}
+	}
+	if len(r.Regions) == 0 {
+		return nil
+	}
+	_, err := phone.Parse(number.Reveal(), phone.Options{Regions: r.Regions})
+	var refused *phone.Error
+	if errors.As(err, &refused) {
+		return &refusal{reason: reasonBadPhone, detail: refused.Error()}
+	}
+	return nil
+}

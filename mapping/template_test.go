@@ -1,0 +1,166 @@
+package mapping_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"callbridge/mapping"
+)
+
+const callConfig = `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    key: body:id
+    type: body:type
+    time: body:time
+    fields:
+      phone: {path: phone, type: phone}
+      name: {path: name, optional: true}
+      product: {path: product}
+      price: {path: price, type: number}
+      contact: {path: contact}
+      flag: {path: flag, type: bool}
+      direction: {path: direction}
+      day: {path: day, type: time, optional: true}
+routes:
+  - name: lead
+    source: crm
+    mode: live
+    call:
+      call_to: phone
+      %s
+`
+
+// call maps one event with some keys of a call, and returns the decision and,
+// if there is one, the call.
+func call(t *testing.T, keys, body string) (outcome, map[string]any) {
+	t.Helper()
+	config := parse(t, fmt.Sprintf(callConfig, keys))
+	in := read(t, config, "crm", "application/json", `{"id": "k", "phone": "+12025550142", `+body+`}`)
+	o := outcomeOf(config.Map(in[0])[0])
+	var made map[string]any
+	if len(o.Call) > 0 {
+		decoder := json.NewDecoder(strings.NewReader(string(o.Call)))
+		decoder.UseNumber()
+		if err := decoder.Decode(&made); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return o, made
+}
+
+func TestVariablesAreFitToBeSpoken(t *testing.T) {
+	t.Parallel()
+	const missing = "rejected missing_field "
+	for _, c := range []struct{ text, body, want string }{
+		{"Hi {{product}}!", `"product": "Heat pump"`, "Hi Heat pump!"},
+		{"{{ name | you }}", `"x": 1`, "you"},
+		{"{{name|you}}", `"name": "Ada"`, "Ada"},
+		{"{{name|you}}", `"name": {"odd": 1}`, "you"},
+		{"{{product|none}}", `"x": 1`, "none"},
+		{"{{product}}", `"x": 1`, missing + "product"},
+		{"{{product}}", `"product": ["x"]`, "rejected bad_field product"},
+		{"{{name|}}", `"x": 1`, missing + "name"},
+		{"{{product}}", `"product": "\u0000\u0007"`, missing + "product"},
+		{"{{price}}", `"price": 4.8e+03`, "4800"},
+		{"{{price}}", `"price": "0.10"`, "0.10"},
+		{"{{flag}}", `"flag": "yes"`, "true"},
+		{"{{key}} {{source}} {{type}}", `"type": "lead"`, "k crm lead"},
+		{"{{type}}", `"x": 1`, missing + "type"},
+		{"{{time}}", `"time": 1795000000`, "2026-11-18T11:06:40Z"},
+		{"{{day:2 January 2006|}}, {{day:15:04|}}", `"day": "2026-12-24T09:30:00+01:00"`, "24 December 2026, 09:30"},
+		{"{{day:Monday|soon}}", `"x": 1`, "soon"},
+		{"{{product}}", `"product": "a\r\nb\tc\u2028d"`, "a  b c d"},
+		{"{{product}}", `"product": "{{secret}} {%if%} {{{x}}}"`, "{ {secret} } { %if% } { { {x} } }"},
+		{"{ {{product}}", `"product": "{x"`, "{ {x"},
+		{"{{product}}{{price}}", `"product": "{", "price": 1`, "{1"},
+		{"{{product}}", `"product": "` + strings.Repeat("ü", 600) + `"`, strings.Repeat("ü", 500)},
+	} {
+		t.Run(c.text+" of "+c.body[:min(len(c.body), 40)], func(t *testing.T) {
+			t.Parallel()
+			o, made := call(t, fmt.Sprintf("agent_dynamic_variables: {v: %q}", c.text), c.body)
+			got := strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Outcome, o.Reason, o.Field))
+			if made != nil {
+				got = fmt.Sprint(made["agent_dynamic_variables"].(map[string]any)["v"])
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestEveryKeyOfTheCall(t *testing.T) {
+	t.Parallel()
+	const id = "11111111-2222-4333-8444-555555555555"
+	for _, c := range []struct{ keys, body, want string }{
+		{"company_id: " + id, `"x": 1`, id},
+		{"campaign_id: contact", `"contact": "` + id + `"`, id},
+		{"contact_id: \"{{contact}}\"", `"contact": "` + id + `"`, id},
+		{"ai_agent_id: contact", `"contact": "{` + id + `}"`, "rejected bad_call ai_agent_id"},
+		{"contact_id: contact", `"contact": 17`, "rejected bad_call contact_id"},
+		{"contact_id: contact", `"x": 1`, "rejected missing_field contact"},
+		{"call_from: +18005550100", `"x": 1`, "+18005550100"},
+		{"call_from: phone", `"x": 1`, "+12025550142"},
+		{"call_direction: inbound", `"x": 1`, "inbound"},
+		{"call_direction: \"{{direction}}\"", `"direction": "inbound"`, "inbound"},
+		{"call_direction: \"{{direction}}\"", `"direction": "up"`, "rejected bad_call call_direction"},
+		{"is_test: true", `"x": 1`, "true"},
+		{"is_test: flag", `"flag": "no"`, "false"},
+		{"is_test: \"{{flag}}\"", `"flag": "perhaps"`, "rejected bad_field flag"},
+		{"call_provider: twilio", `"x": 1`, "twilio"},
+		{"notes: \"for {{product}}\"", `"product": "a\nb"`, "for a b"},
+		{"workspace: sales", `"x": 1`, "sales"},
+		{"workspace_id: 0012", `"x": 1`, "0012"},
+		{"call_sid: CA1", `"x": 1`, "CA1"},
+	} {
+		t.Run(c.keys+" of "+c.body, func(t *testing.T) {
+			t.Parallel()
+			key, _, _ := strings.Cut(c.keys, ":")
+			o, made := call(t, c.keys, c.body)
+			got := strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Outcome, o.Reason, o.Field))
+			if made != nil {
+				got = fmt.Sprint(made[key])
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestMetadataKeepsTypesAndDigits(t *testing.T) {
+	t.Parallel()
+	const keys = `metadata: {n: "{{price}}", b: "{{flag}}", t: "no {{price}}", gone: "{{name}}", also: "x {{name}}",
+        l: [1.50, "{{price}}", "{{name}}", null], o: {deep: {}, z: 1e3}, s: "007", w: 007, y: yes}`
+	_, made := call(t, keys, `"price": 9007199254740993.10, "flag": "on"`)
+	got, err := json.Marshal(made["metadata"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"b":true,"callbridge_request_id":"` + requestID(t, made) + `","l":[1.50,9007199254740993.10,null],` +
+		`"n":9007199254740993.10,"o":{"deep":{},"z":1e3},"s":"007","t":"no 9007199254740993.10","w":"007","y":"yes"}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func requestID(t *testing.T, made map[string]any) string {
+	t.Helper()
+	id, ok := strings.CutPrefix(fmt.Sprint(made["notes"]), "callbridge ")
+	if !ok {
+		t.Fatalf("notes %v do not name the request", made["notes"])
+	}
+	return id
+}
+
+func TestMetadataThatIsTheNameOfAFieldIsAWarning(t *testing.T) {
+	t.Parallel()
+	config := parse(t, fmt.Sprintf(callConfig, "metadata: {channel: phone}"))
+	want := `callbridge.yaml:22:27: routes[0].call.metadata.channel: "phone" is a word here, though a field has this name; write "{{phone}}" for its value`
+	if got := mapping.Problems(config.Warnings()).Error(); got != want {
+		t.Errorf("got %s", got)
+	}
+}
