@@ -1,0 +1,84 @@
+// Package handlers is the front door, the first step of a webhook's way: it
+// receives, has the sender verified, hands over what happened, and answers
+// only after the bus has acknowledged. It is the only package that knows Gin.
+package handlers
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"callbridge/bus"
+	"callbridge/mapping"
+)
+
+// Intake is what the webhook endpoint works with.
+type Intake struct {
+	// Mapping gives the configuration in force.
+	Mapping func() *mapping.Config
+	Bus     *bus.Bus
+	Log     *slog.Logger
+	metrics *metrics
+}
+
+// Public is the listener for CRMs: webhooks, and the two health answers that a
+// load balancer needs. Nothing else stands there.
+func Public(in Intake, health Health, registry prometheus.Registerer) http.Handler {
+	in.metrics = newMetrics(registry)
+	engine := newEngine(in.Log)
+	engine.POST("/webhooks/:source", in.receive)
+	health.mount(engine)
+	return engine
+}
+
+// Admin is the listener for operators: health and metrics.
+func Admin(health Health, gatherer prometheus.Gatherer, log *slog.Logger) http.Handler {
+	engine := newEngine(log)
+	health.mount(engine)
+	engine.GET("/metrics", gin.WrapH(promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{})))
+	return engine
+}
+
+func newEngine(log *slog.Logger) *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.Use(recovery(log))
+	// No proxy's word about the client's address is taken.
+	_ = engine.SetTrustedProxies(nil)
+	engine.NoRoute(func(c *gin.Context) { refuse(c, http.StatusNotFound, "not_found", "webhooks go to /webhooks/<source>") })
+	engine.NoMethod(func(c *gin.Context) {
+		refuse(c, http.StatusMethodNotAllowed, "method_not_allowed", "webhooks are sent with POST")
+	})
+	return engine
+}
+
+// recovery answers 500, so that the CRM tries again, and keeps the request,
+// its headers and its body out of the log.
+func recovery(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		defer func() {
+			if p := recover(); p != nil {
+				log.Error("http.panic", "path", c.Request.URL.Path, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+				refuse(c, http.StatusInternalServerError, "internal", "this is our fault; please send it again")
+			}
+		}()
+		c.Next()
+	}
+}
+
+// failure is the body of every answer that is not a success: a fixed word for
+// programs, a sentence for people. Causes stay in our log.
+type failure struct {
+	Error   string `json:"error"`
+	Message string `json:"message"`
+}
+
+func refuse(c *gin.Context, status int, word, message string) {
+	c.AbortWithStatusJSON(status, failure{word, message})
+}

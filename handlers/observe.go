@@ -1,0 +1,87 @@
+package handlers
+
+import (
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// unknownSource stands for a name that is not configured: whatever anybody
+// writes into a URL must not become a label.
+const unknownSource = "unknown"
+
+// line collects what the one log line of a webhook says.
+type line struct {
+	start  time.Time
+	source string
+	bytes  int
+	reason string
+	err    error
+	events map[status]int
+	first  string
+}
+
+func (l *line) count(a answer) {
+	l.events = map[status]int{}
+	for _, e := range a.Events {
+		l.events[e.Status]++
+	}
+	if len(a.Events) > 0 {
+		l.first = a.Events[0].ID.String()
+	}
+}
+
+// finish writes the line and counts the webhook.
+func (in Intake) finish(c *gin.Context, l *line) {
+	code, took := c.Writer.Status(), time.Since(l.start)
+	in.metrics.webhooks.WithLabelValues(l.source, strconv.Itoa(code)).Inc()
+	in.metrics.duration.Observe(took.Seconds())
+	level := slog.LevelInfo
+	attributes := []slog.Attr{
+		slog.String("source", l.source), slog.Int("status", code), slog.Int("bytes", l.bytes),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", c.RemoteIP()),
+	}
+	if l.first != "" {
+		attributes = append(attributes, slog.String("event_id", l.first))
+	}
+	for _, s := range []status{requested, duplicate, skipped, rejected} {
+		if n := l.events[s]; n > 0 && l.err == nil {
+			attributes = append(attributes, slog.Int(string(s), n))
+			in.metrics.events.WithLabelValues(l.source, string(s)).Add(float64(n))
+		}
+	}
+	if l.reason != "" {
+		level = slog.LevelWarn
+		attributes = append(attributes, slog.String("reason", l.reason))
+	}
+	if l.err != nil {
+		attributes = append(attributes, slog.Any("error", l.err))
+	}
+	in.Log.LogAttrs(c.Request.Context(), level, "webhook.received", attributes...)
+}
+
+type metrics struct {
+	webhooks *prometheus.CounterVec
+	events   *prometheus.CounterVec
+	duration prometheus.Histogram
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_webhooks_total", Help: "Webhooks received, by source and HTTP status.",
+		}, []string{"source", "code"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_events_total", Help: "Events in accepted webhooks, by source and what was answered for them.",
+		}, []string{"source", "status"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "callbridge_webhook_duration_seconds", Help: "From the first byte of a webhook to its answer.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}),
+	}
+	r.MustRegister(m.webhooks, m.events, m.duration)
+	return m
+}
