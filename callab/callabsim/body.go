@@ -1,0 +1,144 @@
+package callabsim
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// newCall is the body of POST /calls, both documented versions.
+type newCall struct {
+	CompanyID     string         `json:"company_id"`
+	CampaignID    string         `json:"campaign_id"`
+	AIAgentID     string         `json:"ai_agent_id"`
+	ContactID     string         `json:"contact_id"`
+	CallSID       string         `json:"call_sid"`
+	CallProvider  string         `json:"call_provider"`
+	CallFrom      string         `json:"call_from"`
+	CallTo        string         `json:"call_to"`
+	CallDirection string         `json:"call_direction"`
+	IsTest        bool           `json:"is_test"`
+	Metadata      map[string]any `json:"metadata"`
+	Variables     map[string]any `json:"agent_dynamic_variables"`
+	Notes         string         `json:"notes"`
+	WorkspaceID   string         `json:"workspace_id"`
+	Workspace     string         `json:"workspace"`
+}
+
+func (n *newCall) to() string { return n.CallTo }
+
+func (n *newCall) call() Call {
+	return Call{
+		CompanyID: n.CompanyID, CampaignID: optional(n.CampaignID), AIAgentID: n.AIAgentID,
+		ContactID: optional(n.ContactID), CallSID: n.CallSID, CallProvider: n.CallProvider,
+		CallFrom: n.CallFrom, CallTo: n.CallTo, CallDirection: n.CallDirection, IsTest: n.IsTest,
+		Metadata: n.Metadata, AgentDynamicVariables: n.Variables, Notes: n.Notes,
+		WorkspaceID: cmp.Or(n.WorkspaceID, n.Workspace),
+	}
+}
+
+var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+func (n *newCall) validate() error {
+	if n.AIAgentID == "" {
+		return errors.New("ai_agent_id is required")
+	}
+	for _, id := range []struct{ name, value string }{
+		{"ai_agent_id", n.AIAgentID}, {"company_id", n.CompanyID}, {"campaign_id", n.CampaignID}, {"contact_id", n.ContactID},
+	} {
+		if id.value != "" && uuid.Validate(id.value) != nil {
+			return fmt.Errorf("%s is not a UUID", id.name)
+		}
+	}
+	switch {
+	case !e164.MatchString(n.CallFrom):
+		return errors.New("call_from is not an E.164 number")
+	case !e164.MatchString(n.CallTo):
+		return errors.New("call_to is not an E.164 number")
+	case n.CallDirection != "" && n.CallDirection != "outbound" && n.CallDirection != "inbound":
+		return errors.New("call_direction is neither outbound nor inbound")
+	}
+	return nil
+}
+
+// testCall is the body of POST /calls/make-call.
+// Source: https://docs.callab.ai/api-reference/campaign-calls/make-call.
+type testCall struct {
+	AIAgentID string `json:"ai_agent_id"`
+	CallFrom  string `json:"call_from"`
+	CallTo    string `json:"call_to"`
+	Variables []struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	} `json:"dynamic_variables"`
+	Workspace *string `json:"workspace"`
+}
+
+func (t *testCall) to() string { return t.CallTo }
+
+func (t *testCall) call() Call {
+	variables := map[string]any{}
+	for _, v := range t.Variables {
+		variables[v.Name] = v.Value
+	}
+	c := Call{
+		AIAgentID: t.AIAgentID, CallFrom: t.CallFrom, CallTo: t.CallTo, IsTest: true,
+		AgentDynamicVariables: variables,
+	}
+	if t.Workspace != nil {
+		c.WorkspaceID = *t.Workspace
+	}
+	return c
+}
+
+const maxWorkspace = 100
+
+func (t *testCall) validate() error {
+	if uuid.Validate(t.AIAgentID) != nil {
+		return errors.New("ai_agent_id is not a UUID")
+	}
+	if !dialable(t.CallFrom) {
+		return errors.New("call_from is not a telephone number")
+	}
+	if !dialable(t.CallTo) {
+		return errors.New("call_to is not a telephone number")
+	}
+	for _, v := range t.Variables {
+		if v.Name == "" || strings.Contains(v.Name, " ") {
+			return errors.New("the name of a dynamic variable is empty or holds spaces")
+		}
+		if v.Value == "" {
+			return fmt.Errorf("dynamic variable %s is empty", v.Name)
+		}
+	}
+	if t.Workspace != nil && (*t.Workspace == "" || len(*t.Workspace) > maxWorkspace) {
+		return fmt.Errorf("workspace must have 1 to %d characters", maxWorkspace)
+	}
+	return nil
+}
+
+// written is how make-call lets numbers be written: E.164, national,
+// separators, an extension.
+var written = regexp.MustCompile(`^\+?[0-9(][0-9 ().\-]*[0-9](?: ext [0-9]{1,6})?$`)
+
+func dialable(number string) bool {
+	main, _, _ := strings.Cut(number, " ext ")
+	digits := 0
+	for _, r := range main {
+		if r >= '0' && r <= '9' {
+			digits++
+		}
+	}
+	return written.MatchString(number) && digits >= 7 && digits <= 15
+}
+
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

@@ -1,0 +1,126 @@
+package callabsim
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Call is a call in the form of GET /calls/{id}. Pointers are the fields that
+// are documented as nullable.
+// Source: https://docs.callab.ai/api-reference/campaign-calls/get-one.
+type Call struct {
+	ID                    string            `json:"id"`
+	CallSID               string            `json:"call_sid"`
+	CompanyID             string            `json:"company_id"`
+	CampaignID            *string           `json:"campaign_id"`
+	AIAgentID             string            `json:"ai_agent_id"`
+	ContactID             *string           `json:"contact_id"`
+	CallProvider          string            `json:"call_provider"`
+	CallFrom              string            `json:"call_from"`
+	CallTo                string            `json:"call_to"`
+	CallDuration          int               `json:"call_duration"`
+	CallStatus            string            `json:"call_status"`
+	CallDirection         string            `json:"call_direction"`
+	IsTest                bool              `json:"is_test"`
+	CallRating            int               `json:"call_rating"`
+	CallFeedback          *string           `json:"call_feedback"`
+	RecordURL             *string           `json:"record_url"`
+	Transcript            *string           `json:"transcript"`
+	TranscriptObject      map[string]any    `json:"transcript_object"`
+	TranscriptLanguage    *string           `json:"transcript_language"`
+	Cost                  float64           `json:"cost"`
+	PriceUnit             string            `json:"price_unit"`
+	Latency               int               `json:"latency"`
+	DisconnectReason      string            `json:"disconnect_reason"`
+	AnalysisSentiment     string            `json:"analysis_sentiment"`
+	AgentTaskStatus       string            `json:"agent_task_status"`
+	AgentTaskFeedback     string            `json:"agent_task_feedback"`
+	Metadata              map[string]any    `json:"metadata"`
+	AgentDynamicVariables map[string]any    `json:"agent_dynamic_variables"`
+	AgentPostCallOutcomes map[string]string `json:"agent_post_call_outcomes"`
+	Notes                 string            `json:"notes"`
+	CreatedAt             time.Time         `json:"created_at"`
+	UpdatedAt             time.Time         `json:"updated_at"`
+	DeletedAt             *time.Time        `json:"deleted_at"`
+	StartedAt             *time.Time        `json:"started_at"`
+	EndedAt               *time.Time        `json:"ended_at"`
+	RetryAt               *time.Time        `json:"retry_at"`
+	WorkspaceID           string            `json:"workspace_id"`
+}
+
+// simCompany is the company whose calls these are, unless a body names one.
+const simCompany = "6f1d2c3b-4a59-4687-8796-a5b4c3d2e1f0"
+
+// complete fills what a new call must have.
+func (c Call) complete(now time.Time) Call {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set(&c.ID, uuid.NewString())
+	set(&c.CallSID, "SIM"+strings.ReplaceAll(c.ID, "-", ""))
+	set(&c.CompanyID, simCompany)
+	set(&c.CallProvider, "simulator")
+	set(&c.CallStatus, "in-progress")
+	set(&c.CallDirection, "outbound")
+	set(&c.PriceUnit, "USD")
+	set(&c.WorkspaceID, "default")
+	if c.AgentPostCallOutcomes == nil {
+		c.AgentPostCallOutcomes = map[string]string{}
+	}
+	if c.CreatedAt.IsZero() {
+		c.CreatedAt = now.UTC()
+	}
+	if c.UpdatedAt.IsZero() {
+		c.UpdatedAt = c.CreatedAt
+	}
+	return c
+}
+
+const nobodyAnswers = "+12025550189"
+
+// at returns the call as it is at a time: what happens to it depends on its
+// age alone.
+func (s *Sim) at(c Call, now time.Time) Call {
+	answered := c.CreatedAt.Add(s.options.RingTime)
+	if s.options.CallLength == 0 || c.EndedAt != nil || now.Before(answered) {
+		return c
+	}
+	if s.options.MagicNumbers && c.CallTo == nobodyAnswers {
+		c.CallStatus, c.DisconnectReason = "failed", "no-answer"
+		c.EndedAt, c.UpdatedAt = &answered, answered
+		return c
+	}
+	c.StartedAt, c.UpdatedAt = &answered, answered
+	if ended := answered.Add(s.options.CallLength); !now.Before(ended) {
+		return c.ended(ended, s.options.CallLength)
+	}
+	return c
+}
+
+func (c Call) ended(at time.Time, length time.Duration) Call {
+	name := "there"
+	if given, ok := c.AgentDynamicVariables["first_name"].(string); ok {
+		name = given
+	}
+	text := fmt.Sprintf("Agent: Hello %s, is this a good time?\nUser: Yes, go ahead.\nAgent: Thank you, goodbye.", name)
+	record, language := "https://recordings.example.com/"+c.ID+".mp3", "en"
+	c.CallStatus, c.DisconnectReason = "completed", "user_hangup"
+	c.EndedAt, c.UpdatedAt = &at, at
+	c.CallDuration, c.Latency = int(length.Seconds()), 420
+	c.Cost = float64(c.CallDuration) / 600
+	c.Transcript, c.TranscriptLanguage, c.RecordURL = &text, &language, &record
+	c.TranscriptObject = map[string]any{"turns": strings.Split(text, "\n")}
+	c.AnalysisSentiment, c.AgentTaskStatus = "positive", "completed"
+	c.AgentPostCallOutcomes = maps.Clone(c.AgentPostCallOutcomes)
+	c.AgentPostCallOutcomes["interested"] = "yes"
+	return c
+}
+
+// lastDigits is as much of a number as a log may show.
+func lastDigits(number string) string { return "…" + number[max(0, len(number)-2):] }

@@ -1,0 +1,149 @@
+package callab_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"callbridge/callab"
+	"callbridge/callab/callabsim"
+)
+
+func TestGetCall(t *testing.T) {
+	t.Parallel()
+	_, client := simulate(t, callabsim.Options{}, nil)
+	placed := client.CreateCall(t.Context(), newCall(), window()).Call
+
+	got, err := client.GetCall(t.Context(), placed.ID)
+	if err != nil || got.ID != placed.ID || got.CallTo != callTo || got.CallStatus != "in-progress" {
+		t.Errorf("call %s: %v", got.Raw, err)
+	}
+	_, err = client.GetCall(t.Context(), "3c90c3cc-0d44-4b50-8888-000000000000")
+	var api *callab.Error
+	if !errors.As(err, &api) || api.HTTPStatus != http.StatusOK || api.Status != "error" {
+		t.Errorf("missing call: %v", err)
+	}
+	for _, id := range []string{"", ".", ".."} {
+		if _, err := client.GetCall(t.Context(), id); err == nil || errors.As(err, &api) && api == nil {
+			t.Errorf("id %q was asked for", id)
+		}
+	}
+}
+
+func TestQueryCallsPages(t *testing.T) {
+	t.Parallel()
+	sim, client := simulate(t, callabsim.Options{MaxPerPage: 20}, nil)
+	start := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	for i := range 45 {
+		sim.AddCalls(callabsim.Call{CallTo: "+12025550111", CreatedAt: start.Add(time.Duration(i) * time.Second)})
+	}
+	sim.AddCalls(callabsim.Call{CallTo: callTo, CreatedAt: start})
+
+	var sizes []int
+	last := start.Add(time.Hour)
+	for page := range 4 {
+		calls, err := client.QueryCalls(t.Context(), callab.Query{Search: "+12025550111", Page: page, PerPage: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(calls))
+		for _, call := range calls {
+			if call.CreatedAt.After(last) {
+				t.Errorf("page %d is not newest first", page)
+			}
+			last = call.CreatedAt.Time
+		}
+	}
+	if got := fmt.Sprint(sizes); got != "[20 20 5 0]" {
+		t.Errorf("pages of %s, want 20, 20, 5 and none", got)
+	}
+}
+
+func TestQueryCallsSendsEveryParameter(t *testing.T) {
+	t.Parallel()
+	queries := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		queries <- r.URL.Query().Encode()
+		fmt.Fprint(w, `{"status":"ok","data":[]}`)
+	}))
+	t.Cleanup(server.Close)
+	calls, err := connect(t, server.URL, nil).QueryCalls(t.Context(), callab.Query{
+		Search: "a b", CampaignID: "c", AgentID: "a", Status: "failed", StartDate: "2026-03-01", EndDate: "2026-03-02",
+		Page: 2, PerPage: 50, SortColumn: "call_to", Order: "asc",
+		Filters: []callab.Filter{{Column: "call_to", Operator: "eq", Value: callTo}, {Column: "notes"}},
+	})
+	if err != nil || calls == nil || len(calls) != 0 {
+		t.Errorf("empty list read as %v: %v", calls, err)
+	}
+	want := "ai_agent_id=a&campaign_id=c&end_date=2026-03-02&filter_columns%5B%5D=call_to&filter_columns%5B%5D=notes" +
+		"&filter_operator%5B%5D=eq&filter_operator%5B%5D=&filter_values%5B%5D=%2B12025550142&filter_values%5B%5D=" +
+		"&order=asc&page=2&per_page=50&search=a+b&sort_column=call_to&start_date=2026-03-01&status=failed"
+	if got := <-queries; got != want {
+		t.Errorf("query\n%s\nwant\n%s", got, want)
+	}
+}
+
+// An unreadable list must not look like an empty one: then a call that was
+// placed would count as missing.
+func TestUnreadableListIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		status int
+		body   string
+	}{
+		{200, ``},
+		{200, `<html></html>`},
+		{200, `{"status":"ok","data":""}`},
+		{200, `{"status":"ok","data":null}`},
+		{200, `{"status":"ok"}`},
+		{200, `{"status":"ok","data":{"id":"7d1b"}}`},
+		{200, `{"status":"ok","data":["7d1b"]}`},
+		{200, `{"status":"ok","data":[null]}`},
+		{200, `{"status":"ok","data":[{"id":"7d1b"},{"call_to":"+12025550142"}]}`},
+		{200, `{"status":"error","message":"error","data":[]}`},
+		{200, `{"data":[]}`},
+		{200, `{"status":"ok","data":[]` + strings.Repeat(" ", 1<<20) + `}`},
+		{302, `{"status":"ok","data":[]}`},
+		{500, `{"status":"ok","data":[]}`},
+		{429, `{"status":"ok","data":[]}`},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "/elsewhere")
+			w.Header().Set("Retry-After", "3")
+			w.WriteHeader(row.status)
+			fmt.Fprint(w, row.body)
+		}))
+		calls, err := connect(t, server.URL, nil).QueryCalls(t.Context(), callab.Query{})
+		server.Close()
+		if err == nil || calls != nil {
+			t.Errorf("HTTP %d, %.60s: %d calls, error %v", row.status, row.body, len(calls), err)
+		}
+		var api *callab.Error
+		if row.status != http.StatusOK && (!errors.As(err, &api) || api.HTTPStatus != row.status || api.RetryAfter != 3*time.Second) {
+			t.Errorf("HTTP %d: %v is no *callab.Error", row.status, err)
+		}
+	}
+}
+
+func TestListFailsForAWhile(t *testing.T) {
+	t.Parallel()
+	sim, client := simulate(t, callabsim.Options{}, nil)
+	sim.Fail(
+		callabsim.Fault{On: callabsim.OnQuery, Kind: callabsim.ErrorBefore, Times: 2},
+		callabsim.Fault{On: callabsim.OnQuery, Kind: callabsim.CutMiddle},
+		callabsim.Fault{On: callabsim.OnQuery, Kind: callabsim.Garbage},
+	)
+	client.CreateCall(t.Context(), newCall(), window())
+	for range 4 {
+		if calls, err := client.QueryCalls(t.Context(), callab.Query{}); err == nil {
+			t.Errorf("read %d calls off a list that fails", len(calls))
+		}
+	}
+	if calls, err := client.QueryCalls(t.Context(), callab.Query{}); err != nil || len(calls) != 1 {
+		t.Errorf("%d calls after the list has recovered: %v", len(calls), err)
+	}
+}
