@@ -1,0 +1,107 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"callbridge/callab"
+	"callbridge/event"
+)
+
+// dial claims a free request and sends the call: the only place where a phone
+// can begin to ring.
+func (d *Dispatcher) dial(ctx context.Context, j job, e entry) (*entry, rest, error) {
+	if wait := time.Until(e.NotBefore); wait > 0 {
+		return nil, later(wait), nil
+	}
+	// The token for the rate is taken before the claim: a claim that waits
+	// loses its write window.
+	if err := d.hold.wait(ctx); err != nil {
+		return nil, rest{}, err
+	}
+	if err := d.limiter.Wait(ctx); err != nil {
+		return nil, rest{}, err
+	}
+	window := fence(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
+	point("claiming")
+	claim, err := d.put(d.last, j.request.ID, Record{
+		State: Claimed, Attempt: e.Attempt + 1, Claimed: window.Start,
+	}, e)
+	if err != nil {
+		return nil, rest{}, err
+	}
+	point("claimed")
+	answer := d.send(j, window)
+	v := judge(answer, claim.Attempt, d.config.Attempts)
+	d.logAttempt(j, claim, answer, v, time.Since(window.Start))
+	if v.hold > 0 {
+		d.hold.pause(v.hold)
+	}
+	if v.credentials && d.hold.refuse(true) {
+		d.log.Error("dispatch.credentials_refused", "http_status", answer.HTTPStatus,
+			"hint", "Callab refuses CALLAB_TOKEN; nothing is dialled until it works")
+	}
+	next := claim.Record
+	next.State, next.Reason, next.Detail, next.Call = v.state, v.reason, v.detail, answer.Call.Raw
+	if v.after > 0 {
+		next.NotBefore = time.Now().Add(v.after)
+	}
+	settled, err := d.settle(j, next, claim)
+	if err != nil {
+		return nil, rest{}, err
+	}
+	point("recorded")
+	return &settled, rest{}, nil
+}
+
+// send places the call once. Not even a stop of the process takes it back: it
+// has until CallTimeout, and d.last.
+func (d *Dispatcher) send(j job, window callab.Window) callab.Answer {
+	ctx := callab.WithTraceParent(d.last, j.trace)
+	if d.config.MakeCall {
+		return d.api.MakeCall(ctx, testCall(j), window)
+	}
+	return d.api.CreateCall(ctx, j.call, window)
+}
+
+// testCall is the body of make-call. It takes neither metadata nor notes, so
+// the request id travels as a variable.
+func testCall(j job) callab.TestCall {
+	call := j.call.TestCall()
+	call.DynamicVariables = append(call.DynamicVariables, callab.Variable{Name: event.RequestKey, Value: j.request.ID.String()})
+	return call
+}
+
+// settle records what came of a claim, and does not give up while the process
+// lives: until it is written, a crash would leave the call to be searched for.
+// Somebody who declared the claim dead meanwhile knew less than we do, and so
+// does a ledger that was lost with its NATS.
+func (d *Dispatcher) settle(j job, next Record, claim entry) (entry, error) {
+	for over := claim; ; {
+		written, err := d.put(d.last, j.request.ID, next, over)
+		if err == nil {
+			return written, nil
+		}
+		if d.last.Err() != nil {
+			return entry{}, fmt.Errorf("record the answer of %s: %w", j.request.ID, err)
+		}
+		if isConflict(err) {
+			found, readErr := d.read(d.last, j.request.ID)
+			switch {
+			case readErr != nil:
+			case found.revision == 0, found.State == Unknown && found.Attempt == next.Attempt:
+				over = found
+				continue
+			case found.State == next.State && found.Attempt == next.Attempt:
+				return found, nil
+			default:
+				d.log.Error("dispatch.answer_too_late", "request_id", j.request.ID, "to", j.to(),
+					"answer", next.State, "ledger", found.State, "hint", "compare Callab's call list with the result of this request")
+				return found, nil
+			}
+		}
+		d.log.Warn("dispatch.record_failed", "request_id", j.request.ID, "error", err)
+		pause(d.last, busTrouble)
+	}
+}

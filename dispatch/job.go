@@ -1,0 +1,92 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"callbridge/bus"
+	"callbridge/callab"
+	"callbridge/event"
+)
+
+// job is one delivered request, read and fit to be dialled.
+type job struct {
+	request event.Request
+	call    callab.NewCall
+	trace   string
+}
+
+func (j job) to() event.Phone { return event.Phone(j.call.CallTo) }
+
+// notePrefix stands before the request id in a call's notes.
+const notePrefix = "callbridge "
+
+var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// read makes a job of a message. The subject says which source and which id;
+// the body must not say otherwise. Anybody may have written it, so it is
+// checked as if nobody had. With an error, the job holds what is needed to
+// report it.
+func read(subject string, header nats.Header, data []byte) (job, error) {
+	j := job{trace: header.Get(bus.TraceHeader)}
+	token := strings.Split(subject, ".")
+	source, name := token[len(token)-3], token[len(token)-2]
+	id, idErr := uuid.Parse(name)
+	if idErr != nil {
+		id = event.RequestID(event.EventID(source, name), "")
+	}
+	bodyErr := json.Unmarshal(data, &j.request)
+	claimed := j.request.ID
+	j.request.ID, j.request.Event.Source = id, source
+	if idErr != nil {
+		return j, errors.New("the id in the subject is not a UUID")
+	}
+	if bodyErr != nil {
+		return j, fmt.Errorf("the body is not a request: %w", bodyErr)
+	}
+	if claimed != uuid.Nil && claimed != id {
+		return j, errors.New("the id in the body is not the one in the subject")
+	}
+	if err := json.Unmarshal(j.request.Call, &j.call); err != nil {
+		return j, fmt.Errorf("call is not a create-call body: %w", err)
+	}
+	if !e164.MatchString(j.call.CallTo) {
+		return j, errors.New("call.call_to is not an E.164 number")
+	}
+	return j, j.sign()
+}
+
+// sign puts the request id where Callab's list can be searched for it, also
+// for a request that others have written.
+func (j *job) sign() error {
+	id := j.request.ID.String()
+	if j.call.Metadata == nil {
+		j.call.Metadata = map[string]any{}
+	}
+	j.call.Metadata[event.RequestKey] = id
+	if j.call.Notes == "" {
+		j.call.Notes = notePrefix + id
+	}
+	body, err := json.Marshal(j.call)
+	if err != nil {
+		return fmt.Errorf("encode call: %w", err)
+	}
+	j.request.Call = body
+	return nil
+}
+
+// refuse ends a request that cannot be dialled at all.
+func (d *Dispatcher) refuse(j job, cause error) rest {
+	e := entry{Record: Record{State: Rejected, Reason: event.ReasonBadRequest, Detail: event.Redact(cause.Error())}}
+	if err := d.report(context.WithoutCancel(d.last), j, e); err != nil {
+		return d.trouble(j, err)
+	}
+	return done
+}

@@ -1,0 +1,73 @@
+package dispatch
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"callbridge/callab"
+	"callbridge/event"
+)
+
+func TestJudgeFollowsTheTable(t *testing.T) {
+	t.Parallel()
+	const attempts = 3
+	for name, c := range map[string]struct {
+		answer  callab.Answer
+		attempt int
+		want    verdict
+	}{
+		"accepted": {callab.Answer{Outcome: callab.Accepted, HTTPStatus: 200}, 1,
+			verdict{state: Accepted, reason: event.ReasonCreated}},
+		"refused in a 200": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 200, Message: "no such agent"}, 1,
+			verdict{state: Rejected, reason: event.ReasonRefused, detail: "no such agent"}},
+		"refused with 422": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 422}, 3,
+			verdict{state: Rejected, reason: event.ReasonRefused}},
+		"401 is our fault": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, 1,
+			verdict{state: Free, after: 500 * time.Millisecond, credentials: true}},
+		"403 is our fault": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 403}, 2,
+			verdict{state: Free, after: time.Second, credentials: true}},
+		"429 waits as asked": {callab.Answer{Outcome: callab.NotSent, HTTPStatus: 429, RetryAfter: 7 * time.Second}, 1,
+			verdict{state: Free, after: 7 * time.Second, hold: 7 * time.Second}},
+		"429 that asks for a week": {callab.Answer{Outcome: callab.NotSent, HTTPStatus: 429, RetryAfter: 7 * 24 * time.Hour}, 1,
+			verdict{state: Free, after: time.Hour, hold: 30 * time.Second}},
+		"not sent": {callab.Answer{Outcome: callab.NotSent, Err: errors.New("connection refused")}, 2,
+			verdict{state: Free, detail: "connection refused", after: time.Second, hold: time.Second}},
+		"not sent, for the last time": {callab.Answer{Outcome: callab.NotSent, Err: errors.New("connection refused")}, attempts,
+			verdict{state: Failed, reason: event.ReasonNotSent, detail: "connection refused"}},
+		"401 for the last time": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, attempts,
+			verdict{state: Failed, reason: event.ReasonNotSent, credentials: true}},
+		"timeout": {callab.Answer{Outcome: callab.Unknown, Err: errors.New("timeout")}, 1,
+			verdict{state: Unknown, detail: "timeout"}},
+		"503 on the last attempt is still unknown": {callab.Answer{Outcome: callab.Unknown, HTTPStatus: 503}, attempts,
+			verdict{state: Unknown}},
+		"an outcome that nobody has heard of": {callab.Answer{Outcome: callab.Outcome(99)}, 1, verdict{state: Unknown}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := judge(c.answer, c.attempt, attempts); got != c.want {
+				t.Errorf("judge = %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestJudgeMasksNumbersInWhatCallabSays(t *testing.T) {
+	t.Parallel()
+	got := judge(callab.Answer{Outcome: callab.Refused, HTTPStatus: 400, Message: "cannot call +12025550142"}, 1, 3)
+	if strings.Contains(got.detail, "5550142") {
+		t.Errorf("detail %q shows the number", got.detail)
+	}
+}
+
+func TestBackoffDoublesUpToItsBound(t *testing.T) {
+	t.Parallel()
+	for attempt, want := range map[int]time.Duration{
+		1: 500 * time.Millisecond, 2: time.Second, 5: 8 * time.Second, 10: 256 * time.Second, 11: maxBackoff, 1000: maxBackoff,
+	} {
+		if got := backoff(attempt); got != want {
+			t.Errorf("backoff(%d) = %s, want %s", attempt, got, want)
+		}
+	}
+}

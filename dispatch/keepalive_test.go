@@ -1,0 +1,37 @@
+package dispatch
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// beating is a delivery that counts its signs of life.
+type beating struct {
+	jetstream.Msg
+	beats int
+	then  func()
+}
+
+func (b *beating) InProgress() error {
+	b.beats++
+	b.then()
+	return nil
+}
+
+// TestKeepAliveEndsInTheMiddleOfABeat: work that ends while a sign of life is
+// being given must not be followed by another one, for ever.
+func TestKeepAliveEndsInTheMiddleOfABeat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var stop func()
+		msg := &beating{then: func() { stop() }}
+		stop = new(Dispatcher).keepAlive(msg, time.Second)
+		<-time.After(time.Minute)
+		if msg.beats != 1 {
+			t.Errorf("%d signs of life, want 1", msg.beats)
+		}
+	})
+}

@@ -1,0 +1,57 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"callbridge/bus"
+	"callbridge/callab"
+	"callbridge/event"
+)
+
+// report publishes the result of a final state, once: the subject is taken
+// after that, and a copy is refused.
+func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
+	outcome, final := e.State.outcome()
+	if !final {
+		return nil
+	}
+	at := e.stored
+	if at.IsZero() {
+		at = time.Now()
+	}
+	result := event.Result{
+		RequestID: j.request.ID, Outcome: outcome, Reason: e.Reason, Detail: e.Detail,
+		Route: j.request.Route, Attempts: e.Attempt, Request: j.request.Call, Call: e.Call,
+		Event: j.request.Event, Time: at, TraceParent: j.trace,
+	}
+	// A state that was read may have been reported before the crash that
+	// brought the request back.
+	if !e.fresh && d.bus.Published(ctx, result) {
+		return nil
+	}
+	message, err := d.bus.Result(result)
+	if err != nil {
+		return err
+	}
+	err = d.bus.Publish(context.WithoutCancel(ctx), message)[0]
+	if errors.Is(err, bus.ErrExists) {
+		return nil
+	}
+	if err == nil {
+		d.metrics.results.WithLabelValues(string(outcome), string(e.Reason)).Inc()
+	}
+	return err
+}
+
+// logAttempt writes the one line of an attempt.
+func (d *Dispatcher) logAttempt(j job, claim entry, a callab.Answer, v verdict, took time.Duration) {
+	d.metrics.attempts.WithLabelValues(string(v.state)).Inc()
+	d.metrics.duration.Observe(took.Seconds())
+	d.log.Info("call.attempted",
+		"request_id", j.request.ID, "source", j.request.Event.Source, "route", j.request.Route,
+		"attempt", claim.Attempt, "to", j.to(), "state", v.state, "reason", v.reason,
+		"http_status", a.HTTPStatus, "call_id", a.Call.ID, "detail", v.detail,
+		"duration_ms", took.Milliseconds(), "traceparent", j.trace)
+}
