@@ -43,6 +43,13 @@ type Request struct {
 	Event Event `json:"event"`
 }
 
+// Pending is an event that waits for what only its CRM's API can tell.
+type Pending struct {
+	Event Event `json:"event"`
+	// Delivery is what the mapping needs of the webhook beside the event.
+	Delivery json.RawMessage `json:"delivery,omitempty"`
+}
+
 var sourceName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 
 // ValidSource reports whether name can be a source: it becomes a path segment

@@ -52,6 +52,19 @@ const (
 	ReasonBadEvent Reason = "bad_event"
 )
 
+// Reasons of results that the look-up writes.
+const (
+	// ReasonLookupFailed: what the event is about could not be had from the
+	// CRM's API (rejected).
+	ReasonLookupFailed Reason = "lookup_failed"
+	// ReasonLookupNotFound: the CRM's API does not know what the event is
+	// about (rejected).
+	ReasonLookupNotFound Reason = "lookup_not_found"
+	// ReasonSuperseded: a newer event about the same was looked up before
+	// (skipped).
+	ReasonSuperseded Reason = "superseded"
+)
+
 // Reasons of results that dispatch writes.
 const (
 	// ReasonCreated: Callab answered with the id of the call (accepted).

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,30 +12,6 @@ import (
 	"callbridge/mapping"
 	"callbridge/signature"
 )
-
-func TestEveryPresetLoads(t *testing.T) {
-	t.Parallel()
-	if len(mapping.Presets()) != len(mapping.PresetNames()) || len(mapping.Presets()) < 2 {
-		t.Fatalf("presets: %v", mapping.PresetNames())
-	}
-	for _, preset := range mapping.Presets() {
-		config := "public_url: https://bridge.example.com\nsources:\n  crm: {preset: " + preset.Name + ", secret: \"${SECRET}\"%s}\nroutes:\n" +
-			"  - {name: all, source: crm, call: {call_to: phone}}\n"
-		_, err := mapping.Parse("callbridge.yaml", fmt.Appendf(nil, config, ""), withSecret())
-		if preset.Name == "generic" {
-			if err == nil || !strings.Contains(err.Error(), "callbridge.yaml:3:8: sources.crm: nothing says who may send here") {
-				t.Errorf("%s without verifier: got %v", preset.Name, err)
-			}
-			_, err = mapping.Parse("callbridge.yaml", fmt.Appendf(nil, config, ", verify: {kind: token, header: X-Api-Key}"), withSecret())
-		}
-		if err != nil {
-			t.Errorf("%s: %v", preset.Name, err)
-		}
-		if !strings.HasPrefix(preset.YAML, "# "+preset.Name+": ") || !strings.Contains(preset.YAML, "# Set up\n") {
-			t.Errorf("%s does not begin with what it is and how to set it up", preset.Name)
-		}
-	}
-}
 
 func TestAPresetNeedsItsSecretAndItsURL(t *testing.T) {
 	t.Parallel()

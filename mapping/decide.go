@@ -19,10 +19,19 @@ type Decision struct {
 	To event.Phone
 }
 
+// Event is the event that the decision is about.
+func (d Decision) Event() event.Event {
+	if d.Request != nil {
+		return d.Request.Event
+	}
+	return d.Result.Event
+}
+
 // Map decides what to do about an event: one decision for each route that
 // takes it or cannot be decided, or one for the event if there is none. It is
 // never empty. An Incoming made from an event of the bus works too; its
-// headers are gone then.
+// headers are gone then, but for those that Waiting has kept. What only a
+// look-up would tell counts as missing where there was none.
 func (c *Config) Map(in Incoming) []Decision {
 	source, known := c.sources[in.Event.Source]
 	switch {
@@ -32,10 +41,8 @@ func (c *Config) Map(in Incoming) []Decision {
 		return []Decision{rejected(in.Event, "", refusal{
 			reason: event.ReasonBadEvent, detail: "the configuration has no source " + quote(in.Event.Source),
 		})}
-	case in.material == nil:
-		in.material = source.replayed(in.Event)
 	}
-	r := newReader(source, in)
+	r := source.reader(in)
 	if tooOld := source.tooOld(r); tooOld != nil {
 		return []Decision{*tooOld}
 	}
@@ -89,7 +96,9 @@ func (b *binding) decide(r *reader) (Decision, bool) {
 	case verdict == noMatch:
 		return Decision{}, false
 	case verdict == undecided:
-		i := slices.IndexFunc(fields, func(name string) bool { return !r.source.optional(name) })
+		i := slices.IndexFunc(fields, func(name string) bool {
+			return !r.source.optional(name) || r.read(name).state == awaited
+		})
 		if i < 0 {
 			return Decision{}, false
 		}

@@ -16,7 +16,9 @@ type Explanation struct {
 	// Event is without its payload.
 	Event event.Event `json:"event"`
 	// Problem says why the event cannot be read (bad_event).
-	Problem   string         `json:"problem,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	// Lookup is nil where the source asks nothing about the event.
+	Lookup    *LookupTrace   `json:"lookup,omitempty"`
 	Fields    []FieldTrace   `json:"fields"`
 	Routes    []RouteTrace   `json:"routes"`
 	Decisions []CallDecision `json:"decisions"`
@@ -27,7 +29,7 @@ type FieldTrace struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"`
 	Optional bool   `json:"optional,omitempty"`
-	// State is there, missing or unreadable.
+	// State is there, missing, unreadable, or awaited: the look-up will tell.
 	State string `json:"state"`
 	// Value is what metadata would get.
 	Value any `json:"value,omitempty"`
@@ -73,7 +75,7 @@ type CallDecision struct {
 	revealed json.RawMessage
 }
 
-var stateNames = map[state]string{there: "there", missing: "missing", unreadable: "unreadable"}
+var stateNames = map[state]string{there: "there", missing: "missing", unreadable: "unreadable", awaited: "awaited"}
 
 // Explain does what Map does and says why. It is for people: some hundred
 // times slower than Map.
@@ -90,10 +92,9 @@ func (c *Config) Explain(in Incoming) Explanation {
 	if !known || in.Err != nil {
 		return x
 	}
-	if in.material == nil {
-		in.material = source.replayed(in.Event)
-	}
-	r := newReader(source, in)
+	r := source.reader(in)
+	x.Lookup = c.traceLookup(in, r)
+	x.Event.Type, x.Event.Time = r.event.Type, r.event.Time
 	for _, name := range source.names() {
 		x.Fields = append(x.Fields, traceField(r, name))
 	}
@@ -179,6 +180,7 @@ func traceField(r *reader, name string) FieldTrace {
 // Reveal returns the explanation with whole numbers.
 func (x Explanation) Reveal() Explanation {
 	x.Fields, x.Decisions = slices.Clone(x.Fields), slices.Clone(x.Decisions)
+	x.Lookup = x.Lookup.reveal()
 	for i, field := range x.Fields {
 		x.Fields[i].Value = field.revealed
 	}

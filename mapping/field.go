@@ -180,6 +180,9 @@ func (f *field) readDefault(n node) {
 
 // read finds and converts the field's value in one event.
 func (f *field) read(m *material) reading {
+	if m.awaits && (awaits(f.places, m) || awaits(f.country, m)) {
+		return awaitedReading(f.name)
+	}
 	for i := range f.places {
 		place := &f.places[i]
 		value, ok := place.find(m)
@@ -195,7 +198,11 @@ func (f *field) read(m *material) reading {
 	if f.fallback != nil {
 		return *f.fallback
 	}
-	return reading{state: missing, reason: reasonMissing, detail: "nothing at " + f.where()}
+	detail := "nothing at " + f.where()
+	if m.unasked != "" && usesLookup(f.places) {
+		detail += "; no look-up: " + m.unasked
+	}
+	return reading{state: missing, reason: reasonMissing, detail: detail}
 }
 
 // readAt converts the value at a place. Of the many values of a path with [*]

@@ -91,6 +91,9 @@ var fieldCases = []struct{ keys, value, want string }{
 	{", type: time", `20261123`, odd("the number +20••••23", "time")},
 	{", type: time, format: 01/02/2006", `"11/12/2026"`, "2026-11-12T00:00:00Z"},
 	{", type: time, format: [unix_ms]", `1795000000`, odd("the number +17••••••00", "time")},
+	{", type: time", `"/Date(1795000000123-0700)/"`, "2026-11-18T11:06:40.123Z"},
+	{", type: time", `"/Date(-1000)/"`, "1969-12-31T23:59:59Z"},
+	{", type: time, format: dotnet", `"/Date(1795000000123)"`, odd(`the text "/Date(1795000000123)"`, "time")},
 
 	{", type: country", `"deutschland"`, "DE"},
 	{", type: country", `"USA"`, "US"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -156,4 +157,39 @@ func checkProblems(t *testing.T, text string, err error) {
 			t.Fatalf("problem %+v", p)
 		}
 	}
+}
+
+// FuzzPresetsReadAnything has every preset read the same delivery: each event
+// that comes out has a name, and a payload that JSON readers take.
+func FuzzPresetsReadAnything(f *testing.F) {
+	for _, c := range presetCases(f) {
+		f.Add(c.body, c.header.Get("Content-Type"), "Ce-Id", "a%20b", "token=x")
+	}
+	var configs []*mapping.Config
+	for _, preset := range mapping.PresetNames() {
+		config, _ := loadPreset(f, preset)
+		configs = append(configs, config)
+	}
+	f.Fuzz(func(t *testing.T, body, contentType, header, value, query string) {
+		d := delivery(body, "Content-Type", contentType)
+		d.Header[http.CanonicalHeaderKey(header)] = []string{value}
+		d.URL.RawQuery = query
+		for _, config := range configs {
+			source, _ := config.Source("crm")
+			source.Challenge(d)
+			events, err := source.Read(d)
+			if err != nil && events != nil {
+				t.Fatalf("both events and %v", err)
+			}
+			for _, in := range events {
+				if in.Event.Key == "" || in.Err == nil && !json.Valid(in.Event.Data) {
+					t.Fatalf("event %q holds %q", in.Event.Key, in.Event.Data)
+				}
+				config.Lookup(in)
+				if len(config.Map(in)) == 0 {
+					t.Fatal("an event without an end")
+				}
+			}
+		}
+	})
 }

@@ -19,6 +19,15 @@ type material struct {
 	body, root payload.Value
 	header     http.Header
 	url        *url.URL
+	// kept are values of a delivery that is gone, by place: those of an event
+	// that came from the bus.
+	kept map[string]any
+	// answer is the tree that the CRM's API answered.
+	answer payload.Value
+	// awaits says that there is to be an answer and is none yet; unasked why
+	// there will be none.
+	awaits  bool
+	unasked string
 	// nullWords are the source's words for nothing, in lower case.
 	nullWords []string
 }
@@ -42,28 +51,52 @@ func (l *lookup) find(m *material) (payload.Value, bool) {
 	case fromQuery:
 		found = m.url.Query().Get(l.name)
 	case fromSHA256:
-		found = m.digest()
+		found = m.digest(l)
 	case fromText:
 		found = l.name
+	case fromLookup:
+		found, _ = l.path.Lookup(m.answer)
+	}
+	if kept, ok := m.kept[l.String()]; ok {
+		found = kept
 	}
 	return found, m.present(found) && !(l.wraps && isObject(found))
 }
 
 // all returns everything that a path with [*] finds and that says something.
 func (l *lookup) all(m *material) []payload.Value {
-	tree := m.body
-	if l.origin == fromRoot {
-		tree = m.root
+	values := l.path.All(m.tree(l.origin))
+	if kept, ok := m.kept[l.String()].([]any); ok {
+		values = slices.Clone(kept)
 	}
-	return slices.DeleteFunc(l.path.All(tree), func(v payload.Value) bool {
+	return slices.DeleteFunc(values, func(v payload.Value) bool {
 		return !m.present(v) || l.wraps && isObject(v)
 	})
 }
 
-// digest is the SHA-256 of the event's tree as JSON with sorted keys: a sender
-// that writes the same event anew may write it in another order.
-func (m *material) digest() string {
-	text, err := payload.Encode(m.body)
+// tree is what the paths of an origin lead into.
+func (m *material) tree(origin string) payload.Value {
+	switch origin {
+	case fromRoot:
+		return m.root
+	case fromLookup:
+		return m.answer
+	default:
+		return m.body
+	}
+}
+
+// digest is the SHA-256 of the event's tree, or of a part of it, as JSON with
+// sorted keys: a sender that writes the same event anew may write it in another
+// order. A part that says nothing has none.
+func (m *material) digest(l *lookup) string {
+	tree := m.body
+	if l.name != fromBody {
+		if tree, _ = l.path.Lookup(m.body); !m.present(tree) {
+			return ""
+		}
+	}
+	text, err := payload.Encode(tree)
 	if err != nil {
 		return ""
 	}

@@ -15,9 +15,10 @@ const (
 	formatUnix    = "unix"
 	formatUnixMS  = "unix_ms"
 	formatDate    = "date"
+	formatDotNet  = "dotnet"
 )
 
-var formatNames = []string{formatRFC3339, formatUnix, formatUnixMS, formatDate}
+var formatNames = []string{formatRFC3339, formatUnix, formatUnixMS, formatDate, formatDotNet}
 
 // isoLayouts are RFC 3339 and what CRMs take for it: a blank for the T, an
 // offset without colon (Meta), no offset at all (Close, read as UTC). A
@@ -36,6 +37,10 @@ var unixDigits = regexp.MustCompile(`^([0-9]{9,14})(?:\.([0-9]{1,9}))?$`)
 // the year 5138.
 const unixMSFrom = 100_000_000_000
 
+// dotNetDate is how Microsoft's DataContractJsonSerializer writes a time:
+// milliseconds since 1970, and an offset that is for display only.
+var dotNetDate = regexp.MustCompile(`^/Date\((-?[0-9]{1,14})(?:[+-][0-9]{4})?\)/$`)
+
 func readTimeFormats(n node) []string {
 	var formats []string
 	for _, item := range n.items() {
@@ -43,7 +48,7 @@ func readTimeFormats(n node) []string {
 		if !slices.Contains(formatNames, format) && !isLayout(format) {
 			hint := suggest(format, formatNames)
 			if hint == "" {
-				hint = `write rfc3339, unix, unix_ms, date or an example such as "02.01.2006 15:04"`
+				hint = `write rfc3339, unix, unix_ms, date, dotnet or an example such as "02.01.2006 15:04"`
 			}
 			item.problem(quote(format)+" is no time format", hint)
 		}
@@ -83,11 +88,22 @@ func parseTimeAs(text, format string) (time.Time, bool) {
 		return time.Time{}, false
 	case formatUnix, formatUnixMS:
 		return parseUnix(text, format)
+	case formatDotNet:
+		return parseDotNet(text)
 	case formatDate:
 		format = time.DateOnly
 	}
 	t, err := time.Parse(format, text)
 	return t, err == nil
+}
+
+func parseDotNet(text string) (time.Time, bool) {
+	parts := dotNetDate.FindStringSubmatch(text)
+	if parts == nil {
+		return time.Time{}, false
+	}
+	ms, err := strconv.ParseInt(parts[1], 10, 64)
+	return time.UnixMilli(ms).UTC(), err == nil
 }
 
 func parseUnix(text, format string) (time.Time, bool) {

@@ -75,7 +75,7 @@ func (n node) hideSecrets(secret bool) {
 		}
 	}
 	for i, child := range n.Content {
-		named := n.Kind == yaml.MappingNode && i%2 == 1 && isSecretKey(n.Content[i-1].Value)
+		named := n.Kind == yaml.MappingNode && i%2 == 1 && (isSecretKey(n.Content[i-1].Value) || n.Content[i-1].Value == "auth")
 		node{Node: child, doc: n.doc}.hideSecrets(secret || named)
 	}
 }

@@ -40,6 +40,7 @@ func PresetNames() []string {
 	for i, file := range files {
 		names[i] = strings.TrimSuffix(file.Name(), ".yaml")
 	}
+	slices.Sort(names) // a - goes before the . of the file's ending
 	return names
 }
 

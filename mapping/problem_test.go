@@ -61,7 +61,7 @@ callbridge.yaml:13:13: routes[0].source: no source "crm"; did you mean "CRM!"?`}
 	{"no key", "    key: body:id\n", "",
 		`callbridge.yaml:3:5: sources.crm: "key" is missing; say what makes an event that event, for example [body:id, sha256:body]`},
 	{"value without origin", "key: body:id", "key: id",
-		`callbridge.yaml:4:10: sources.crm.key: "id" does not say where the value is; begin with body:, root:, header:, query:, sha256: or text:`},
+		`callbridge.yaml:4:10: sources.crm.key: "id" does not say where the value is; begin with body:, root:, header:, query:, lookup:, sha256: or text:`},
 	{"key that is always the same", "key: body:id", "key: [body:id, text:x]",
 		`callbridge.yaml:4:10: sources.crm.key: text: is the same for every event, so only the first would be called; name something that differs`},
 	{"empty rule", "lead_score >= 50", `""`,
@@ -85,7 +85,7 @@ callbridge.yaml:13:13: routes[0].source: no source "crm"; did you mean "CRM!"?`}
 	{"bad time format", "type: time}", "type: time, format: rfc339}",
 		`callbridge.yaml:9:52: sources.crm.fields.created.format: "rfc339" is no time format; did you mean "rfc3339"?`},
 	{"bad time layout", "type: time}", "type: time, format: dd.mm.yyyy}",
-		`callbridge.yaml:9:52: sources.crm.fields.created.format: "dd.mm.yyyy" is no time format; write rfc3339, unix, unix_ms, date or an example such as "02.01.2006 15:04"`},
+		`callbridge.yaml:9:52: sources.crm.fields.created.format: "dd.mm.yyyy" is no time format; write rfc3339, unix, unix_ms, date, dotnet or an example such as "02.01.2006 15:04"`},
 	{"bad max_age", "key: body:id", "key: body:id\n    max_age: soon",
 		`callbridge.yaml:5:14: sources.crm.max_age: must be a duration; for example 24h or 15m
 callbridge.yaml:5:14: sources.crm.max_age: needs "time"; say where the CRM writes when it happened`},

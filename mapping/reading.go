@@ -16,6 +16,8 @@ const (
 	there state = iota
 	missing
 	unreadable
+	// awaited: what the CRM's API says will tell.
+	awaited
 )
 
 // reading is what a field holds in one event.
@@ -60,6 +62,10 @@ type reader struct {
 	// readings are in the order of Source.index; one is done if it was read.
 	readings []reading
 	done     []bool
+	// waits says that a name was asked for which waits for the look-up.
+	waits bool
+	// request is what the source asks its CRM about the event; nil for nothing.
+	request *LookupRequest
 }
 
 func newReader(source *Source, in Incoming) *reader {
@@ -73,15 +79,15 @@ func newReader(source *Source, in Incoming) *reader {
 // read returns the value of a declared name.
 func (r *reader) read(name string) *reading {
 	i := r.source.index[name]
-	if r.done[i] {
-		return &r.readings[i]
+	if !r.done[i] {
+		if f, ok := r.source.fields[name]; ok {
+			r.readings[i] = f.read(r.material)
+		} else {
+			r.readings[i] = r.builtin(name)
+		}
+		r.done[i] = true
 	}
-	if f, ok := r.source.fields[name]; ok {
-		r.readings[i] = f.read(r.material)
-	} else {
-		r.readings[i] = r.builtin(name)
-	}
-	r.done[i] = true
+	r.waits = r.waits || r.readings[i].state == awaited
 	return &r.readings[i]
 }
 
@@ -98,12 +104,18 @@ func (r *reader) builtin(name string) reading {
 		if r.event.Type != "" {
 			return textReading(r.event.Type)
 		}
+		if r.source.kind.awaits(r.material) {
+			return awaitedReading(name)
+		}
 	case nameTime:
 		if !r.event.Time.IsZero() {
 			return timeReading(r.event.Time)
 		}
 		if r.timeProblem != "" {
 			return odd(reasonBadField, r.timeProblem)
+		}
+		if r.source.moment.awaits(r.material) {
+			return awaitedReading(name)
 		}
 	}
 	return reading{state: missing, reason: reasonMissing, detail: "the event has no " + name}

@@ -35,6 +35,11 @@ type Incoming struct {
 
 	material    *material
 	timeProblem string
+	// kept is what Waiting saved of a delivery that is gone.
+	kept map[string]any
+	// answer is what the look-up brought, if it was made.
+	answer   payload.Value
+	answered bool
 }
 
 // ErrTooManyEvents is a delivery with more events than the source's max_events.
@@ -57,12 +62,14 @@ func (s *Source) Receive(d Delivery) ([]Incoming, error) {
 	return s.Read(d)
 }
 
-// Read is Receive without the proof, for `callbridge map` and for tests.
+// Read is Receive without the proof, for `callbridge map` and for tests. A
+// delivery that the source ignores, such as a ping, has no events.
 func (s *Source) Read(d Delivery) ([]Incoming, error) {
-	root, err := payload.Decode(d.Header.Get("Content-Type"), s.form, d.Body)
-	if err != nil {
+	root, err := s.decode(d)
+	if err != nil || s.ignores(root) {
 		return nil, err
 	}
+	s.conceal(root)
 	if s.split == nil {
 		return []Incoming{s.incoming(d, root, root)}, nil
 	}
@@ -71,13 +78,13 @@ func (s *Source) Read(d Delivery) ([]Incoming, error) {
 		return nil, fmt.Errorf("%w: %d, and max_events is %d", ErrTooManyEvents, len(bodies), s.maxEvents)
 	}
 	if len(bodies) == 0 {
-		in := s.incoming(d, root, root)
+		in := s.incoming(d, root, s.enclose(root, nil))
 		in.Err = fmt.Errorf("no event at split: %s", s.split)
 		return []Incoming{in}, nil
 	}
 	events := make([]Incoming, len(bodies))
 	for i, body := range bodies {
-		events[i] = s.incoming(d, root, body)
+		events[i] = s.incoming(d, root, s.enclose(root, body))
 	}
 	return events, nil
 }
@@ -92,17 +99,24 @@ func (s *Source) incoming(d Delivery, root, body payload.Value) Incoming {
 	key, ok := s.key.text(m)
 	if !ok {
 		// Not our clock: the same delivery again must be the same event.
-		key = "sha256:" + m.digest()
+		key = "sha256:" + m.digest(&lookup{name: fromBody})
 		in.Err = errors.New("the event has nothing that key: names")
 	}
 	in.Event.Key, in.Event.ID = key, event.EventID(s.name, key)
-	in.Event.Type, _ = s.kind.text(m)
-	if text, ok := s.moment.text(m); ok {
+	s.classify(&in, m)
+	return in
+}
+
+// classify reads the event's type and time, as far as they are not known.
+func (s *Source) classify(in *Incoming, m *material) {
+	if in.Event.Type == "" {
+		in.Event.Type, _ = s.kind.dotted(m)
+	}
+	if text, ok := s.moment.text(m); ok && in.Event.Time.IsZero() {
 		if in.Event.Time, ok = parseTime(text, s.timeFormats); !ok {
 			in.timeProblem = "found " + describe(text) + " where time belongs"
 		}
 	}
-	return in
 }
 
 // data is the event as JSON. A delivery that is one event in plain JSON is it
@@ -110,7 +124,7 @@ func (s *Source) incoming(d Delivery, root, body payload.Value) Incoming {
 func (s *Source) data(d Delivery, body payload.Value) (json.RawMessage, error) {
 	contentType := strings.ToLower(d.Header.Get("Content-Type"))
 	plain := contentType == "application/json" || contentType == "application/json; charset=utf-8"
-	if asked := s.form == payload.Auto || s.form == payload.JSON; plain && asked && s.split == nil {
+	if asked := s.form == payload.Auto || s.form == payload.JSON; plain && asked && s.split == nil && s.hidden == nil {
 		return bytes.Clone(bytes.TrimPrefix(bytes.TrimSpace(d.Body), []byte("\xef\xbb\xbf"))), nil
 	}
 	return payload.Encode(body)
@@ -118,12 +132,16 @@ func (s *Source) data(d Delivery, body payload.Value) (json.RawMessage, error) {
 
 // replayed is the material of an event that came from the bus: its delivery
 // is gone, its payload is not.
-func (s *Source) replayed(e event.Event) *material {
-	body, err := payload.Decode("application/json", payload.JSON, e.Data)
+func (s *Source) replayed(in Incoming) *material {
+	body, err := payload.Decode("application/json", payload.JSON, in.Event.Data)
 	if err != nil {
 		body = nil
 	}
-	return &material{body: body, root: body, url: &url.URL{}, nullWords: s.nullWords}
+	m := &material{body: body, root: body, url: &url.URL{}, kept: in.kept, nullWords: s.nullWords}
+	if s.split != nil && in.kept != nil {
+		m.root = nil // the delivery, not the event
+	}
+	return m
 }
 
 func (d Delivery) url() *url.URL {

@@ -128,8 +128,11 @@ func (a activation) ResolveName(name string) (any, bool) {
 		return types.Timestamp{Time: a.read.event.Received}, true
 	}
 	if field, ok := presentField(name); ok {
-		if state := a.read.read(field).state; state != unreadable {
-			return types.Bool(state == there), true
+		switch a.read.read(field).state {
+		case there:
+			return types.True, true
+		case missing:
+			return types.False, true
 		}
 		return unknownField(field), true
 	}

@@ -20,12 +20,21 @@ type Source struct {
 
 	form      payload.Form
 	split     *payload.Path
+	kept      []kept
+	hidden    [][]string
 	maxEvents int
 
+	challenges []challenge
+	answer     Answer
+
 	key, kind, moment expression
-	timeFormats       []string
-	maxAge            time.Duration
-	nullWords         []string
+	// version grows with every change of a record.
+	version expression
+	// inquiries are the look-ups, in the order of the file.
+	inquiries   []*inquiry
+	timeFormats []string
+	maxAge      time.Duration
+	nullWords   []string
 
 	fields map[string]*field
 	// order is the names of the fields as they stand in the file.
@@ -38,7 +47,7 @@ type Source struct {
 // defaultMaxEvents is far above what CRMs put into one delivery (HubSpot 100).
 const defaultMaxEvents = 1000
 
-var bodyForms = []string{string(payload.JSON), string(payload.URLEncoded), string(payload.XML)}
+var bodyForms = []string{string(payload.JSON), string(payload.URLEncoded), string(payload.XML), string(formCloudEvents)}
 
 // Name is the last part of /webhooks/<source>.
 func (s *Source) Name() string { return s.name }
@@ -72,6 +81,7 @@ func (l *loader) source(name string, at node) *Source {
 	}
 	s.verifier = l.verifier(keys)
 	s.readBody(keys)
+	l.readAnswers(s, keys)
 	s.readIdentity(keys)
 	s.declare(readFields(layers...))
 	env, err := newEnvironment(s)
@@ -79,6 +89,7 @@ func (l *loader) source(name string, at node) *Source {
 		at.problem("declare fields: "+err.Error(), "")
 	}
 	s.env = env
+	l.inquiries(s, keys)
 	return s
 }
 
@@ -90,6 +101,14 @@ func (s *Source) readBody(keys object) {
 		if path, ok := readPath(n, plainText(n)); ok {
 			s.split = &path
 		}
+	}
+	if n, ok := keys.get("keep"); ok {
+		if s.kept = readKept(n); s.split == nil {
+			n.problem(`needs "split"`, "an event that is the whole delivery has all of it")
+		}
+	}
+	if n, ok := keys.get("hide"); ok {
+		s.hidden = readHidden(n)
 	}
 	if n, ok := keys.get("max_events"); ok {
 		most, err := strconv.Atoi(plainText(n))
@@ -111,6 +130,7 @@ func (s *Source) readIdentity(keys object) {
 		if s.key.constant() {
 			n.problem("text: is the same for every event, so only the first would be called", "name something that differs")
 		}
+		s.key.refuseLookups(n, "the key")
 	} else {
 		keys.at.problem(`"key" is missing`, "say what makes an event that event, for example [body:id, sha256:body]")
 	}
@@ -122,6 +142,10 @@ func (s *Source) readIdentity(keys object) {
 	}
 	if n, ok := keys.get("time_format"); ok {
 		s.timeFormats = readTimeFormats(n)
+	}
+	if n, ok := keys.get("version"); ok {
+		s.version = readExpression(n)
+		s.version.refuseLookups(n, "the version")
 	}
 	n, ok := keys.get("max_age")
 	if !ok {

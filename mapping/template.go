@@ -132,7 +132,7 @@ func (p *part) read(r *reader) (string, *refusal) {
 		return value.moment.Format(p.layout), nil
 	case value.state == there:
 		return value.text, nil
-	case p.fallback != nil && (value.state == missing || r.source.optional(p.name)):
+	case p.fallback != nil && value.state != awaited && (value.state == missing || r.source.optional(p.name)):
 		return *p.fallback, nil
 	default:
 		return "", refuse(r, p.name)

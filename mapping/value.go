@@ -21,9 +21,11 @@ const (
 	fromQuery  = "query"
 	fromSHA256 = "sha256"
 	fromText   = "text"
+	// fromLookup is what the CRM's API answered.
+	fromLookup = "lookup"
 )
 
-var origins = []string{fromBody, fromRoot, fromHeader, fromQuery, fromSHA256, fromText}
+var origins = []string{fromBody, fromRoot, fromHeader, fromQuery, fromSHA256, fromText, fromLookup}
 
 // lookup is one place where a value may be, such as header:Idempotency-Key.
 type lookup struct {
@@ -105,7 +107,7 @@ func readLookup(n node, defaultOrigin string, composite bool) (lookup, bool) {
 		l.origin, l.name = prefix, rest
 	case defaultOrigin == "":
 		n.problem(quote(text)+" does not say where the value is",
-			"begin with body:, root:, header:, query:, sha256: or text:")
+			"begin with body:, root:, header:, query:, lookup:, sha256: or text:")
 		return lookup{}, false
 	}
 	if composite {
@@ -113,11 +115,17 @@ func readLookup(n node, defaultOrigin string, composite bool) (lookup, bool) {
 	}
 	switch l.origin {
 	case fromSHA256:
-		if l.name != fromBody {
-			n.problem("sha256: is only for the body", "write sha256:body")
+		inner, isPath := strings.CutPrefix(l.name, fromBody+":")
+		if l.name != fromBody && !isPath {
+			n.problem("sha256: is only for the body", "write sha256:body, or sha256:body:path for a part of it")
 			return lookup{}, false
 		}
-	case fromBody, fromRoot:
+		if isPath {
+			path, ok := readPath(n, inner)
+			l.path = path
+			return l, ok
+		}
+	case fromBody, fromRoot, fromLookup:
 		path, ok := readPath(n, l.name)
 		l.path, l.many = path, strings.Contains(l.name, "[*]")
 		return l, ok
@@ -161,17 +169,42 @@ func (e expression) text(m *material) (string, bool) {
 }
 
 func composite(parts []lookup, m *material) (string, bool) {
+	texts, some := partTexts(parts, m)
+	joined, err := json.Marshal(texts)
+	return string(joined), err == nil && some
+}
+
+// dotted is text for people and rules: the parts that are there with a dot
+// between, such as change.deal. It does for what names no event.
+func (e expression) dotted(m *material) (string, bool) {
+	for _, parts := range e {
+		texts, some := partTexts(parts, m)
+		var there []string
+		for _, text := range texts {
+			if text != nil {
+				there = append(there, *text)
+			}
+		}
+		if some {
+			return strings.Join(there, "."), true
+		}
+	}
+	return "", false
+}
+
+// partTexts reports whether there is any part, and none is missing that must
+// not be.
+func partTexts(parts []lookup, m *material) ([]*string, bool) {
 	texts := make([]*string, len(parts))
 	some := false
 	for i, part := range parts {
 		text, ok := part.text(m)
 		if !ok && !part.optional {
-			return "", false
+			return nil, false
 		}
 		if ok {
 			texts[i], some = &text, true
 		}
 	}
-	joined, err := json.Marshal(texts)
-	return string(joined), err == nil && some
+	return texts, some
 }

@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,9 +12,21 @@ import (
 	"callbridge/signature"
 )
 
-// isSecretKey knows the keys of a source and of a verifier that hold secrets.
+// isSecretKey knows the keys of a source, a verifier and a handshake that hold
+// secrets.
 func isSecretKey(key string) bool {
-	return key == "secret" || key == "keys" || key == "values" || key == "passwords"
+	return key == "secret" || key == "keys" || key == "values" || key == "passwords" || key == "token"
+}
+
+// public reports whether the keys of a verifier are public: those may stand in
+// the file.
+func (n node) public() bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == "kind" {
+			return n.Content[i+1].Value == "publickey"
+		}
+	}
+	return false
 }
 
 // verifier compiles what a source says about who may send to it. A source
@@ -72,6 +85,11 @@ func (l *loader) verifierConfig(at node) signature.Config {
 	return config
 }
 
+// isLiteral reports whether nothing in a value refers to a secret.
+func isLiteral(n *yaml.Node) bool {
+	return !hasReference(n.Value) && !slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return !isLiteral(c) })
+}
+
 // resolve copies a node with its secrets filled in.
 func (l *loader) resolve(n node, secret bool) *yaml.Node {
 	copied := *n.Node
@@ -81,7 +99,7 @@ func (l *loader) resolve(n node, secret bool) *yaml.Node {
 		under := secret
 		if n.Kind == yaml.MappingNode && i%2 == 1 {
 			at.path = join(n.path, n.Content[i-1].Value)
-			under = isSecretKey(n.Content[i-1].Value)
+			under = isSecretKey(n.Content[i-1].Value) && !(n.public() && isLiteral(child))
 		}
 		copied.Content[i] = l.resolve(at, under)
 	}

@@ -175,11 +175,37 @@ func (p *pathParser) match() (step, error) {
 		return step{}, p.fail("expected =", "an item is picked by list[key=text], the member of an object by object.key")
 	}
 	p.pos++
-	equal, err := p.operand()
+	found := step{kind: match, where: Path{text: name, steps: where}}
+	if p.next() == '{' {
+		found.same, err = p.reference()
+	} else {
+		found.equal, err = p.operand()
+	}
 	if err != nil {
 		return step{}, err
 	}
-	return step{kind: match, where: Path{text: name, steps: where}, equal: equal}, p.closing()
+	return found, p.closing()
+}
+
+// reference reads {path}.
+func (p *pathParser) reference() ([]step, error) {
+	p.pos++
+	start := p.pos
+	steps, err := p.path()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range steps {
+		if s.kind == every {
+			p.pos = start
+			return nil, p.fail("[*] cannot stand inside of brackets", "")
+		}
+	}
+	if p.next() != '}' {
+		return nil, p.fail("expected }", "")
+	}
+	p.pos++
+	return steps, nil
 }
 
 func (p *pathParser) operand() (string, error) {

@@ -1,6 +1,9 @@
 package payload
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strconv"
+)
 
 // Path names a place in a tree. The zero Path is the tree itself.
 //
@@ -10,6 +13,8 @@ import "encoding/json"
 //	phones[0].value, phones[-1]      the first item of a list, and the last
 //	phones[type=mobile].value        the first item whose type is mobile
 //	answers[field.ref="my phone"]    the same with a path and a quoted text
+//	phones[id={main}].value          the same with the value that stands at
+//	                                 another path of the tree
 //	tags[*]                          every item, for All
 //
 // Brackets take what is no list as a list of one: XML does not tell the one
@@ -24,7 +29,8 @@ type step struct {
 	key   string // member
 	index int    // item
 	where Path   // match: where in the item …
-	equal string // … stands this text
+	equal string // … stands this text, or …
+	same  []step // … the value at this path of the tree
 }
 
 type stepKind int
@@ -41,18 +47,21 @@ func (p Path) String() string { return p.text }
 
 // Lookup returns the value at p, the first one where p says [*]. A null that
 // is there is found; see Present.
-func (p Path) Lookup(tree Value) (Value, bool) { return lookup(p.steps, tree) }
+func (p Path) Lookup(tree Value) (Value, bool) { return walk{tree}.lookup(p.steps, tree) }
 
 // All returns the values at p: as many as its [*] find, one or none without.
-func (p Path) All(tree Value) []Value { return appendAll(nil, p.steps, tree) }
+func (p Path) All(tree Value) []Value { return walk{tree}.appendAll(nil, p.steps, tree) }
 
-func lookup(steps []step, v Value) (Value, bool) {
+// walk is one way through a tree, whose top {path} begins at.
+type walk struct{ top Value }
+
+func (w walk) lookup(steps []step, v Value) (Value, bool) {
 	for i := range steps {
 		s := &steps[i]
 		if s.kind == every {
-			return lookupEvery(steps[i+1:], v)
+			return w.lookupEvery(steps[i+1:], v)
 		}
-		next, ok := s.from(v)
+		next, ok := w.step(s, v)
 		if !ok {
 			return nil, false
 		}
@@ -61,25 +70,25 @@ func lookup(steps []step, v Value) (Value, bool) {
 	return v, true
 }
 
-func lookupEvery(rest []step, v Value) (Value, bool) {
+func (w walk) lookupEvery(rest []step, v Value) (Value, bool) {
 	list, ok := v.([]any)
 	if !ok {
-		return lookup(rest, v)
+		return w.lookup(rest, v)
 	}
 	for _, inner := range list {
-		if found, ok := lookup(rest, inner); ok {
+		if found, ok := w.lookup(rest, inner); ok {
 			return found, true
 		}
 	}
 	return nil, false
 }
 
-func appendAll(found []Value, steps []step, v Value) []Value {
+func (w walk) appendAll(found []Value, steps []step, v Value) []Value {
 	for i := range steps {
 		if steps[i].kind == every {
-			return appendEvery(found, steps[i+1:], v)
+			return w.appendEvery(found, steps[i+1:], v)
 		}
-		next, ok := steps[i].from(v)
+		next, ok := w.step(&steps[i], v)
 		if !ok {
 			return found
 		}
@@ -88,19 +97,19 @@ func appendAll(found []Value, steps []step, v Value) []Value {
 	return append(found, v)
 }
 
-func appendEvery(found []Value, rest []step, v Value) []Value {
+func (w walk) appendEvery(found []Value, rest []step, v Value) []Value {
 	list, ok := v.([]any)
 	if !ok {
-		return appendAll(found, rest, v)
+		return w.appendAll(found, rest, v)
 	}
 	for _, inner := range list {
-		found = appendAll(found, rest, inner)
+		found = w.appendAll(found, rest, inner)
 	}
 	return found
 }
 
-// from takes one step other than [*].
-func (s *step) from(v Value) (Value, bool) {
+// step takes one step other than [*].
+func (w walk) step(s *step, v Value) (Value, bool) {
 	if s.kind == member {
 		object, _ := v.(map[string]any)
 		found, ok := object[s.key]
@@ -108,7 +117,7 @@ func (s *step) from(v Value) (Value, bool) {
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return s.fromOne(v)
+		return w.stepOne(s, v)
 	}
 	if s.kind == item {
 		i := s.index
@@ -121,35 +130,47 @@ func (s *step) from(v Value) (Value, bool) {
 		return list[i], true
 	}
 	for _, inner := range list {
-		if s.matches(inner) {
+		if w.matches(s, inner) {
 			return inner, true
 		}
 	}
 	return nil, false
 }
 
-func (s *step) fromOne(v Value) (Value, bool) {
+func (w walk) stepOne(s *step, v Value) (Value, bool) {
 	if s.kind == item {
 		return v, s.index == 0 || s.index == -1
 	}
-	return v, s.matches(v)
+	return v, w.matches(s, v)
 }
 
 // matches compares as text, so that [id=5] finds 5 and "5", and [primary=true]
 // finds true and "true".
-func (s *step) matches(v Value) bool {
-	found, ok := lookup(s.where.steps, v)
-	if !ok {
-		return false
+func (w walk) matches(s *step, v Value) bool {
+	equal := s.equal
+	if s.same != nil {
+		same, _ := w.lookup(s.same, w.top)
+		text, ok := text(same)
+		if !ok {
+			return false
+		}
+		equal = text
 	}
-	switch found := found.(type) {
+	found, _ := w.lookup(s.where.steps, v)
+	text, ok := text(found)
+	return ok && text == equal
+}
+
+// text spells a single value.
+func text(v Value) (string, bool) {
+	switch v := v.(type) {
 	case string:
-		return found == s.equal
+		return v, true
 	case json.Number:
-		return string(found) == s.equal
+		return string(v), true
 	case bool:
-		return found && s.equal == "true" || !found && s.equal == "false"
+		return strconv.FormatBool(v), true
 	default:
-		return false
+		return "", false
 	}
 }

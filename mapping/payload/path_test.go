@@ -16,7 +16,7 @@ const contact = `{
  "InputParameters": [{"key":"Target","value":{"Attributes":[{"key":"fullname","value":"Jane"},{"key":"telephone1","value":"+12025550144"}]}}],
  "entry": [{"changes":[{"id":1},{"id":2}]},{"changes":[]},{"changes":[{"id":3}]}],
  "Notification": {"Id":"04l1","sObject":{"@type":"Lead","Phone":"+12025550145"}},
- "tags": ["a","b"]
+ "tags": ["a","b"], "main": {"label": "mobile", "of": {"id": 2}}
 }`
 
 func tree(t testing.TB) payload.Value {
@@ -70,6 +70,10 @@ func TestPathFindsValues(t *testing.T) {
 		{`Notification[Id=other]`, missing, `[]`},
 		{`tags[*]`, `"a"`, `["a","b"]`},
 		{`tags[1]`, `"b"`, `["b"]`},
+		{`phone[label={main.label}].value`, `"+12025550142"`, `["+12025550142"]`},
+		{`entry[*].changes[id={main.of.id}].id`, `2`, `[2]`},
+		{`phone[label={main}].value`, missing, `[]`},
+		{`phone[label={nowhere}].value`, missing, `[]`},
 		{`nowhere[*]`, missing, `[]`},
 		{`nowhere`, missing, `[]`},
 	}

@@ -1,0 +1,206 @@
+package mapping_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"callbridge/mapping"
+)
+
+const pagesFolder = "../docs/sources"
+
+// TestPagesAreThoseOfThePresets keeps docs/sources in step with the presets and
+// with what the tests have them read. -update writes it.
+func TestPagesAreThoseOfThePresets(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{"README.md": overview(t)}
+	for _, preset := range mapping.Presets() {
+		want[preset.Name+".md"] = page(t, facts(t, preset))
+	}
+	for name, text := range want {
+		file := filepath.Join(pagesFolder, name)
+		if *update {
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(file); err != nil || string(got) != text {
+			t.Errorf("%s is out of step (%v): go test ./mapping -run Pages -update", file, err)
+		}
+	}
+	files, err := os.ReadDir(pagesFolder)
+	if err != nil || len(files) != len(want) {
+		t.Errorf("%s has %d files for %d pages (%v)", pagesFolder, len(files), len(want), err)
+	}
+}
+
+func facts(t *testing.T, preset mapping.Preset) mapping.Facts {
+	t.Helper()
+	f, err := preset.Facts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, text := range map[string]string{"what": f.What, "phone": f.Phone, "retries": f.Retries, "contract": f.Contract, "set-up": strings.TrimSpace(f.SetUp)} {
+		if text == "" {
+			t.Errorf("%s says nothing about its %s", preset.Name, what)
+		}
+	}
+	return f
+}
+
+const generated = "<!-- Made from mapping/sources and mapping/testdata/sources: go test ./mapping -run Pages -update -->\n"
+
+func overview(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("# Sources\n\n" + generated + `
+The CRMs and services that callbridge knows. Each is one YAML file in [mapping/sources](../../mapping/sources), chosen with
+` + "`preset:`" + `; every key of it can be replaced in callbridge.yaml, and fields are added beside it. ` + "`callbridge sources show NAME`" + `
+prints one with its set-up steps. A source of your own needs no preset: see [mapping.md](../mapping.md).
+
+| preset | verification | batch | identity | phone | the CRM tries again |
+|---|---|---|---|---|---|
+`)
+	for _, preset := range mapping.Presets() {
+		f := facts(t, preset)
+		batch := "one event"
+		if f.Split != "" {
+			batch = "`" + f.Split + "`"
+		}
+		fmt.Fprintf(&b, "| [%s](%s.md) | %s | %s | `%s` | %s | %s |\n", f.Name, f.Name, cell(f.Verified), cell(batch), cell(f.Identity[0]), cell(f.Phone), cell(f.Retries))
+	}
+	b.WriteString(`
+Identity is the first alternative; the page of the preset has all. A signature is checked over the body as it was sent, and
+if it came with ` + "`Content-Encoding: gzip`" + ` over what it unpacks to, which is what senders sign. Where a CRM signs nothing, the
+preset wants a secret all the same: in a header, as HTTP Basic, or behind the URL. Such a URL is a password: it belongs
+into the CRM and nowhere else.
+
+A CRM that is missing is one more file there: a comment that says what it is, how to set it up, where the phone is and how long
+the CRM tries, and the keys of a source; no Go. Put deliveries in the documented shape beside the others in
+[mapping/testdata/sources](../../mapping/testdata/sources), the CRM's answer to a look-up as ` + "`NAME.answer.json`" + ` and headers as ` + "`NAME.headers`" + `;
+` + "`go test ./mapping -update`" + ` writes down what comes out, and these pages. Every preset goes through the same tests of bad input.
+
+## What they make of a delivery
+
+Every delivery of the tests, in the shape that the CRM documents: the events in it, what each is called, and the number that
+would be dialled. A number with * is from the look-up.
+
+| delivery | type | identity | phone |
+|---|---|---|---|
+`)
+	for _, c := range presetCases(t) {
+		events := c.mapped(t)
+		if len(events) == 0 {
+			events = []mappedEvent{{Key: "answered, no event"}}
+		}
+		for _, e := range events {
+			fmt.Fprintf(&b, "| %s/%s | %s | `%s` | %s |\n", c.preset, c.name, cell(e.Type), cell(e.Key), cell(dialled(e)))
+		}
+	}
+	return b.String()
+}
+
+func dialled(e mappedEvent) string {
+	number, _ := e.Fields["phone"].(string)
+	switch {
+	case number != "" && e.Lookup != "":
+		return number + " *"
+	case number != "":
+		return number
+	case e.Lookup != "":
+		return "by look-up"
+	}
+	return strings.ReplaceAll(e.Reason, "_", " ")
+}
+
+// cell keeps a text in its cell of a table.
+func cell(text string) string {
+	text = strings.TrimSuffix(text, ".")
+	if runes := []rune(text); len(runes) > 150 {
+		text = string(runes[:149]) + "…"
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(text, "|", `\|`), "\n", " ")
+}
+
+func page(t *testing.T, f mapping.Facts) string {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n%s%s\n\n", f.Name, generated, strings.ToUpper(f.What[:1]), f.What[1:])
+	b.WriteString("| | |\n|---|---|\n")
+	row := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "| %s | %s |\n", name, strings.ReplaceAll(strings.TrimSuffix(text, "."), "|", `\|`))
+		}
+	}
+	row("verification", f.Verified)
+	row("handshakes", code(f.Handshakes))
+	row("events of a batch", code([]string{f.Split}))
+	row("identity", code(f.Identity))
+	row("type", code(f.Type))
+	row("time", code(f.Time))
+	row("phone", f.Phone)
+	row("look-up", code(f.Lookups))
+	row("the CRM tries again", f.Retries)
+	row("its own page", f.Contract)
+	b.WriteString("\n## Set up\n\n" + markdown(f.SetUp))
+	b.WriteString("\n## Fields\n\nThe names that rules and calls may use, and where their values are; of several the first that is there.\n\n| field | type | where |\n|---|---|---|\n")
+	for _, field := range f.Fields {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", field.Name, field.Type, strings.ReplaceAll(code(field.Paths), "|", `\|`))
+	}
+	fmt.Fprintf(&b, "\nThe preset itself: [%s.yaml](../../mapping/sources/%s.yaml).\n", f.Name, f.Name)
+	return b.String()
+}
+
+func code(texts []string) string {
+	texts = slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return text == "" })
+	if len(texts) == 0 {
+		return ""
+	}
+	return "`" + strings.Join(texts, "`, `") + "`"
+}
+
+// markdown turns a comment into Markdown: what is set in by two columns more
+// than the text around it is YAML or JSON.
+func markdown(comment string) string {
+	var b strings.Builder
+	fenced, inList := "", false
+	for line := range strings.Lines(comment) {
+		text := strings.TrimRight(line, "\n")
+		depth := len(text) - len(strings.TrimLeft(text, " "))
+		if text != "" {
+			inList = inList && depth > 0 || strings.HasPrefix(text, "  1. ")
+		}
+		body, base := "", 2
+		if inList {
+			body, base = "   ", 7
+		}
+		isCode := strings.TrimSpace(text) != "" && depth >= base
+		if isCode != (fenced != "") {
+			if isCode {
+				fenced = body
+				fmt.Fprintf(&b, "\n%s```\n", body)
+				fenced += "."
+			} else {
+				fmt.Fprintf(&b, "%s```\n", strings.TrimSuffix(fenced, "."))
+				fenced = ""
+			}
+		}
+		plain := strings.ReplaceAll(text, "<", `\<`)
+		switch {
+		case isCode:
+			b.WriteString(body + text[base:] + "\n")
+		case inList && depth >= 2:
+			b.WriteString(plain[2:] + "\n")
+		default:
+			b.WriteString(plain + "\n")
+		}
+	}
+	if fenced != "" {
+		fmt.Fprintf(&b, "%s```\n", strings.TrimSuffix(fenced, "."))
+	}
+	return b.String()
+}
