@@ -58,7 +58,7 @@ type Bus struct {
 }
 
 // Open starts or connects to NATS, refuses a server that is too old, and
-// declares the streams and the consumer. Its errors are one sentence that says
+// declares the streams and the consumers. Its errors are one sentence that says
 // what to do.
 func Open(ctx context.Context, config Config) (*Bus, error) {
 	b := &Bus{config: config}
@@ -127,7 +127,7 @@ func (b *Bus) ClientURL() string {
 func (b *Bus) Conn() *nats.Conn { return b.conn }
 
 // Ready says why the bus cannot take or give messages just now, or nil: the
-// connection, the three streams and the consumer are asked for.
+// connection, the three streams and the consumers are asked for.
 func (b *Bus) Ready(ctx context.Context) error {
 	if !b.conn.IsConnected() {
 		return errors.New("nats: not connected")
@@ -137,8 +137,10 @@ func (b *Bus) Ready(ctx context.Context) error {
 			return fmt.Errorf("stream %s: %w", s.Name, err)
 		}
 	}
-	if _, err := b.js.Consumer(ctx, b.stream("requests"), consumerName); err != nil {
-		return fmt.Errorf("consumer %s: %w", consumerName, err)
+	for _, c := range b.consumers() {
+		if _, err := b.js.Consumer(ctx, b.stream("requests"), c.Durable); err != nil {
+			return fmt.Errorf("consumer %s: %w", c.Durable, err)
+		}
 	}
 	return nil
 }

@@ -77,8 +77,12 @@ func (l Ledger) Now(ctx context.Context) (time.Time, error) {
 // in the order of their last change. It reads the whole ledger: for a sweep,
 // not for a decision. It stops at fn's error.
 func (l Ledger) Each(ctx context.Context, fn func(id uuid.UUID, e Entry) error) error {
-	records, err := l.bus.ledger.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
+	// Not an ordered consumer: one that is re-made in the middle goes on with
+	// every record, not with the newest ones.
+	records, err := l.bus.ledger.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubject: l.bus.config.Prefix + ".ledger.*",
+		AckPolicy:     jetstream.AckNonePolicy,
+		MemoryStorage: true, InactiveThreshold: time.Minute,
 	})
 	if err != nil {
 		return fmt.Errorf("read ledger: %w", err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -44,6 +45,16 @@ func (b *Bus) Request(r event.Request, trace string) (Message, error) {
 	return Message{b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, nil
 }
 
+// Pending makes the message of an event that waits for its look-up.
+func (b *Bus) Pending(p event.Pending, trace string) (Message, error) {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return Message{}, fmt.Errorf("encode event %s: %w", p.Event.ID, err)
+	}
+	subject := b.LookupSubject(p.Event.Source, p.Event.ID)
+	return Message{subject, subject, data, trace}, nil
+}
+
 // Result makes the message of an outcome.
 func (b *Bus) Result(r event.Result) (Message, error) {
 	data, err := json.Marshal(r)
@@ -60,6 +71,15 @@ func (b *Bus) Result(r event.Result) (Message, error) {
 // harmless.
 func (b *Bus) Published(ctx context.Context, r event.Result) bool {
 	_, err := b.results.GetLastMsgForSubject(ctx, b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID))
+	return err == nil
+}
+
+// Concluded reports whether the request has any outcome. A wrong no is
+// harmless: Publish and the ledger know better.
+func (b *Bus) Concluded(ctx context.Context, source string, requestID uuid.UUID) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	_, err := b.results.GetLastMsgForSubject(ctx, b.ResultSubject("*", source, requestID))
 	return err == nil
 }
 

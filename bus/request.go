@@ -16,35 +16,37 @@ import (
 // Who gives Next a deadline must give it more than that.
 const Heartbeat = 2 * time.Second
 
-// Requests opens one stream of deliveries. It asks the server for one request
-// at a time and only when Next is called: a request that waits in a client's
-// buffer is a request that nobody works on, and its AckWait is running.
-func (b *Bus) Requests(ctx context.Context) (jetstream.MessagesContext, error) {
-	consumer, err := b.js.Consumer(ctx, b.stream("requests"), consumerName)
+// deliveries asks the server for one message at a time and only when Next is
+// called: a message that waits in a client's buffer is one that nobody works
+// on, and its AckWait is running.
+func (b *Bus) deliveries(ctx context.Context, name string) (jetstream.MessagesContext, error) {
+	consumer, err := b.js.Consumer(ctx, b.stream("requests"), name)
 	if err != nil {
-		return nil, fmt.Errorf("read consumer %s: %w", consumerName, err)
+		return nil, fmt.Errorf("read consumer %s: %w", name, err)
 	}
 	messages, err := consumer.Messages(
 		jetstream.PullMaxMessages(1),
 		jetstream.PullExpiry(30*time.Second),
 		jetstream.PullHeartbeat(Heartbeat))
 	if err != nil {
-		return nil, fmt.Errorf("pull from consumer %s: %w", consumerName, err)
+		return nil, fmt.Errorf("pull from consumer %s: %w", name, err)
 	}
 	return messages, nil
 }
 
-// StoredRequest reads a request back from the stream, by id alone. ErrGone says that
-// it is not kept any more.
-func (b *Bus) StoredRequest(ctx context.Context, id uuid.UUID) (*jetstream.RawStreamMsg, error) {
+// StoredRequest reads a request back from the stream, by id alone. ErrGone says
+// that it is not kept any more.
+func (b *Bus) StoredRequest(ctx context.Context, id uuid.UUID) (Delivery, error) {
 	msg, err := b.requests.GetLastMsgForSubject(ctx, b.config.Prefix+".request.*."+id.String()+".ready")
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, ErrGone
+		return Delivery{}, ErrGone
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read request %s: %w", id, err)
+		return Delivery{}, fmt.Errorf("read request %s: %w", id, err)
 	}
-	return msg, nil
+	d := Delivery{Data: msg.Data, Trace: msg.Header.Get(TraceHeader), Stored: msg.Time}
+	d.Source, d.ID = b.named(msg.Subject)
+	return d, nil
 }
 
 // ErrGone: the stream does not keep the request any more.
@@ -75,7 +77,7 @@ func (b *Bus) Tend(ctx context.Context) {
 			b.config.Log.Error("nats.declare_failed", "error", err)
 			continue
 		}
-		b.config.Log.Warn("nats.streams_remade", "hint", "NATS had lost a stream or the consumer; events accepted before may be gone")
+		b.config.Log.Warn("nats.streams_remade", "hint", "NATS had lost a stream or a consumer; events accepted before may be gone")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,13 +14,17 @@ import (
 	"callbridge/event"
 )
 
-// consumerName is the one durable consumer that every process pulls from.
-const consumerName = "dispatch"
+// The durable consumers that every process pulls from.
+const (
+	dispatchConsumer = "dispatch"
+	lookupConsumer   = "lookup"
+)
 
-// maxInFlight bounds the requests that are delivered and not yet done, over
-// all processes. Requests that wait for Callab's list stay delivered, so it is
-// far above what is ever dialled at once.
-const maxInFlight = 4096
+// maxInFlight bounds what is delivered and not yet done, by consumer and over
+// all processes. Requests that wait for Callab's list stay delivered, and so do
+// events that wait for their turn at a CRM or for new credentials there; past
+// it, the others of the same consumer wait with them.
+var maxInFlight = map[string]int{dispatchConsumer: 4096, lookupConsumer: 16384}
 
 // recordsPerRequest is how many ledger records one request keeps: its history,
 // for people. The newest one is what counts.
@@ -35,6 +40,11 @@ func (b *Bus) RequestSubject(source string, id uuid.UUID) string {
 // writers must use the very same filter.
 func (b *Bus) requestFilter(source string, id uuid.UUID) string {
 	return b.config.Prefix + ".request." + source + "." + id.String() + ".>"
+}
+
+// LookupSubject is where an event waits for what its CRM's API can tell.
+func (b *Bus) LookupSubject(source string, eventID uuid.UUID) string {
+	return b.config.Prefix + ".lookup." + source + "." + eventID.String()
 }
 
 // ResultSubject is where the outcome of a request is published.
@@ -59,8 +69,8 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		{
 			Name:        b.stream("requests"),
-			Description: "calls to make, with the events they came from",
-			Subjects:    []string{c.Prefix + ".request.>"},
+			Description: "calls to make, with the events they came from, and events that wait for a look-up",
+			Subjects:    []string{c.Prefix + ".request.>", c.Prefix + ".lookup.>"},
 			// By age only: a limit by number or size would drop the oldest,
 			// and with it the memory that the request was seen.
 			MaxAge: c.Retention, Discard: jetstream.DiscardOld,
@@ -87,24 +97,32 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 	}
 }
 
-func (b *Bus) consumer() jetstream.ConsumerConfig {
-	return jetstream.ConsumerConfig{
-		Durable:       consumerName,
-		Description:   "one request to one of the processes at a time",
-		FilterSubject: b.config.Prefix + ".request.*.*.ready",
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       b.config.AckWait,
-		// The ledger decides, not the delivery count, which does not survive
-		// a crash.
-		MaxDeliver:    -1,
-		MaxAckPending: maxInFlight,
+// consumers work on the stream of requests.
+func (b *Bus) consumers() []jetstream.ConsumerConfig {
+	return []jetstream.ConsumerConfig{
+		b.consumer(dispatchConsumer, "one request to one of the processes at a time", ".request.*.*.ready"),
+		b.consumer(lookupConsumer, "one event to one of the processes at a time", ".lookup.*.*"),
 	}
 }
 
-// Declare makes the streams and the consumer where they are missing. One that
+func (b *Bus) consumer(name, description, filter string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       name,
+		Description:   description,
+		FilterSubject: b.config.Prefix + filter,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       b.config.AckWait,
+		// What was published decides, not the delivery count, which does not
+		// survive a crash.
+		MaxDeliver:    -1,
+		MaxAckPending: maxInFlight[name],
+	}
+}
+
+// Declare makes the streams and the consumers where they are missing. One that
 // is there and contradicts ours is an error that names the difference: callbridge
-// never changes a stream behind its owner's back. Only the retention of its own
-// embedded streams follows the configuration.
+// never changes a stream behind its owner's back. Only its own embedded streams
+// follow: their retention the configuration, their subjects the code.
 func (b *Bus) Declare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -115,8 +133,10 @@ func (b *Bus) Declare(ctx context.Context) error {
 	}
 	// AckWait follows the configuration of the newest process; it is a hint
 	// for redelivery, the ledger is what keeps calls single.
-	if _, err := b.js.CreateOrUpdateConsumer(ctx, b.stream("requests"), b.consumer()); err != nil {
-		return fmt.Errorf("declare consumer %s: %w", consumerName, err)
+	for _, want := range b.consumers() {
+		if _, err := b.js.CreateOrUpdateConsumer(ctx, b.stream("requests"), want); err != nil {
+			return fmt.Errorf("declare consumer %s: %w", want.Durable, err)
+		}
 	}
 	return nil
 }
@@ -124,15 +144,32 @@ func (b *Bus) Declare(ctx context.Context) error {
 // bind takes hold of the streams that are read.
 func (b *Bus) bind(ctx context.Context) (err error) {
 	for name, into := range map[string]*jetstream.Stream{"requests": &b.requests, "ledger": &b.ledger, "results": &b.results} {
-		if *into, err = b.js.Stream(ctx, b.stream(name)); err != nil {
+		if *into, err = b.openStream(ctx, b.stream(name)); err != nil {
 			return fmt.Errorf("read stream %s: %w", b.stream(name), err)
 		}
 	}
 	return nil
 }
 
+// silence is how long one question about a stream may stay without an answer.
+const silence = time.Second
+
+// openStream asks for a stream, and asks again if nobody answers: in a cluster no
+// server does while the stream's leader is being elected, as it is when another
+// process is making the stream just now.
+func (b *Bus) openStream(ctx context.Context, name string) (jetstream.Stream, error) {
+	for {
+		asking, cancel := context.WithTimeout(ctx, silence)
+		found, err := b.js.Stream(asking, name)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return found, err
+		}
+	}
+}
+
 func (b *Bus) declareStream(ctx context.Context, want jetstream.StreamConfig) error {
-	found, err := b.js.Stream(ctx, want.Name)
+	found, err := b.openStream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		_, err = b.js.CreateStream(ctx, want)
 		if err == nil {
@@ -142,30 +179,33 @@ func (b *Bus) declareStream(ctx context.Context, want jetstream.StreamConfig) er
 		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return fmt.Errorf("make stream %s: %w", want.Name, err)
 		}
-		found, err = b.js.Stream(ctx, want.Name)
+		found, err = b.openStream(ctx, want.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", want.Name, err)
 	}
 	have := found.CachedInfo().Config
-	if have.MaxAge != want.MaxAge && b.Embedded() {
-		return b.changeRetention(ctx, want, have)
+	if b.Embedded() && (have.MaxAge != want.MaxAge || !slices.Equal(have.Subjects, want.Subjects)) {
+		return b.change(ctx, want, have)
 	}
 	return contradiction(want, have)
 }
 
-// changeRetention follows RETENTION in the embedded server: nobody else could,
-// since it runs only while we do. The log says so; all else must fit.
-func (b *Bus) changeRetention(ctx context.Context, want, have jetstream.StreamConfig) error {
+// change follows RETENTION, and the subjects of a newer callbridge, in the
+// embedded server: nobody else could, since it runs only while we do. The log
+// says so; all else must fit.
+func (b *Bus) change(ctx context.Context, want, have jetstream.StreamConfig) error {
 	was := have.MaxAge
-	have.MaxAge = want.MaxAge
+	have.MaxAge, have.Subjects = want.MaxAge, want.Subjects
 	if err := contradiction(want, have); err != nil {
 		return err
 	}
 	if _, err := b.js.UpdateStream(ctx, have); err != nil {
-		return fmt.Errorf("change retention of stream %s: %w", want.Name, err)
+		return fmt.Errorf("change stream %s: %w", want.Name, err)
 	}
-	b.config.Log.Warn("nats.retention_changed", "stream", want.Name, "from", was, "to", want.MaxAge)
+	if was != want.MaxAge {
+		b.config.Log.Warn("nats.retention_changed", "stream", want.Name, "from", was, "to", want.MaxAge)
+	}
 	return nil
 }
 

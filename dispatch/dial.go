@@ -78,8 +78,10 @@ func testCall(j job) callab.TestCall {
 // Somebody who declared the claim dead meanwhile knew less than we do, and so
 // does a ledger that was lost with its NATS.
 func (d *Dispatcher) settle(j job, next Record, claim entry) (entry, error) {
+	// The last thing a stopping process does for a call is to record it.
+	ctx := context.WithoutCancel(d.last)
 	for over := claim; ; {
-		written, err := d.put(d.last, j.request.ID, next, over)
+		written, err := d.put(ctx, j.request.ID, next, over)
 		if err == nil {
 			return written, nil
 		}
@@ -87,7 +89,7 @@ func (d *Dispatcher) settle(j job, next Record, claim entry) (entry, error) {
 			return entry{}, fmt.Errorf("record the answer of %s: %w", j.request.ID, err)
 		}
 		if isConflict(err) {
-			found, readErr := d.read(d.last, j.request.ID)
+			found, readErr := d.read(ctx, j.request.ID)
 			switch {
 			case readErr != nil:
 			case found.revision == 0, found.State == Unknown && found.Attempt == next.Attempt:

@@ -63,10 +63,9 @@ type Dispatcher struct {
 	hold    *hold
 	metrics *metrics
 
-	// instance tells this process from every other, earlier ones included.
+	// instance tells this process from every other, earlier ones included. It
+	// begins with lockHolder where NATS is embedded.
 	instance string
-	// soleOwner: the store lock proves that no other process is alive.
-	soleOwner bool
 
 	running   sync.Map // uuid.UUID: in work here
 	abandoned sync.Map // nonce: a claim in doubt, which was not used
@@ -74,6 +73,11 @@ type Dispatcher struct {
 	// last is done when even running POSTs must end.
 	last context.Context
 }
+
+// lockHolder marks the process that embeds NATS and so holds the lock of its
+// store. There is one at a time: every earlier one is gone. A process that came
+// to the same NATS from elsewhere is not marked.
+const lockHolder = "embedded-"
 
 // New makes a Dispatcher. It refuses a configuration whose timings contradict
 // each other.
@@ -88,7 +92,10 @@ func New(b *bus.Bus, api *callab.Client, config Config, registry prometheus.Regi
 	d := &Dispatcher{
 		config: config, bus: b, ledger: b.Ledger(), api: api, log: log,
 		limiter: rate.NewLimiter(limit, 1), hold: newHold(), metrics: newMetrics(registry),
-		instance: uuid.NewString(), soleOwner: b.Embedded(),
+		instance: uuid.NewString(),
+	}
+	if b.Embedded() {
+		d.instance = lockHolder + d.instance
 	}
 	d.beat.Store(time.Now().UnixNano())
 	return d, nil
@@ -105,7 +112,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	defer stop()
 	var workers sync.WaitGroup
 	for range d.config.Concurrency {
-		workers.Go(func() { d.work(ctx) })
+		workers.Go(func() { d.bus.Requests(ctx, d.worker()) })
 	}
 	workers.Go(func() { d.watchCredentials(ctx) })
 	workers.Go(func() { d.sweepUntil(ctx) })
@@ -114,7 +121,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 
 // stopMargin is what a stop may take beyond CallTimeout: dialling within the
 // write window, and recording.
-const stopMargin = 4 * time.Second
+const stopMargin = 3 * time.Second
 
 // maxSilence is how long the workers may show no sign of life before
 // readiness says so.

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 
 	"callbridge/bus"
 	"callbridge/callab"
@@ -30,21 +28,19 @@ const notePrefix = "callbridge "
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
-// read makes a job of a message. The subject says which source and which id;
+// read makes a job of a delivery. The subject says which source and which id;
 // the body must not say otherwise. Anybody may have written it, so it is
 // checked as if nobody had. With an error, the job holds what is needed to
 // report it.
-func read(subject string, header nats.Header, data []byte) (job, error) {
-	j := job{trace: header.Get(bus.TraceHeader)}
-	token := strings.Split(subject, ".")
-	source, name := token[len(token)-3], token[len(token)-2]
-	id, idErr := uuid.Parse(name)
+func read(d bus.Delivery) (job, error) {
+	j := job{trace: d.Trace}
+	id, idErr := uuid.Parse(d.ID)
 	if idErr != nil {
-		id = event.RequestID(event.EventID(source, name), "")
+		id = event.RequestID(event.EventID(d.Source, d.ID), "")
 	}
-	bodyErr := json.Unmarshal(data, &j.request)
+	bodyErr := json.Unmarshal(d.Data, &j.request)
 	claimed := j.request.ID
-	j.request.ID, j.request.Event.Source = id, source
+	j.request.ID, j.request.Event.Source = id, d.Source
 	if idErr != nil {
 		return j, errors.New("the id in the subject is not a UUID")
 	}

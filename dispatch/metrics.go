@@ -39,6 +39,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.oldest = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "callbridge_ledger_oldest_seconds", Help: "Age of the oldest record in a state, as the last sweep found it.",
 	}, []string{"state"})
+	for _, s := range allStates {
+		m.ledger.WithLabelValues(string(s))
+		m.oldest.WithLabelValues(string(s))
+	}
 	r.MustRegister(m.ledger, m.oldest, m.attempts, m.results, m.reconciled, m.inFlight, m.duration)
 	return m
 }

@@ -63,6 +63,18 @@ func point(name string) {
 		select {}
 	case c.strikes(c.Freeze, name):
 		c.end("freeze", name, syscall.SIGSTOP)
+		stopped()
+	}
+}
+
+// stopped returns after the process was stopped and goes on. The signal takes
+// effect a moment after it was sent, and nothing may happen until then; it
+// shows as a gap in time. To wait without a pause also keeps timers, such as
+// the deadline of a write, from being looked at before the next step.
+func stopped() {
+	const gap, limit = 30 * time.Millisecond, time.Second
+	for start, last := time.Now(), time.Now(); time.Since(last) < gap && time.Since(start) < limit; {
+		last = time.Now()
 	}
 }
 

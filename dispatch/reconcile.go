@@ -20,8 +20,8 @@ func (d *Dispatcher) expire(ctx context.Context, j job, e entry) (*entry, rest, 
 	case unused:
 		// Our own claim, stored after we had given up on it: not sent.
 		next.State, next.Detail = Free, ""
-	case d.soleOwner && e.Owner != d.instance:
-		// The store lock proves that the owner is gone.
+	case d.holdsLockOf(e.Owner):
+		// The lock of the store proves that the owner is gone.
 	default:
 		age, err := d.age(ctx, e)
 		if err != nil {
@@ -37,6 +37,12 @@ func (d *Dispatcher) expire(ctx context.Context, j job, e entry) (*entry, rest, 
 	}
 	point("unknown")
 	return &written, rest{}, nil
+}
+
+// holdsLockOf reports whether owner embedded the NATS that this process embeds
+// now.
+func (d *Dispatcher) holdsLockOf(owner string) bool {
+	return strings.HasPrefix(d.instance, lockHolder) && strings.HasPrefix(owner, lockHolder) && owner != d.instance
 }
 
 // reconcile looks for an unknown call in Callab's list. Found is found at any

@@ -55,7 +55,7 @@ func TestClaimOfADeadProcess(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, callabsim.Options{MaxPerPage: 20})
 			r := request("lead-1", to)
-			w.claimed(r, "a process that is gone")
+			w.claimed(r, "embedded-a process that is gone")
 			if c.placed {
 				mine := callabsim.Call{ID: "11111111-0000-4000-8000-000000000000", CallTo: to, CreatedAt: time.Now().Add(-time.Minute),
 					Notes: "callbridge " + r.ID.String()}
@@ -80,7 +80,7 @@ func TestSimilarCallForbidsARedial(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, callabsim.Options{})
 	r := request("lead-1", "+12025550142")
-	w.claimed(r, "a process that is gone")
+	w.claimed(r, "embedded-a process that is gone")
 	// Callab did not give our id back: one call to this number may be ours.
 	w.sim.AddCalls(callabsim.Call{ID: "11111111-0000-4000-8000-000000000000", CallTo: "+12025550142", CreatedAt: time.Now()})
 	config := fast()

@@ -37,7 +37,10 @@ func (d *Dispatcher) sweepUntil(ctx context.Context) {
 }
 
 // openStates are those in which a call has not come to its end.
-var openStates = []State{Claimed, Free, Unknown}
+var (
+	openStates = []State{Claimed, Free, Unknown}
+	allStates  = []State{Claimed, Free, Unknown, Accepted, Rejected, Parked, Failed}
+)
 
 func (d *Dispatcher) sweep(ctx context.Context) error {
 	now, err := d.ledger.Now(ctx)
@@ -62,10 +65,8 @@ func (d *Dispatcher) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range []State{Claimed, Free, Unknown, Accepted, Rejected, Parked, Failed} {
+	for _, s := range allStates {
 		d.metrics.ledger.WithLabelValues(string(s)).Set(float64(count[s]))
-	}
-	for _, s := range append(openStates, Parked) {
 		d.metrics.oldest.WithLabelValues(string(s)).Set(oldest[s].Seconds())
 	}
 	for _, id := range stuck {
@@ -87,7 +88,7 @@ func (d *Dispatcher) stuck(r Record, age time.Duration, now time.Time) bool {
 
 // takeUp does for a request what a delivery would have done.
 func (d *Dispatcher) takeUp(ctx context.Context, id uuid.UUID) {
-	msg, err := d.bus.StoredRequest(ctx, id)
+	stored, err := d.bus.StoredRequest(ctx, id)
 	if errors.Is(err, bus.ErrGone) {
 		d.log.Error("dispatch.request_gone", "request_id", id,
 			"hint", "its request is not kept any more; look for the call in Callab's list")
@@ -97,7 +98,7 @@ func (d *Dispatcher) takeUp(ctx context.Context, id uuid.UUID) {
 		d.log.Warn("dispatch.sweep_failed", "request_id", id, "error", err)
 		return
 	}
-	j, err := read(msg.Subject, msg.Header, msg.Data)
+	j, err := read(stored)
 	if err != nil {
 		return // a delivery rejects it
 	}

@@ -15,21 +15,20 @@ func TestSweepTakesUpWhatNobodyDelivers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, callabsim.Options{})
 	r := request("lead-1", "+12025550142")
-	w.claimed(r, "a process that is gone")
+	w.claimed(r, "embedded-a process that is gone")
 	w.send(r)
 	// Somebody else acknowledges the request: it is never delivered again.
-	messages, err := w.bus.Requests(t.Context())
+	consumer, err := w.js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
 	if err != nil {
 		t.Fatal(err)
 	}
-	msg, err := messages.Next()
+	msg, err := consumer.Next()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := msg.DoubleAck(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	messages.Stop()
 
 	config := fast()
 	config.WriteWindow, config.Settle = 100*time.Millisecond, 100*time.Millisecond

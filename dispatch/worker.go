@@ -5,71 +5,18 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"callbridge/bus"
 )
 
-const (
-	// idle is how long a worker waits for a request before it shows that it
-	// is alive.
-	idle = 3 * bus.Heartbeat
-	// busTrouble is the pause after NATS did not do what it was asked.
-	busTrouble = time.Second
-)
+// busTrouble is the pause after NATS did not do what it was asked.
+const busTrouble = time.Second
 
-// work pulls requests until ctx ends; a consumer that is lost with its NATS is
-// opened again.
-func (d *Dispatcher) work(ctx context.Context) {
-	for ctx.Err() == nil {
-		messages, err := d.bus.Requests(ctx)
-		if err == nil {
-			err = d.pull(ctx, messages)
-			d.giveBack(messages)
-		}
-		if err != nil && ctx.Err() == nil {
-			d.log.Warn("dispatch.pull_failed", "error", err)
-			pause(ctx, busTrouble)
-		}
-	}
-}
-
-// pull works through deliveries until ctx ends (nil) or the consumer is gone.
-func (d *Dispatcher) pull(ctx context.Context, messages jetstream.MessagesContext) error {
-	for {
-		d.alive()
-		// Held, a request is better left to a process that may dial.
-		if d.hold.wait(ctx) != nil {
-			return nil
-		}
-		wait, cancel := context.WithTimeout(ctx, idle)
-		msg, err := messages.Next(jetstream.NextContext(wait))
-		cancel()
-		switch {
-		case err == nil:
-			d.handle(ctx, msg)
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, jetstream.ErrNoHeartbeat):
-			// Nothing to do, or NATS is away: the iterator goes on by itself.
-		default:
-			return err
-		}
-	}
-}
-
-// giveBack hands what was delivered and not begun to another process at once.
-func (d *Dispatcher) giveBack(messages jetstream.MessagesContext) {
-	messages.Drain()
-	ctx, cancel := context.WithTimeout(context.Background(), busTrouble)
-	defer cancel()
-	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			messages.Stop()
-			return
-		}
-		_ = msg.Nak()
+// worker takes requests from the bus. While dispatch is held, they are better
+// left to a process that may dial.
+func (d *Dispatcher) worker() bus.Worker {
+	return bus.Worker{
+		Wait: d.hold.wait, Handle: d.handle, Alive: d.alive, Log: d.log,
+		Acked: func() { point("acked") },
 	}
 }
 
@@ -85,56 +32,22 @@ var done = rest{done: true}
 func later(d time.Duration) rest { return rest{after: max(d, 10*time.Millisecond)} }
 
 // handle takes one delivery as far as it can go now.
-func (d *Dispatcher) handle(ctx context.Context, msg jetstream.Msg) {
-	stop := d.keepAlive(msg, d.bus.AckWait()/3)
-	defer stop()
+func (d *Dispatcher) handle(ctx context.Context, delivery bus.Delivery) (done bool, again time.Duration) {
 	d.metrics.inFlight.Inc()
 	defer d.metrics.inFlight.Dec()
-
 	point("fetched")
 	r := later(busTrouble)
-	if job, err := read(msg.Subject(), msg.Headers(), msg.Data()); err != nil {
+	if job, err := read(delivery); err != nil {
 		r = d.refuse(job, err)
 	} else if _, twice := d.running.LoadOrStore(job.request.ID, true); !twice {
-		r = d.advance(ctx, job, isFirst(msg))
+		// That this is the first delivery saves a read of the ledger.
+		r = d.advance(ctx, job, delivery.First)
 		d.running.Delete(job.request.ID)
 	}
 	if r.done {
-		// An acknowledgement that gets lost brings the request back; the
-		// ledger knows then that there is nothing left to do.
 		point("acking")
-		_ = msg.Ack()
-		point("acked")
-		return
 	}
-	_ = msg.NakWithDelay(r.after)
-}
-
-// keepAlive tells the server that the delivery is being worked on, so that no
-// other process gets it meanwhile.
-func (d *Dispatcher) keepAlive(msg jetstream.Msg, every time.Duration) (stop func()) {
-	stopped := make(chan struct{})
-	go func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stopped:
-				return
-			case <-tick.C:
-				d.alive()
-				_ = msg.InProgress()
-			}
-		}
-	}()
-	return func() { close(stopped) }
-}
-
-// isFirst is a hint that the ledger has no record yet; it saves a read. A
-// delivery count does not survive a crash, so it is never more than that.
-func isFirst(msg jetstream.Msg) bool {
-	meta, err := msg.Metadata()
-	return err == nil && meta.NumDelivered == 1
+	return r.done, r.after
 }
 
 // advance takes a request from the state in the ledger towards its end.

@@ -1,4 +1,4 @@
-package dispatch
+package bus
 
 import (
 	"testing"
@@ -28,7 +28,7 @@ func TestKeepAliveEndsInTheMiddleOfABeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stop func()
 		msg := &beating{then: func() { stop() }}
-		stop = new(Dispatcher).keepAlive(msg, time.Second)
+		stop = keepAlive(msg, time.Second, func() {})
 		<-time.After(time.Minute)
 		if msg.beats != 1 {
 			t.Errorf("%d signs of life, want 1", msg.beats)

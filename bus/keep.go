@@ -1,0 +1,65 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"callbridge/event"
+)
+
+// Item is one thing that came of a webhook; exactly one is set.
+type Item struct {
+	Request *event.Request
+	Result  *event.Result
+	Pending *event.Pending
+}
+
+// lookTimeout bounds the looks for results that stand already, over all items:
+// they only spare subscribers a repeat.
+const lookTimeout = time.Second
+
+// Keep stores all items in one go, each for the first time ever. It reports
+// which ones have been there before. An error means that not all are known to
+// be stored: to keep the same items again stores the others once.
+func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []bool, err error) {
+	seen = make([]bool, len(items))
+	looking, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	var messages []Message
+	var owner []int
+	for i, item := range items {
+		if item.Result != nil && b.Published(looking, *item.Result) {
+			seen[i] = true
+			continue
+		}
+		m, err := b.message(item, trace)
+		if err != nil {
+			return seen, err
+		}
+		messages, owner = append(messages, m), append(owner, i)
+	}
+	// A sender that hangs up does not take back what is half stored.
+	for i, err := range b.Publish(context.WithoutCancel(ctx), messages...) {
+		switch {
+		case errors.Is(err, ErrExists):
+			seen[owner[i]] = true
+		case err != nil:
+			return seen, err
+		}
+	}
+	return seen, nil
+}
+
+func (b *Bus) message(item Item, trace string) (Message, error) {
+	switch {
+	case item.Request != nil:
+		return b.Request(*item.Request, trace)
+	case item.Pending != nil:
+		return b.Pending(*item.Pending, trace)
+	default:
+		result := *item.Result
+		result.TraceParent = trace
+		return b.Result(result)
+	}
+}

@@ -1,0 +1,101 @@
+package bus_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus"
+	"callbridge/event"
+)
+
+func TestKeepStoresEachItemOnceAndSaysWhichWereThere(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	seenBySubscribers := make(chan *nats.Msg, 16)
+	if _, err := b.Conn().ChanSubscribe(b.Results(), seenBySubscribers); err != nil {
+		t.Fatal(err)
+	}
+	r := request("lead-1")
+	result := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: r.Event}
+	items := []bus.Item{{Request: &r}, {Result: &result}, {Pending: &event.Pending{Event: r.Event}}}
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for i, want := range []bool{false, true} {
+		seen, err := b.Keep(t.Context(), trace, items...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range items {
+			if seen[n] != want {
+				t.Errorf("round %d: item %d was there: %t, want %t", i+1, n, seen[n], want)
+			}
+		}
+	}
+	if err := b.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if m := <-seenBySubscribers; m.Header.Get(bus.TraceHeader) != trace || len(seenBySubscribers) != 0 {
+		t.Errorf("trace %q, and %d more results", m.Header.Get(bus.TraceHeader), len(seenBySubscribers))
+	}
+}
+
+func TestEventComesAgainUntilItIsDone(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	e := request("lead-1").Event
+	if _, err := b.Keep(t.Context(), "", bus.Item{Pending: &event.Pending{Event: e}}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var at []time.Time
+	alive := 0
+	b.Lookups(ctx, bus.Worker{
+		Alive: func() { alive++ }, Log: quiet(),
+		Handle: func(_ context.Context, d bus.Delivery) (bool, time.Duration) {
+			if d.Source != "website" || d.ID != e.ID.String() || d.Stored.IsZero() {
+				t.Errorf("delivered %+v", d)
+			}
+			if at = append(at, time.Now()); len(at) == 3 {
+				cancel()
+			}
+			return len(at) == 3, 100 * time.Millisecond
+		},
+	})
+	if len(at) != 3 || at[2].Sub(at[0]) < 200*time.Millisecond || alive == 0 {
+		t.Errorf("delivered at %v with %d signs of life", at, alive)
+	}
+}
+
+func TestEmbeddedStreamOfAnOlderCallbridgeGetsTheNewSubjects(t *testing.T) {
+	t.Parallel()
+	config := embedded(t)
+	b := open(t, config)
+	js, err := jetstream.New(b.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), "CALLBRIDGE_REQUESTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteConsumer(t.Context(), "CALLBRIDGE_REQUESTS", "lookup"); err != nil {
+		t.Fatal(err)
+	}
+	older := stream.CachedInfo().Config
+	older.Subjects = older.Subjects[:1]
+	if _, err := js.UpdateStream(t.Context(), older); err != nil {
+		t.Fatal(err)
+	}
+	if b.Ready(t.Context()) == nil {
+		t.Error("ready without the consumer")
+	}
+	b.Close()
+	again := open(t, config)
+	if _, err := again.Keep(t.Context(), "", bus.Item{Pending: &event.Pending{Event: request("lead-1").Event}}); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,164 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// idle is how long a worker waits for a message before it shows that it
+	// is alive.
+	idle = 3 * Heartbeat
+	// trouble is the pause after NATS did not do what it was asked.
+	trouble = time.Second
+)
+
+// Delivery is a message in hand: a call to make, or an event to look up.
+type Delivery struct {
+	// Source and ID are what its subject says.
+	Source, ID string
+	Data       []byte
+	Trace      string
+	// Stored is when the server took it.
+	Stored time.Time
+	// First: the server believes that nobody had it before. A hint: the
+	// count does not survive a crash.
+	First bool
+}
+
+// Worker takes one message at a time.
+type Worker struct {
+	// Wait, if set, returns when the next message may be asked for; one that
+	// has to wait is better left to another process.
+	Wait func(context.Context) error
+	// Handle takes a message as far as it can go now. It is done with it, or
+	// wants it again after a while; not even a zero while is at once.
+	Handle func(context.Context, Delivery) (done bool, again time.Duration)
+	// Acked, if set, is called after a message that is done with was
+	// acknowledged. An acknowledgement that gets lost brings it back.
+	Acked func()
+	// Alive is called at least every few seconds while there is life.
+	Alive func()
+	Log   *slog.Logger
+}
+
+// Requests gives calls to make to the worker until ctx ends. The message in
+// hand is finished then; a consumer that is lost with its NATS is opened again.
+func (b *Bus) Requests(ctx context.Context, w Worker) { b.work(ctx, dispatchConsumer, w) }
+
+// Lookups gives events that wait for their look-up to the worker, as Requests
+// does.
+func (b *Bus) Lookups(ctx context.Context, w Worker) { b.work(ctx, lookupConsumer, w) }
+
+func (b *Bus) work(ctx context.Context, consumer string, w Worker) {
+	for ctx.Err() == nil {
+		messages, err := b.deliveries(ctx, consumer)
+		if err == nil {
+			err = b.pull(ctx, messages, w)
+			giveBack(messages)
+		}
+		if err != nil && ctx.Err() == nil {
+			w.Log.Warn("nats.pull_failed", "consumer", consumer, "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(trouble):
+			}
+		}
+	}
+}
+
+// pull works through deliveries until ctx ends (nil) or the consumer is gone.
+func (b *Bus) pull(ctx context.Context, messages jetstream.MessagesContext, w Worker) error {
+	for {
+		w.Alive()
+		if w.Wait != nil && w.Wait(ctx) != nil {
+			return nil
+		}
+		wait, cancel := context.WithTimeout(ctx, idle)
+		msg, err := messages.Next(jetstream.NextContext(wait))
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = msg.Nak()
+			}
+			return nil
+		case err == nil:
+			b.handle(ctx, msg, w)
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, jetstream.ErrNoHeartbeat):
+			// Nothing to do, or NATS is away: the iterator goes on by itself.
+		default:
+			return err
+		}
+	}
+}
+
+// handle acknowledges only what is done.
+func (b *Bus) handle(ctx context.Context, msg jetstream.Msg, w Worker) {
+	stop := keepAlive(msg, b.config.AckWait/3, w.Alive)
+	defer stop()
+	done, again := w.Handle(ctx, b.delivery(msg))
+	if !done {
+		_ = msg.NakWithDelay(max(again, 10*time.Millisecond))
+		return
+	}
+	_ = msg.Ack()
+	if w.Acked != nil {
+		w.Acked()
+	}
+}
+
+func (b *Bus) delivery(msg jetstream.Msg) Delivery {
+	d := Delivery{Data: msg.Data(), Trace: msg.Headers().Get(TraceHeader)}
+	d.Source, d.ID = b.named(msg.Subject())
+	if meta, err := msg.Metadata(); err == nil {
+		d.Stored, d.First = meta.Timestamp, meta.NumDelivered == 1
+	}
+	return d
+}
+
+// named reads source and id out of <prefix>.<kind>.<source>.<id>[.ready].
+func (b *Bus) named(subject string) (source, id string) {
+	token := strings.Split(strings.TrimPrefix(subject, b.config.Prefix+"."), ".")
+	return token[1], token[2]
+}
+
+// keepAlive tells the server that the message is being worked on, so that no
+// other process gets it meanwhile.
+func keepAlive(msg jetstream.Msg, every time.Duration, alive func()) (stop func()) {
+	stopped := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-tick.C:
+				alive()
+				_ = msg.InProgress()
+			}
+		}
+	}()
+	return func() { close(stopped) }
+}
+
+// giveBack hands what was delivered and not begun to another process at once.
+func giveBack(messages jetstream.MessagesContext) {
+	messages.Drain()
+	ctx, cancel := context.WithTimeout(context.Background(), trouble)
+	defer cancel()
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			messages.Stop()
+			return
+		}
+		_ = msg.Nak()
+	}
+}
