@@ -15,6 +15,8 @@ const (
 	duplicate status = "duplicate"
 	skipped   status = "skipped"
 	rejected  status = "rejected"
+	// pending: what becomes of the event is known after a look-up in the CRM.
+	pending status = "pending"
 )
 
 // answer is the body of a 202.
@@ -50,6 +52,12 @@ func (a *eventAnswer) expect(d mapping.Decision) {
 	if d.Result.Outcome == event.Rejected {
 		a.Status = rejected
 	}
+}
+
+// wait is for an event that is not decided yet.
+func (a *eventAnswer) wait() {
+	a.decided++
+	a.Status = pending
 }
 
 // settle turns an event into a duplicate if all that came of it had been

@@ -32,6 +32,7 @@ func Public(in Intake, health Health, registry prometheus.Registerer) http.Handl
 	in.metrics = newMetrics(registry)
 	engine := newEngine(in.Log)
 	engine.POST("/webhooks/:source", in.receive)
+	engine.Match(handshakeMethods, "/webhooks/:source", in.handshake)
 	health.mount(engine)
 	return engine
 }

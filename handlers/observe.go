@@ -47,14 +47,16 @@ func (in Intake) finish(c *gin.Context, l *line) {
 	if l.first != "" {
 		attributes = append(attributes, slog.String("event_id", l.first))
 	}
-	for _, s := range []status{requested, duplicate, skipped, rejected} {
+	for _, s := range []status{requested, pending, duplicate, skipped, rejected} {
 		if n := l.events[s]; n > 0 && l.err == nil {
 			attributes = append(attributes, slog.Int(string(s), n))
 			in.metrics.events.WithLabelValues(l.source, string(s)).Add(float64(n))
 		}
 	}
 	if l.reason != "" {
-		level = slog.LevelWarn
+		if l.reason != reasonHandshake {
+			level = slog.LevelWarn
+		}
 		attributes = append(attributes, slog.String("reason", l.reason))
 	}
 	if l.err != nil {

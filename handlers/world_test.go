@@ -61,7 +61,9 @@ type world struct {
 	js   jetstream.JetStream
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOf(t, config) }
+
+func newWorldOf(t *testing.T, config string) *world {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	b, err := bus.Open(t.Context(), bus.Config{
