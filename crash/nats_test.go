@@ -1,0 +1,162 @@
+//go:build unix
+
+package crash_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// natsRole is set, to natsOptions as JSON, in the environment of a process
+// that is to be a NATS server.
+const natsRole = "CRASH_NATS_SERVER"
+
+// natsOptions say which server of a cluster it is.
+type natsOptions struct {
+	Name        string `json:"name"`
+	Port        int    `json:"port"`
+	Dir         string `json:"dir"`
+	ClusterPort int    `json:"cluster_port"`
+	Routes      string `json:"routes"`
+}
+
+// serveNATS is the nats-server of the Go module. It ends with the test.
+func serveNATS(text string) {
+	var o natsOptions
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		panic(err)
+	}
+	options := &server.Options{
+		ServerName: o.Name, Host: "127.0.0.1", Port: o.Port, StoreDir: o.Dir, JetStream: true, NoSigs: true, NoLog: true,
+	}
+	if o.Routes != "" {
+		options.Cluster = server.ClusterOpts{Name: "crash", Host: "127.0.0.1", Port: o.ClusterPort}
+		options.Routes = server.RoutesFromStr(o.Routes)
+	}
+	s, err := server.NewServer(options)
+	if err != nil {
+		panic(err)
+	}
+	s.Start()
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(0)
+}
+
+// nodes are NATS servers as processes: one, or a cluster of three.
+type nodes struct {
+	supervisors []*supervisor
+	options     []natsOptions
+}
+
+// startNATS starts servers and supervises them.
+func startNATS(t *testing.T, count int) *nodes {
+	t.Helper()
+	n := &nodes{options: make([]natsOptions, count)}
+	dir := t.TempDir()
+	var routes []string
+	for i := range n.options {
+		o := &n.options[i]
+		o.Name, o.Port, o.ClusterPort = "n"+strconv.Itoa(i), port(t), port(t)
+		o.Dir = filepath.Join(dir, o.Name)
+		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", o.ClusterPort))
+	}
+	for _, o := range n.options {
+		if count > 1 {
+			o.Routes = strings.Join(routes, ",")
+		}
+		text, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &supervisor{name: o.Name, launch: func(onLine func(*process, string)) (*process, error) {
+			return launch(os.Args[0], append(os.Environ(), natsRole+"="+string(text)), nil, onLine)
+		}}
+		s.supervise(t)
+		n.supervisors = append(n.supervisors, s)
+	}
+	await(t, 20*time.Second, "NATS listens", func() bool { return n.listening() == count })
+	return n
+}
+
+func (n *nodes) url() string {
+	if n == nil {
+		return ""
+	}
+	var urls []string
+	for _, o := range n.options {
+		u := url.URL{Scheme: "nats", Host: o.address()}
+		urls = append(urls, u.String())
+	}
+	return strings.Join(urls, ",")
+}
+
+func (o natsOptions) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)) }
+
+// listening counts the servers that take connections.
+func (n *nodes) listening() int {
+	count := 0
+	for _, o := range n.options {
+		if conn, err := net.DialTimeout("tcp", o.address(), time.Second); err == nil {
+			_ = conn.Close()
+			count++
+		}
+	}
+	return count
+}
+
+// kill ends one server, if all are there: a cluster of three bears the loss of
+// one.
+func (n *nodes) kill(name string, d *dice) {
+	if n.listening() < len(n.options) {
+		return
+	}
+	victim := d.n(len(n.options))
+	for i, o := range n.options {
+		if o.Name == name {
+			victim = i
+		}
+	}
+	n.supervisors[victim].kill()
+}
+
+// wipe removes all that the servers keep. They must be away.
+func (n *nodes) wipe(t *testing.T) {
+	t.Helper()
+	for _, o := range n.options {
+		if err := os.RemoveAll(o.Dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// ports counts the ports that were looked at, so that no two tests get the
+// same one.
+var ports atomic.Int32
+
+// port returns a port that can be listened on again after a restart: it is
+// below those that the system gives to outgoing connections.
+func port(t *testing.T) int {
+	t.Helper()
+	const first, most = 10000, 20000
+	for range 100 {
+		candidate := first + (os.Getpid()*64+int(ports.Add(1)))%most
+		if socket, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(candidate))); err == nil {
+			_ = socket.Close()
+			return candidate
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
