@@ -1,0 +1,28 @@
+# syntax=docker/dockerfile:1
+# Two stages: a static binary, and nothing around it but the authorities that
+# TLS needs. Time zones are in the binary.
+ARG GO_IMAGE=golang:1.26.8-bookworm
+
+FROM ${GO_IMAGE} AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=(devel)
+ARG REVISION=unknown
+RUN CGO_ENABLED=0 go build -trimpath -tags nomsgpack \
+      -ldflags "-s -w -X 'main.release=${VERSION}' -X 'main.revision=${REVISION}'" \
+      -o /out/callbridge ./cmd/callbridge \
+ && mkdir /out/data
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /out/callbridge /callbridge
+COPY --from=build --chown=65532:65532 /out/data /data
+USER 65532:65532
+ENV CONFIG_FILE=/etc/callbridge/callbridge.yaml NATS_STORE_DIR=/data
+VOLUME /data
+EXPOSE 8080 8081 4222
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/callbridge", "health"]
+ENTRYPOINT ["/callbridge"]
+CMD ["serve"]

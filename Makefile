@@ -1,0 +1,24 @@
+.DEFAULT_GOAL := help
+
+help: ## say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+check: ## all that CI runs
+	bash .ci/run
+
+test: ## the tests
+	go test ./...
+
+crash: ## kill and freeze it for some minutes; prints a table
+	go test ./crash -count=1 -timeout 40m -v -long
+
+demo: ## see it work
+	go run ./cmd/callbridge demo
+
+fuzz: ## every fuzz target for a minute
+	./.ci/fuzz 60s
+
+build: ## a small static binary, bin/callbridge
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -tags nomsgpack -o bin/callbridge ./cmd/callbridge
+
+.PHONY: help check test crash demo fuzz build

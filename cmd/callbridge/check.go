@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"callbridge/mapping"
+)
+
+// report is what `check -o json` prints.
+type report struct {
+	File     string            `json:"file"`
+	OK       bool              `json:"ok"`
+	Hash     string            `json:"hash,omitempty"`
+	Problems []mapping.Problem `json:"problems,omitempty"`
+	Warnings []mapping.Problem `json:"warnings,omitempty"`
+}
+
+func newCheck() *cobra.Command {
+	var output string
+	var without bool
+	cmd := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Check callbridge.yaml: exit 1 with file:line:column where it is wrong",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file := configFile(args)
+			config, err := mapping.Load(file, mapping.Options{WithoutSecrets: without})
+			r := report{File: file, OK: err == nil}
+			var problems mapping.Problems
+			switch {
+			case err == nil:
+				r.Hash, r.Warnings = config.Hash(), config.Warnings()
+			case errors.As(err, &problems):
+				r.Problems = problems
+			default:
+				return err
+			}
+			if output == "json" {
+				if encodeErr := json.NewEncoder(cmd.OutOrStdout()).Encode(r); encodeErr != nil {
+					return encodeErr
+				}
+			} else if err == nil {
+				printCheck(cmd.OutOrStdout(), file, config)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&without, "without-secrets", false, "accept ${VARIABLES} that are not set, as in CI")
+	addOutput(cmd, &output)
+	return cmd
+}
+
+// configFile is the file that a command works with: the argument, else the one
+// that serve would take.
+func configFile(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	if file := os.Getenv("CONFIG_FILE"); file != "" {
+		return file
+	}
+	return "callbridge.yaml"
+}
+
+func printCheck(w io.Writer, file string, config *mapping.Config) {
+	_, _ = fmt.Fprintf(w, "%s is fine: %d sources, %d routes, hash %s\n", file, len(config.Sources()), len(config.Routes()), config.Hash())
+	for _, r := range config.Routes() {
+		_, _ = fmt.Fprintf(w, "  route %-20s %s\n", r.Name, r.Mode)
+	}
+	for _, p := range config.Warnings() {
+		_, _ = fmt.Fprintln(w, "warning:", p.Error())
+	}
+}

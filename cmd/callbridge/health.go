@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sethvargo/go-envconfig"
+	"github.com/spf13/cobra"
+)
+
+// healthTimeout is how long a process may take to say how it is.
+const healthTimeout = 2 * time.Second
+
+func newHealth() *cobra.Command {
+	var live bool
+	cmd := &cobra.Command{
+		Use:   "health",
+		Short: "Ask the process on HTTP_ADDR whether it is ready: exit 1 if not",
+		Long: "health asks /readyz of the process that runs on this machine with the same\n" +
+			"HTTP_ADDR, and prints its answer. It is the health check of a container that has\n" +
+			"no shell.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := loadSettings(cmd.Context(), envconfig.OsLookuper())
+			if err != nil {
+				return err
+			}
+			path := "/readyz"
+			if live {
+				path = "/livez"
+			}
+			return health(cmd.Context(), cmd.OutOrStdout(), s.HTTPAddr, path)
+		},
+	}
+	cmd.Flags().BoolVar(&live, "live", false, "ask /livez instead: is it alive at all")
+	return cmd
+}
+
+func health(ctx context.Context, out io.Writer, address, path string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("HTTP_ADDR %q is not host:port", address)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask for health: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err != nil {
+		return fmt.Errorf("ask for health: %w", err)
+	}
+	_, _ = fmt.Fprintln(out, strings.TrimSpace(string(text)))
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("not healthy: %s answers %d", path, response.StatusCode)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ours is the import table of docs/decisions/0001-layout.md: what each package
+// may import of this module. Arrows run one way, from the front door and the
+// dispatcher down to the vocabulary; handlers, lookup and dispatch meet on the
+// bus only.
+var ours = map[string][]string{
+	"event":            {},
+	"callab":           {},
+	"signature":        {},
+	"callab/callabsim": {},
+	"mapping/payload":  {},
+	"mapping/phone":    {"event"},
+	"mapping":          {"event", "signature", "mapping/payload", "mapping/phone"},
+	"bus":              {"event"},
+	"handlers":         {"event", "signature", "mapping", "mapping/payload", "bus"},
+	"lookup":           {"event", "mapping", "bus"},
+	"dispatch":         {"event", "callab", "bus"},
+	"crash":            {},
+	"cmd/callbridge":   {"event", "callab", "callab/callabsim", "signature", "mapping", "mapping/payload", "bus", "handlers", "lookup", "dispatch"},
+}
+
+// modules are those that only some packages may know, and why.
+var modules = []struct {
+	module, reason string
+	allowed        []string
+}{
+	{"github.com/nats-io/", "JetStream's rules are hard enough to keep in one place; the demo subscribes as any client would", []string{"bus", "cmd/callbridge"}},
+	{"github.com/gin-gonic/", "HTTP ends at the front door", []string{"handlers"}},
+	{"cel.dev/", "rules are the mapping's business", []string{"mapping"}},
+	{"github.com/spf13/cobra", "commands belong to the process", []string{"cmd/callbridge"}},
+	{"github.com/sethvargo/", "the environment is read in one place", []string{"cmd/callbridge"}},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportsFollowTheTable(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "callbridge/")
+		seen[name] = true
+		allowed, known := ours[name]
+		if !known {
+			t.Errorf("package %s is not in the table: add it there, with what it may import", name)
+		}
+		for _, path := range p.Imports {
+			if own, is := strings.CutPrefix(path, "callbridge/"); is && !slices.Contains(allowed, own) {
+				t.Errorf("%s imports %s, which the table does not allow", name, own)
+			}
+			for _, g := range modules {
+				if strings.HasPrefix(path, g.module) && !slices.Contains(g.allowed, name) {
+					t.Errorf("%s imports %s: %s", name, path, g.reason)
+				}
+			}
+		}
+	}
+	for name := range ours {
+		if !seen[name] {
+			t.Errorf("the table names package %s, which is not there", name)
+		}
+	}
+}
+
+// packages asks the go tool, so that test files and vendored code do not count.
+func packages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "callbridge/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		switch err := dec.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"callbridge/mapping"
+)
+
+// mappingPage is docs/mapping.md. The tests here do what it says.
+func mappingPage(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/mapping.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var codeSpan = regexp.MustCompile("`([^`]+)`")
+
+// rows are the cells of the tables of a chapter, header rows included.
+func rows(t *testing.T, chapter string) [][]string {
+	t.Helper()
+	_, text, found := strings.Cut(mappingPage(t), "\n## "+chapter+"\n")
+	if !found {
+		t.Fatalf("no chapter %q", chapter)
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	var all [][]string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "| ") {
+			all = append(all, strings.Split(strings.Trim(line, "| "), " | "))
+		}
+	}
+	return all
+}
+
+const pageConfig = `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    key: sha256:body
+    fields:
+      field: %s
+      stage: {path: stage, optional: true}
+      amount: {path: amount, type: number, optional: true}
+      consent: {path: consent, type: bool, optional: true}
+      topics: {path: topics, type: list, optional: true}
+      name: {path: name, optional: true}
+routes:
+  - {name: page, source: crm, mode: live, when: %s, call: {call_to: "+12025550100", notes: %s}}
+`
+
+// mapOne maps one JSON body with one field, one rule and one note.
+func mapOne(t *testing.T, field, when, notes, body string) mapping.Decision {
+	t.Helper()
+	config, err := mapping.Parse("page", fmt.Appendf(nil, pageConfig, field, encoded(when), encoded(notes)), mapping.Options{WithoutSecrets: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, _ := config.Source("crm")
+	events, err := source.Read(mapping.Delivery{Body: []byte(body)})
+	if err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	return config.Map(events[0])[0]
+}
+
+func notesOf(d mapping.Decision) string {
+	var call struct {
+		Notes string `json:"notes"`
+	}
+	if d.Request == nil || json.Unmarshal(d.Request.Call, &call) != nil {
+		return ""
+	}
+	return call.Notes
+}
+
+func TestPathsOfThePageFindWhatItSays(t *testing.T) {
+	t.Parallel()
+	body := regexp.MustCompile("(?s)```json\n({\"contact\".*?)```").FindStringSubmatch(mappingPage(t))[1]
+	tried := 0
+	for _, row := range rows(t, "Where a value stands")[1:] {
+		path, want := codeSpan.FindStringSubmatch(row[0])[1], codeSpan.FindStringSubmatch(row[1])[1]
+		d := mapOne(t, "{type: list, path: "+string(encoded(path))+"}", "true", "{{field}}", body)
+		if got := notesOf(d); got != want {
+			t.Errorf("%s finds %q, want %q", path, got, want)
+		}
+		tried++
+	}
+	if tried < 5 {
+		t.Errorf("%d paths tried", tried)
+	}
+}
+
+// TestTypesOfThePageReadWhatItSays tries every value of the table of types.
+func TestTypesOfThePageReadWhatItSays(t *testing.T) {
+	t.Parallel()
+	pair := regexp.MustCompile("`([^`]+)` → `([^`]+)`")
+	tried := map[string]bool{}
+	for _, row := range rows(t, "Fields") {
+		kind := strings.Trim(row[0], "`")
+		if len(row) != 3 || !pair.MatchString(row[1]) {
+			continue
+		}
+		tried[kind] = true
+		field := "{path: x, type: " + kind + "}"
+		if kind == "phone" {
+			field = "{path: x, type: phone, region: US}"
+		}
+		for _, m := range pair.FindAllStringSubmatch(row[1], -1) {
+			if got := notesOf(mapOne(t, field, "true", "{{field}}", `{"x": `+m[1]+`}`)); got != m[2] {
+				t.Errorf("%s %s is read as %q, want %q", kind, m[1], got, m[2])
+			}
+		}
+		for _, m := range codeSpan.FindAllStringSubmatch(row[2], -1) {
+			d := mapOne(t, field, "true", "{{field}}", `{"x": `+m[1]+`}`)
+			if d.Result == nil || d.Result.Reason != "bad_field" && d.Result.Reason != "bad_phone" {
+				t.Errorf("%s %s is not refused: %+v", kind, m[1], d)
+			}
+		}
+	}
+	for _, section := range mapping.Sections() {
+		for _, key := range section.Keys {
+			for _, kind := range key.Values {
+				if section.Name == "field" && !tried[kind] {
+					t.Errorf("the type %s is not in the table", kind)
+				}
+			}
+		}
+	}
+}
+
+func TestRulesOfThePageHold(t *testing.T) {
+	t.Parallel()
+	const body = `{"stage": "offer", "amount": 4800, "consent": true, "topics": ["prices", "demo"], "name": "Ada Lovelace"}`
+	tried := 0
+	for _, row := range rows(t, "Rules") {
+		if row[0] == "function" {
+			break
+		}
+		m := codeSpan.FindStringSubmatch(row[len(row)-1])
+		if len(row) != 3 || m == nil {
+			continue
+		}
+		tried++
+		if d := mapOne(t, "{path: stage}", m[1], "-", body); d.Request == nil {
+			t.Errorf("%s does not hold: %+v", m[1], d.Result)
+		}
+		if d := mapOne(t, "{path: stage}", "!("+m[1]+")", "-", body); d.Request != nil {
+			t.Errorf("%s holds whatever the event is", m[1])
+		}
+	}
+	if tried < 10 {
+		t.Errorf("%d rules tried", tried)
+	}
+}
+
+func TestPageTellsEveryFunction(t *testing.T) {
+	t.Parallel()
+	for _, f := range mapping.Functions() {
+		if row := fmt.Sprintf("\n| `%s` | %s | `%s` |\n", f.Signature, f.Doc, f.Example); !strings.Contains(mappingPage(t), row) {
+			t.Errorf("this row is missing:%s", row)
+		}
+	}
+}
+
+func TestPageTellsEveryKeyAndItsValues(t *testing.T) {
+	t.Parallel()
+	page := mappingPage(t)
+	for _, section := range mapping.Sections() {
+		if !slices.Contains([]string{"file", "source", "field", "route", "call"}, section.Name) {
+			continue // handshakes and look-ups are the matter of presets
+		}
+		for _, key := range section.Keys {
+			if !regexp.MustCompile("[`{\n ]" + key.Name + "[`:]").MatchString(page) {
+				t.Errorf("the key %s of a %s is missing", key.Name, section.Name)
+			}
+			for _, value := range key.Values {
+				if !strings.Contains(page, "`"+value+"`") && !strings.Contains(page, "`"+key.Name+": "+value+"`") {
+					t.Errorf("%s: %s is missing", key.Name, value)
+				}
+			}
+			if row := "| `" + key.Name + "` | " + key.Doc + " |"; section.Name == "call" && !strings.Contains(page, row) {
+				t.Errorf("this row is missing:\n%s", row)
+			}
+		}
+	}
+}
+
+func TestPageTellsEveryReason(t *testing.T) {
+	t.Parallel()
+	page := mappingPage(t)
+	for outcome, all := range reasons {
+		for _, reason := range all {
+			if !strings.Contains(page, fmt.Sprintf("\n| `%s` | %s |", reason, outcome)) {
+				t.Errorf("the reason %s (%s) is missing", reason, outcome)
+			}
+		}
+	}
+	source, err := os.ReadFile("../../mapping/phone/errors.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := fmt.Sprint(rows(t, "Phone numbers"))
+	for _, m := range regexp.MustCompile(`Reason = "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+		// Callbridge does not ask for numbers of films to be refused.
+		if m[1] != "fictional_number" && !strings.Contains(told, "`"+m[1]+"`") {
+			t.Errorf("the reason %s of a phone number is missing", m[1])
+		}
+	}
+}

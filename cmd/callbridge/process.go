@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"callbridge/bus"
+	"callbridge/callab"
+	"callbridge/dispatch"
+	"callbridge/handlers"
+	"callbridge/lookup"
+)
+
+// process is everything that serve runs. All wiring is on this screen.
+type process struct {
+	config     *configuration
+	log        *slog.Logger
+	registry   *prometheus.Registry
+	bus        *bus.Bus
+	finder     *lookup.Finder
+	dispatcher *dispatch.Dispatcher
+	public     *listener
+	admin      *listener
+}
+
+// start makes a process that is ready to run, or says in one sentence why not.
+func start(ctx context.Context, s settings, config *configuration, log *slog.Logger) (*process, error) {
+	p := &process{config: config, log: log, registry: prometheus.NewRegistry()}
+	if err := p.wire(ctx, s); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *process) wire(ctx context.Context, s settings) error {
+	token, err := newToken(s.Callab)
+	if err != nil {
+		return err
+	}
+	api, err := callab.New(callab.Config{
+		URL: s.Callab.URL, Token: token.get, Timeout: s.Callab.Timeout,
+		UserAgent: "callbridge/" + version(), Trace: trace(),
+	})
+	if err != nil {
+		return fmt.Errorf("CALLAB_URL: %w", err)
+	}
+	if p.bus, err = bus.Open(ctx, s.bus(p.log)); err != nil {
+		return err
+	}
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if p.dispatcher, err = dispatch.New(p.bus, api, s.dispatch(), p.registry, p.log); err != nil {
+		return err
+	}
+	p.finder = lookup.New(p.bus, p.config.current, p.registry, p.log)
+	health := handlers.Health{
+		Checks: []handlers.Check{
+			{Name: "nats", Ask: p.bus.Ready},
+			{Name: "lookup", Ask: func(context.Context) error { return p.finder.Ready() }},
+			{Name: "dispatch", Ask: func(context.Context) error { return p.dispatcher.Ready() }},
+		},
+		Info: p.config.info,
+	}
+	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log}
+	if p.public, err = listen("HTTP_ADDR", s.HTTPAddr, guarded(handlers.Public(intake, health, p.registry))); err != nil {
+		return err
+	}
+	if s.AdminAddr == "" {
+		return nil
+	}
+	p.admin, err = listen("ADMIN_ADDR", s.AdminAddr, guarded(handlers.Admin(health, p.registry, p.log)))
+	return err
+}
+
+// run works until ctx ends, then stops in order: no new webhook, running POSTs
+// finished and recorded, NATS last.
+func (p *process) run(ctx context.Context) error {
+	defer p.close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var parts sync.WaitGroup
+	for _, l := range []*listener{p.public, p.admin} {
+		if l != nil {
+			parts.Go(func() { cancel(l.serve()) })
+		}
+	}
+	parts.Go(func() { p.bus.Tend(ctx) })
+	parts.Go(func() { p.config.watch(ctx, p.log, p.registry) })
+	parts.Go(func() { p.finder.Run(ctx) })
+	dispatched := make(chan struct{})
+	go func() { defer close(dispatched); p.dispatcher.Run(ctx) }()
+
+	<-ctx.Done()
+	p.log.Info("process.stopping")
+	p.public.shutdown()
+	<-dispatched
+	p.admin.shutdown()
+	parts.Wait()
+	p.log.Info("process.stopped")
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+func (p *process) close() {
+	p.public.close()
+	p.admin.close()
+	if p.bus != nil {
+		p.bus.Close()
+	}
+}
+
+// listener is one HTTP server on its socket.
+type listener struct {
+	socket net.Listener
+	server *http.Server
+}
+
+// stopTimeout is how long webhooks that are being answered may take to end.
+const stopTimeout = 5 * time.Second
+
+func listen(variable, address string, server *http.Server) (*listener, error) {
+	socket, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s cannot be used: %w; stop what uses it, or set %s to another address", variable, address, err, variable)
+	}
+	return &listener{socket, server}, nil
+}
+
+// guarded is a server on which a sender that trickles its bytes cannot hold a
+// connection.
+func guarded(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+	}
+}
+
+func (l *listener) url() string { return "http://" + l.socket.Addr().String() }
+
+func (l *listener) serve() error {
+	if err := l.server.Serve(l.socket); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	return nil
+}
+
+func (l *listener) shutdown() {
+	if l == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	_ = l.server.Shutdown(ctx)
+}
+
+func (l *listener) close() {
+	if l != nil {
+		_ = l.server.Close()
+		_ = l.socket.Close()
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const openConfig = `
+sources:
+  website:
+    verify: {kind: none, reason: a test on this machine}
+    key: [body:id]
+    fields: {phone: {path: phone, type: phone, region: US}}
+routes:
+  - name: everybody
+    source: website
+    mode: dry_run
+    call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}
+`
+
+func TestConfigurationIsReloadedWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "callbridge.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(openConfig)
+	w := newWorld(t, map[string]string{"CONFIG_FILE": file})
+	w.website(`{"id":"1","phone":"+12025550142"}`)
+	if got := w.result(); got.Reason != "dry_run" {
+		t.Errorf("at first: %s (%s)", got.Outcome, got.Reason)
+	}
+
+	write(strings.Replace(openConfig, "dry_run", "life", 1))
+	until(t, "the mistake is refused", func() bool { return strings.Contains(w.logs.String(), "config.reload_refused") })
+	if !strings.Contains(w.logs.String(), "callbridge.yaml:10:") {
+		t.Errorf("the log does not say where:\n%s", w.logs)
+	}
+	w.website(`{"id":"2","phone":"+12025550142"}`)
+	if got := w.result(); got.Reason != "dry_run" {
+		t.Errorf("after a mistake: %s (%s)", got.Outcome, got.Reason)
+	}
+
+	write(strings.Replace(openConfig, "dry_run", "live", 1))
+	until(t, "the second generation counts", func() bool { return strings.Contains(w.readyBody(), `"config_generation":2`) })
+	w.website(`{"id":"3","phone":"+12025550142"}`)
+	if got := w.result(); got.Reason != "created" {
+		t.Errorf("after the reload: %s (%s)", got.Outcome, got.Reason)
+	}
+	if !strings.Contains(w.scrape(), "callbridge_config_generation 2") {
+		t.Error("the metric does not show the second generation")
+	}
+}
+
+func (w *world) readyBody() string {
+	w.t.Helper()
+	response, err := http.Get(w.process.admin.url() + "/readyz")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+
+	"github.com/sethvargo/go-envconfig"
+	"github.com/spf13/cobra"
+)
+
+func newServe() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Take webhooks and place calls, as the environment and callbridge.yaml say",
+		Long: "serve takes webhooks on HTTP_ADDR and places calls until it gets SIGTERM. It is\n" +
+			"configured by environment variables (see the README) and by CONFIG_FILE.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := loadSettings(cmd.Context(), envconfig.OsLookuper())
+			if err != nil {
+				return err
+			}
+			config, err := loadConfiguration(s.ConfigFile)
+			if err != nil {
+				return err
+			}
+			log := s.logger(os.Stderr)
+			logWarnings(log, config.current())
+			p, err := start(cmd.Context(), s, config, log)
+			if err != nil {
+				return err
+			}
+			log.Info("process.started", "version", version(), "webhooks", p.public.url(),
+				"nats", p.bus.ClientURL(), "config", s.ConfigFile, "config_hash", config.current().Hash())
+			return p.run(cmd.Context())
+		},
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/sethvargo/go-envconfig"
+
+	"callbridge/bus"
+	"callbridge/dispatch"
+)
+
+// settings is the environment. Each value has its one home here: name, default
+// and meaning; the README's table is tested against it.
+type settings struct {
+	HTTPAddr   string        `env:"HTTP_ADDR, default=:8080"`
+	AdminAddr  string        `env:"ADMIN_ADDR, default=127.0.0.1:8081"`
+	ConfigFile string        `env:"CONFIG_FILE, default=callbridge.yaml"`
+	Retention  time.Duration `env:"RETENTION, default=168h"`
+	LogLevel   slog.Level    `env:"LOG_LEVEL, default=info"`
+	LogFormat  string        `env:"LOG_FORMAT, default=json"`
+	NATS       natsSettings
+	Callab     callabSettings
+	Dial       dialSettings
+}
+
+type natsSettings struct {
+	URL           string `env:"NATS_URL"`
+	Creds         string `env:"NATS_CREDS"`
+	NKeySeedFile  string `env:"NATS_NKEY_SEED_FILE"`
+	User          string `env:"NATS_USER"`
+	Password      string `env:"NATS_PASSWORD"`
+	TLSCA         string `env:"NATS_TLS_CA"`
+	TLSCert       string `env:"NATS_TLS_CERT"`
+	TLSKey        string `env:"NATS_TLS_KEY"`
+	StoreDir      string `env:"NATS_STORE_DIR, default=data"`
+	MaxStore      int64  `env:"NATS_MAX_STORE, default=0"`
+	Listen        string `env:"NATS_LISTEN, default=127.0.0.1:4222"`
+	Sync          string `env:"NATS_SYNC, default=always"`
+	Replicas      int    `env:"NATS_REPLICAS, default=1"`
+	SubjectPrefix string `env:"NATS_SUBJECT_PREFIX, default=callbridge"`
+}
+
+type callabSettings struct {
+	URL       string        `env:"CALLAB_URL, default=https://api.callab.ai/v1"`
+	Token     string        `env:"CALLAB_TOKEN"`
+	TokenFile string        `env:"CALLAB_TOKEN_FILE"`
+	Endpoint  string        `env:"CALLAB_ENDPOINT, default=calls"`
+	Timeout   time.Duration `env:"CALLAB_TIMEOUT, default=15s"`
+	Idle      time.Duration `env:"CALLAB_IDLE, default=75s"`
+}
+
+type dialSettings struct {
+	Concurrency int           `env:"DIAL_CONCURRENCY, default=8"`
+	Rate        float64       `env:"DIAL_RATE, default=5"`
+	Unknown     string        `env:"DIAL_UNKNOWN, default=park"`
+	Attempts    int           `env:"DIAL_ATTEMPTS, default=24"`
+	WriteWindow time.Duration `env:"DIAL_WRITE_WINDOW, default=5s"`
+	ClaimAge    time.Duration `env:"DIAL_CLAIM_AGE, default=120s"`
+	Settle      time.Duration `env:"DIAL_SETTLE, default=60s"`
+	AckWait     time.Duration `env:"DIAL_ACK_WAIT, default=30s"`
+}
+
+// minRetention outlasts the CRMs that repeat a webhook for three days (Close,
+// Attio, Stripe), with a day to spare.
+const minRetention = 96 * time.Hour
+
+func loadSettings(ctx context.Context, lookup envconfig.Lookuper) (settings, error) {
+	var s settings
+	if err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: &s, Lookuper: lookup}); err != nil {
+		return s, named(err)
+	}
+	return s, s.validate()
+}
+
+// validate reports every setting that cannot be worked with, at once. A
+// variable that is set to nothing would otherwise be a silent zero.
+func (s settings) validate() error {
+	var errs []error
+	require := func(ok bool, format string, v ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, v...))
+		}
+	}
+	require(s.HTTPAddr != "", "HTTP_ADDR is empty: set it to host:port, such as :8080")
+	require(s.ConfigFile != "", "CONFIG_FILE is empty: set it to the path of callbridge.yaml")
+	require(s.Retention >= minRetention, "RETENTION %s is too short: CRMs repeat webhooks for 72h, so it must be at least %s", s.Retention, minRetention)
+	require(s.LogFormat == "json" || s.LogFormat == "text", "LOG_FORMAT %q is neither json nor text", s.LogFormat)
+	require(s.NATS.Sync == "always" || s.NATS.Sync == "interval", "NATS_SYNC %q is neither always nor interval", s.NATS.Sync)
+	require(s.NATS.Replicas == 1 || s.NATS.Replicas == 3 || s.NATS.Replicas == 5, "NATS_REPLICAS %d is none of 1, 3, 5", s.NATS.Replicas)
+	require(s.NATS.Replicas == 1 || s.NATS.URL != "", "NATS_REPLICAS %d needs a cluster: set NATS_URL", s.NATS.Replicas)
+	require(s.NATS.SubjectPrefix != "", "NATS_SUBJECT_PREFIX is empty")
+	require(s.NATS.URL != "" || s.NATS.StoreDir != "", "NATS_STORE_DIR is empty: the embedded NATS needs a directory")
+	require(s.Callab.Token == "" || s.Callab.TokenFile == "", "CALLAB_TOKEN and CALLAB_TOKEN_FILE are both set: keep one")
+	require(s.Callab.Endpoint == "calls" || s.Callab.Endpoint == "make-call", "CALLAB_ENDPOINT %q is neither calls nor make-call", s.Callab.Endpoint)
+	require(s.Dial.Unknown == "park" || s.Dial.Unknown == "redial", "DIAL_UNKNOWN %q is neither park nor redial", s.Dial.Unknown)
+	if err := s.dispatch().Validate(s.Dial.AckWait); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (s settings) dispatch() dispatch.Config {
+	return dispatch.Config{
+		Concurrency: s.Dial.Concurrency, Rate: s.Dial.Rate, Attempts: s.Dial.Attempts,
+		MakeCall: s.Callab.Endpoint == "make-call", Redial: s.Dial.Unknown == "redial",
+		WriteWindow: s.Dial.WriteWindow, CallTimeout: s.Callab.Timeout, APIIdle: s.Callab.Idle,
+		ClaimAge: s.Dial.ClaimAge, Settle: s.Dial.Settle,
+	}
+}
+
+func (s settings) bus(log *slog.Logger) bus.Config {
+	n := s.NATS
+	return bus.Config{
+		URL: n.URL, Prefix: n.SubjectPrefix, Replicas: n.Replicas, Retention: s.Retention,
+		AckWait: s.Dial.AckWait, Log: log,
+		Auth: bus.Auth{
+			CredsFile: n.Creds, NKeySeedFile: n.NKeySeedFile, User: n.User, Password: n.Password,
+			CAFile: n.TLSCA, CertFile: n.TLSCert, KeyFile: n.TLSKey,
+		},
+		Embedded: bus.Embedded{
+			Dir: n.StoreDir, Listen: n.Listen, User: n.User, Password: n.Password,
+			SyncAlways: n.Sync == "always", MaxStoreBytes: n.MaxStore,
+		},
+	}
+}
+
+func (s settings) logger(w *os.File) *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.LogLevel}
+	if s.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}

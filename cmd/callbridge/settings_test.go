@@ -1,0 +1,88 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sethvargo/go-envconfig"
+)
+
+func TestDefaultsAreValid(t *testing.T) {
+	t.Parallel()
+	if _, err := loadSettings(t.Context(), envconfig.MapLookuper(nil)); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+}
+
+func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want []string
+	}{
+		"short retention":  {map[string]string{"RETENTION": "24h"}, []string{"RETENTION 24h0m0s is too short", "96h"}},
+		"empty durations":  {map[string]string{"CALLAB_TIMEOUT": "", "DIAL_SETTLE": ""}, []string{"CALLAB_TIMEOUT must be above zero", "DIAL_SETTLE must be above zero"}},
+		"not a duration":   {map[string]string{"RETENTION": "a week"}, []string{"RETENTION"}},
+		"both tokens":      {map[string]string{"CALLAB_TOKEN": "x", "CALLAB_TOKEN_FILE": "y"}, []string{"keep one"}},
+		"unknown choices":  {map[string]string{"NATS_SYNC": "never", "DIAL_UNKNOWN": "maybe", "CALLAB_ENDPOINT": "call", "LOG_FORMAT": "xml"}, []string{"NATS_SYNC", "DIAL_UNKNOWN", "CALLAB_ENDPOINT", "LOG_FORMAT"}},
+		"replicas alone":   {map[string]string{"NATS_REPLICAS": "3"}, []string{"NATS_REPLICAS 3 needs a cluster"}},
+		"contradictions":   {map[string]string{"DIAL_CLAIM_AGE": "30s"}, []string{"DIAL_CLAIM_AGE 30s", "CALLAB_TIMEOUT"}},
+		"nothing to serve": {map[string]string{"HTTP_ADDR": "", "CONFIG_FILE": ""}, []string{"HTTP_ADDR", "CONFIG_FILE"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := loadSettings(t.Context(), envconfig.MapLookuper(c.env))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestServeWithoutATokenNamesTheVariable(t *testing.T) {
+	t.Parallel()
+	if _, err := newToken(callabSettings{}); err == nil || !strings.Contains(err.Error(), "CALLAB_TOKEN") {
+		t.Errorf("no token: %v", err)
+	}
+	empty := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newToken(callabSettings{TokenFile: empty}); err == nil || !strings.Contains(err.Error(), "is empty") {
+		t.Errorf("empty file: %v", err)
+	}
+}
+
+func TestTokenFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "token")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old\n")
+	token, err := newToken(callabSettings{TokenFile: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := token.get(); got != "old" {
+		t.Errorf("token %q, want old", got)
+	}
+	write("new\n")
+	until(t, "the new token counts", func() bool { return token.get() == "new" })
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	token.read = token.read.Add(-2 * tokenEvery)
+	if got := token.get(); got != "new" {
+		t.Errorf("token %q without the file, want the one read before", got)
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"callbridge/callab/callabsim"
+)
+
+func newSimulate() *cobra.Command {
+	var address, token string
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Run a Callab to try against: no phone rings",
+		Long: "simulate answers like https://api.callab.ai/v1 and makes no call. Point CALLAB_URL\n" +
+			"at it. Faults can be asked for; see docs/simulator.md.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			sim := callabsim.New(callabsim.Options{Tokens: []string{token}, MagicNumbers: true, Log: logTo(cmd.ErrOrStderr())})
+			l, err := listen("--addr", address, sim.Server(""))
+			if err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "simulator on %s/v1\nuse it with: CALLAB_URL=%s/v1 CALLAB_TOKEN=%s callbridge serve\n", l.url(), l.url(), token)
+			served := make(chan error, 1)
+			go func() { served <- l.serve() }()
+			select {
+			case err = <-served:
+			case <-cmd.Context().Done():
+			}
+			l.close()
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&address, "addr", "127.0.0.1:8090", "address to listen on")
+	cmd.Flags().StringVar(&token, "token", "sim-token", "bearer token that is accepted")
+	return cmd
+}
+
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

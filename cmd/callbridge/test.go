@@ -1,0 +1,235 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"callbridge/mapping"
+)
+
+func newTest() *cobra.Command {
+	var config, output string
+	var update bool
+	cmd := &cobra.Command{
+		Use:   "test [FILE|FOLDER]",
+		Short: "Test callbridge.yaml: webhooks that you know, and what each must lead to",
+		Long: `test maps the webhooks of callbridge.test.yaml and compares what comes out with
+what the file expects. It dials nobody and needs no secrets. Exit code 1 if a
+case differs. A folder means every *.test.yaml in it.
+
+  cases:
+    - name: a lead who asked to be called
+      source: website
+      payload: website-lead.json     # a file beside this one, or YAML, or a text with |
+      received: 2026-11-23T09:30:05Z # for rules about age; without it, the event's own time
+      expect:
+        - {route: new-lead, outcome: skipped, reason: dry_run, call: {…}}
+
+outcome is requested, skipped or rejected. Leave expect out and run with
+--update: it writes what comes out. Read that before you trust it.
+
+The cases are your own test data: differences show telephone numbers in full.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			suites, err := findSuites(args, config)
+			if err != nil {
+				return err
+			}
+			return runSuites(cmd.OutOrStdout(), suites, update, output)
+		},
+	}
+	cmd.Flags().StringVarP(&config, "config", "c", "", "the configuration (default: beside the tests, then CONFIG_FILE, then callbridge.yaml)")
+	cmd.Flags().BoolVar(&update, "update", false, "write what comes out as what is expected")
+	addOutput(cmd, &output)
+	return cmd
+}
+
+const testEnding = ".test.yaml"
+
+// findSuites reads the files of cases that a command line means. What is wrong
+// with any of them is told at once.
+func findSuites(args []string, config string) ([]*suite, error) {
+	files, err := findTests(args, config)
+	if err != nil {
+		return nil, err
+	}
+	var suites []*suite
+	var problems []error
+	configs := map[string]*mapping.Config{}
+	for _, file := range files {
+		name := configOfTest(file, config)
+		if _, read := configs[name]; !read {
+			c, err := mapping.Load(name, mapping.Options{WithoutSecrets: true})
+			configs[name] = c
+			problems = append(problems, err)
+		}
+		if configs[name] == nil {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read cases: %w", err)
+		}
+		s, err := readSuite(file, text, configs[name])
+		problems = append(problems, err)
+		suites = append(suites, s)
+	}
+	return suites, errors.Join(problems...)
+}
+
+// findTests are the files that the argument names, or the one beside the
+// configuration.
+func findTests(args []string, config string) ([]string, error) {
+	if len(args) == 0 {
+		config = configFile(nonEmpty(config))
+		file := strings.TrimSuffix(config, filepath.Ext(config)) + testEnding
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("there are no cases beside %s: write some into %s, see callbridge test --help", config, file)
+		}
+		return []string{file}, nil
+	}
+	info, err := os.Stat(args[0])
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("find cases: %w", err)
+	case !info.IsDir() && !strings.HasSuffix(args[0], testEnding):
+		return nil, fmt.Errorf("%s is no file of cases: the name of one ends in %s", args[0], testEnding)
+	case !info.IsDir():
+		return args, nil
+	}
+	var files []string
+	err = filepath.WalkDir(args[0], func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, testEnding) {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no file in %s ends in %s", args[0], testEnding)
+	}
+	return files, err
+}
+
+// configOfTest is the configuration that a file of cases tests.
+func configOfTest(file, config string) string {
+	if config != "" {
+		return config
+	}
+	beside := strings.TrimSuffix(file, testEnding) + ".yaml"
+	if _, err := os.Stat(beside); err == nil {
+		return beside
+	}
+	return configFile(nil)
+}
+
+// verdict is what `test -o json` prints of a case.
+type verdict struct {
+	File        string       `json:"file"`
+	Line        int          `json:"line"`
+	Case        string       `json:"case"`
+	OK          bool         `json:"ok"`
+	Updated     bool         `json:"updated,omitempty"`
+	Problem     string       `json:"problem,omitempty"`
+	Differences []difference `json:"differences,omitempty"`
+}
+
+// runSuites prints a verdict for each case. The error says how many differ.
+func runSuites(w io.Writer, suites []*suite, update bool, output string) error {
+	all, failed, written := []verdict{}, 0, 0
+	for _, s := range suites {
+		verdicts, err := s.run(update)
+		if err != nil {
+			return err
+		}
+		all = append(all, verdicts...)
+	}
+	for _, v := range all {
+		if !v.OK {
+			failed++
+		}
+		if v.Updated {
+			written++
+		}
+		if output == "text" {
+			v.print(w)
+		}
+	}
+	if output == "json" {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(all); err != nil {
+			return err
+		}
+	} else {
+		_, _ = fmt.Fprintf(w, "%d cases, %d failed\n", len(all), failed)
+		if written > 0 {
+			_, _ = fmt.Fprintf(w, "%d written: read what they expect now\n", written)
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d cases failed; where the result is right, --update takes it over", failed, len(all))
+	}
+	return nil
+}
+
+// run judges each case of the file, and rewrites those that differ if told so.
+func (s *suite) run(update bool) ([]verdict, error) {
+	verdicts := make([]verdict, len(s.cases))
+	changed := map[int][]expectation{}
+	for i, c := range s.cases {
+		v := verdict{File: s.file, Line: c.at.node.Line, Case: c.name}
+		got, err := c.run(s.config)
+		switch {
+		case err != nil:
+			v.Problem = err.Error()
+		case c.expect == nil:
+			v.Problem = "it expects nothing yet; --update writes what comes out"
+		default:
+			v.Differences = differences(c.expect, got)
+		}
+		v.OK = v.Problem == "" && len(v.Differences) == 0
+		if update && err == nil && !v.OK {
+			changed[i] = got
+			v.OK, v.Updated, v.Problem = true, true, ""
+		}
+		verdicts[i] = v
+	}
+	if len(changed) == 0 {
+		return verdicts, nil
+	}
+	return verdicts, s.update(changed)
+}
+
+func (v verdict) print(w io.Writer) {
+	p := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format, a...) }
+	state := "ok     "
+	switch {
+	case v.Updated:
+		state = "written"
+	case !v.OK:
+		state = "FAIL   "
+	}
+	p("%s %s:%d: %s\n", state, v.File, v.Line, v.Case)
+	if v.Problem != "" {
+		p("    %s\n", v.Problem)
+	}
+	for _, d := range v.Differences {
+		p("    %s\n      want %s\n      got  %s\n", d.Path, orNothing(d.Want), orNothing(d.Got))
+	}
+}
+
+func orNothing(value json.RawMessage) string {
+	if value == nil {
+		return "nothing"
+	}
+	return string(value)
+}

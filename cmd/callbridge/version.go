@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// release and revision are stamped by the linker: -X main.release=v1.2.3.
+var release, revision string
+
+// build is what `version` tells.
+type build struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Go       string `json:"go"`
+}
+
+func thisBuild() build {
+	b := build{Version: release, Revision: revision, Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && b.Revision == "" {
+			b.Revision = s.Value
+		}
+	}
+	if b.Version == "" {
+		b.Version = info.Main.Version
+	}
+	return b
+}
+
+func version() string {
+	if v := thisBuild().Version; v != "" {
+		return v
+	}
+	return "(devel)"
+}
+
+func newVersion() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b := thisBuild()
+			b.Version = version()
+			if output == "json" {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "callbridge", b.Version, b.Revision, b.Go)
+			return err
+		},
+	}
+	addOutput(cmd, &output)
+	return cmd
+}
