@@ -69,7 +69,7 @@ func TestRedactMasksNumbersAndNothingElse(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"cannot call +12025550142 now":         "cannot call +12•••••••42 now",
-		"(202) 555-0142 is busy":               "+20••••••42 is busy",
+		"(202) 555-0142 is busy":               "20••••••42 is busy",
 		"call 6f1f8f0e-5f57-4c0e-9d0a-11 gone": "call 6f1f8f0e-5f57-4c0e-9d0a-11 gone",
 		"HTTP 503 after 15s":                   "HTTP 503 after 15s",
 		"":                                     "",

@@ -57,7 +57,10 @@ func Redact(text string) string {
 			continue
 		}
 		b.WriteString(text[last:at[0]])
-		b.WriteString(mask("+" + digits))
+		if found[0] == '+' {
+			digits = "+" + digits
+		}
+		b.WriteString(mask(digits))
 		last = at[1]
 	}
 	return b.String() + text[last:]

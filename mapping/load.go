@@ -166,6 +166,8 @@ func (l *loader) warn() {
 			warn(route.at, "the route is switched off", "")
 		case route.Mode == DryRun:
 			warn(route.at, "dry_run: nobody is dialled", "write mode: live when the results are right")
+		case route.Mode == Live && len(route.Regions) == 0:
+			warn(route.at, "numbers of every country may be dialled", "name those that you call: regions: [US, CA]")
 		}
 	}
 	l.config.warnings = l.config.warnings.sorted()

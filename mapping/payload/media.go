@@ -2,6 +2,7 @@ package payload
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -29,7 +30,11 @@ func mediaOf(contentType string, form Form, body []byte) (media, error) {
 	if form == Auto {
 		form = formNamed(name)
 	}
-	if strings.TrimSpace(contentType) == "" && form == Auto {
+	unnamed := strings.TrimSpace(contentType) == "" && form == Auto
+	// curl says that it sends a form unless it is told otherwise. No form is a
+	// JSON object.
+	mistaken := form == URLEncoded && sniff(body) == JSON && json.Valid(body)
+	if unnamed || mistaken {
 		form = sniff(body)
 	}
 	switch form {
