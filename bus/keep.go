@@ -15,8 +15,7 @@ type Item struct {
 	Pending *event.Pending
 }
 
-// lookTimeout bounds the looks for results that stand already, over all items:
-// they only spare subscribers a repeat.
+// lookTimeout bounds the looks for results that stand already, over all items.
 const lookTimeout = time.Second
 
 // Keep stores all items in one go, each for the first time ever. It reports
@@ -29,8 +28,10 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 	var messages []Message
 	var owner []int
 	for i, item := range items {
-		if item.Result != nil && b.Published(looking, *item.Result) {
-			seen[i] = true
+		if seen[i], err = b.ended(looking, item); err != nil {
+			return seen, err
+		}
+		if seen[i] {
 			continue
 		}
 		m, err := b.message(item, trace)
@@ -49,6 +50,19 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 		}
 	}
 	return seen, nil
+}
+
+// ended reports whether an item has its outcome already. A result is only
+// spared a repeat. A request that has one is not made any more: what a route
+// has skipped or rejected stays so, also after the route went live.
+func (b *Bus) ended(ctx context.Context, item Item) (bool, error) {
+	switch {
+	case item.Result != nil:
+		return b.Published(ctx, *item.Result), nil
+	case item.Request != nil:
+		return b.hasResult(ctx, item.Request.Event.Source, item.Request.ID)
+	}
+	return false, nil
 }
 
 func (b *Bus) message(item Item, trace string) (Message, error) {

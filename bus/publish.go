@@ -79,8 +79,19 @@ func (b *Bus) Published(ctx context.Context, r event.Result) bool {
 func (b *Bus) Concluded(ctx context.Context, source string, requestID uuid.UUID) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
+	has, _ := b.hasResult(ctx, source, requestID)
+	return has
+}
+
+func (b *Bus) hasResult(ctx context.Context, source string, requestID uuid.UUID) (bool, error) {
 	_, err := b.results.GetLastMsgForSubject(ctx, b.ResultSubject("*", source, requestID))
-	return err == nil
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read results of %s: %w", requestID, err)
+	}
+	return true, nil
 }
 
 // Publish stores messages and waits until JetStream has acknowledged them all.

@@ -33,8 +33,10 @@ type Delivery struct {
 
 // Worker takes one message at a time.
 type Worker struct {
-	// Wait, if set, returns when the next message may be asked for; one that
-	// has to wait is better left to another process.
+	// Held, if set, says that no message may be asked for just now: one that
+	// has to wait is better left to another process. Wait returns when one
+	// may be.
+	Held func() bool
 	Wait func(context.Context) error
 	// Handle takes a message as far as it can go now. It is done with it, or
 	// wants it again after a while; not even a zero while is at once.
@@ -57,6 +59,9 @@ func (b *Bus) Lookups(ctx context.Context, w Worker) { b.work(ctx, lookupConsume
 
 func (b *Bus) work(ctx context.Context, consumer string, w Worker) {
 	for ctx.Err() == nil {
+		if w.Wait != nil && w.Wait(ctx) != nil {
+			return
+		}
 		messages, err := b.deliveries(ctx, consumer)
 		if err == nil {
 			err = b.pull(ctx, messages, w)
@@ -72,12 +77,13 @@ func (b *Bus) work(ctx context.Context, consumer string, w Worker) {
 	}
 }
 
-// pull works through deliveries until ctx ends (nil) or the consumer is gone.
+// pull works through deliveries until ctx ends or work is held (nil), or the
+// consumer is gone.
 func (b *Bus) pull(ctx context.Context, messages jetstream.MessagesContext, w Worker) error {
 	for {
 		w.Alive()
-		if w.Wait != nil && w.Wait(ctx) != nil {
-			return nil
+		if w.Held != nil && w.Held() {
+			return nil // a pull request that nobody reads only piles up heartbeats
 		}
 		wait, cancel := context.WithTimeout(ctx, idle)
 		msg, err := messages.Next(jetstream.NextContext(wait))

@@ -43,6 +43,12 @@ func (h *hold) wait(ctx context.Context) error {
 	}
 }
 
+// held reports whether claiming has to wait.
+func (h *hold) held() bool {
+	rest, _ := h.rest()
+	return rest > 0
+}
+
 // rest is how long to wait at the most; 0 if claiming is allowed.
 func (h *hold) rest() (time.Duration, <-chan struct{}) {
 	h.mu.Lock()

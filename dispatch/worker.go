@@ -15,7 +15,7 @@ const busTrouble = time.Second
 // left to a process that may dial.
 func (d *Dispatcher) worker() bus.Worker {
 	return bus.Worker{
-		Wait: d.hold.wait, Handle: d.handle, Alive: d.alive, Log: d.log,
+		Held: d.hold.held, Wait: d.waitHeld, Handle: d.handle, Alive: d.alive, Log: d.log,
 		Acked: func() { point("acked") },
 	}
 }
@@ -109,5 +109,18 @@ func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
+	}
+}
+
+// waitHeld waits until claiming is allowed, and shows that it lives.
+func (d *Dispatcher) waitHeld(ctx context.Context) error {
+	for {
+		slice, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := d.hold.wait(slice)
+		cancel()
+		d.alive()
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
 }
