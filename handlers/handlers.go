@@ -52,7 +52,9 @@ func newEngine(log *slog.Logger) *gin.Engine {
 	engine.Use(recovery(log))
 	// No proxy's word about the client's address is taken.
 	_ = engine.SetTrustedProxies(nil)
-	engine.NoRoute(func(c *gin.Context) { refuse(c, http.StatusNotFound, "not_found", "webhooks go to /webhooks/<source>") })
+	engine.NoRoute(func(c *gin.Context) {
+		refuse(c, http.StatusNotFound, "not_found", "webhooks go to /webhooks/NAME-OF-THE-SOURCE")
+	})
 	engine.NoMethod(func(c *gin.Context) {
 		refuse(c, http.StatusMethodNotAllowed, "method_not_allowed", "webhooks are sent with POST")
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -22,15 +23,15 @@ type report struct {
 }
 
 func newCheck() *cobra.Command {
-	var output string
+	var output, config string
 	var without bool
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Check callbridge.yaml: exit 1 with file:line:column where it is wrong",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file := configFile(args)
-			config, err := mapping.Load(file, mapping.Options{WithoutSecrets: without})
+			file := configFile(append(args, nonEmpty(config)...))
+			config, err := loadConfig(file, mapping.Options{WithoutSecrets: without})
 			r := report{File: file, OK: err == nil}
 			var problems mapping.Problems
 			switch {
@@ -51,9 +52,19 @@ func newCheck() *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().StringVarP(&config, "config", "c", "", "the file, as for map and test")
 	cmd.Flags().BoolVar(&without, "without-secrets", false, "accept ${VARIABLES} that are not set, as in CI")
 	addOutput(cmd, &output)
 	return cmd
+}
+
+// loadConfig loads a configuration, and tells a newcomer where to find one.
+func loadConfig(file string, o mapping.Options) (*mapping.Config, error) {
+	config, err := mapping.Load(file, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: begin with the example that the README names, or set CONFIG_FILE", err)
+	}
+	return config, err
 }
 
 // configFile is the file that a command works with: the argument, else the one

@@ -59,7 +59,8 @@ func demo(ctx context.Context, out io.Writer, once bool) error {
 	defer sim.close()
 	go func() { _ = sim.serve() }()
 
-	p, err := startDemo(ctx, dir, sim.url())
+	heard := make(arrivals, 256)
+	p, err := startDemo(ctx, dir, sim.url(), slog.New(heard))
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func demo(ctx context.Context, out io.Writer, once bool) error {
 	err = sendSamples(ctx, p.public.url(), show)
 	if !once && err == nil {
 		show.invite(p.public.url(), p.bus.ClientURL())
-		show.follow(ctx)
+		show.follow(ctx, heard)
 	}
 	cancel()
 	return errors.Join(err, <-ended)
@@ -87,7 +88,7 @@ func demo(ctx context.Context, out io.Writer, once bool) error {
 // startDemo starts the same process that serve runs, set up for the demo. The
 // example's routes are in dry_run; the demo makes them live, since only the
 // simulator is dialled.
-func startDemo(ctx context.Context, dir, simulator string) (*process, error) {
+func startDemo(ctx context.Context, dir, simulator string, log *slog.Logger) (*process, error) {
 	s, err := loadSettings(ctx, envconfig.MapLookuper(map[string]string{
 		"HTTP_ADDR": free("127.0.0.1:8080"), "ADMIN_ADDR": free("127.0.0.1:8081"),
 		"NATS_LISTEN": free("127.0.0.1:4222"), "NATS_STORE_DIR": dir, "NATS_SYNC": "interval",
@@ -100,7 +101,7 @@ func startDemo(ctx context.Context, dir, simulator string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, s, fixed(config.WithMode(mapping.Live)), slog.New(slog.DiscardHandler))
+	return start(ctx, s, fixed(config.WithMode(mapping.Live)), log)
 }
 
 func exampleConfig() (*mapping.Config, error) {

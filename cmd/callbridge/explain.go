@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"callbridge/event"
 	"callbridge/mapping"
 )
 
@@ -25,6 +26,9 @@ func printMap(w io.Writer, c *mapping.Config, events []mapping.Incoming, output 
 		return encoder.Encode(all)
 	}
 	for _, x := range all {
+		if !reveal {
+			x.Event.Key, x.Event.Type = event.Redact(x.Event.Key), event.Redact(x.Event.Type)
+		}
 		printExplanation(w, x)
 	}
 	if len(all) == 0 {

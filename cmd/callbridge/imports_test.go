@@ -27,6 +27,7 @@ var ours = map[string][]string{
 	"lookup":           {"event", "mapping", "bus"},
 	"dispatch":         {"event", "callab", "bus"},
 	"crash":            {},
+	"deploy":           {},
 	"cmd/callbridge":   {"event", "callab", "callab/callabsim", "signature", "mapping", "mapping/payload", "bus", "handlers", "lookup", "dispatch"},
 }
 

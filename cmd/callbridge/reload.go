@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -43,10 +40,7 @@ func fixed(config *mapping.Config) *configuration {
 
 // loadConfiguration reads the file for the first time.
 func loadConfiguration(file string) (*configuration, error) {
-	config, err := mapping.Load(file, mapping.Options{})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: begin with the example that the README names, or set CONFIG_FILE", err)
-	}
+	config, err := loadConfig(file, mapping.Options{})
 	if err != nil {
 		return nil, err
 	}

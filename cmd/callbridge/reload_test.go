@@ -53,9 +53,14 @@ func TestConfigurationIsReloadedWholeOrNotAtAll(t *testing.T) {
 
 	write(strings.Replace(openConfig, "dry_run", "live", 1))
 	until(t, "the second generation counts", func() bool { return strings.Contains(w.readyBody(), `"config_generation":2`) })
+	// What ended in dry run stays so; what is new is dialled.
+	w.website(`{"id":"1","phone":"+12025550142"}`)
 	w.website(`{"id":"3","phone":"+12025550142"}`)
-	if got := w.result(); got.Reason != "created" {
-		t.Errorf("after the reload: %s (%s)", got.Outcome, got.Reason)
+	if got := w.result(); got.Reason != "created" || got.Event.Key != "3" {
+		t.Errorf("after the reload: %s (%s) for %s", got.Outcome, got.Reason, got.Event.Key)
+	}
+	if n := len(w.sim.Placed()); n != 1 {
+		t.Errorf("%d calls, want 1", n)
 	}
 	if !strings.Contains(w.scrape(), "callbridge_config_generation 2") {
 		t.Error("the metric does not show the second generation")

@@ -72,12 +72,18 @@ func (s *show) until(ctx context.Context, eventID string) (event.Result, error) 
 	}
 }
 
-// follow prints whatever comes until ctx ends.
-func (s *show) follow(ctx context.Context) {
+// follow prints whatever comes until ctx ends: what passes over NATS, and each
+// webhook, also one of which nothing came.
+func (s *show) follow(ctx context.Context, heard arrivals) {
+	for len(heard) > 0 {
+		<-heard // the samples, which were shown
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case line := <-heard:
+			_, _ = fmt.Fprintf(s.out, "%s\n", line)
 		case m := <-s.messages:
 			s.print(m)
 		}
@@ -157,9 +163,10 @@ func (s *show) invite(url, nats string) {
   curl -s %s/webhooks/website -H 'Content-Type: application/json' -d "$BODY" \
     -H "X-Signature: sha256=$(printf %%s "$BODY" | openssl dgst -sha256 -hmac %s -r | cut -d' ' -f1)"
 
-Listen to what becomes of it, with any NATS client:
+Listen to what becomes of it, here or with any NATS client:
 
-  nats sub -s %s 'callbridge.result.>'
+  go run ./cmd/callbridge results -f --nats %s
+  nats sub -s %[4]s 'callbridge.result.>'
 
 Ctrl-C ends the demo.
 

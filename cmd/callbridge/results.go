@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/sethvargo/go-envconfig"
+	"github.com/spf13/cobra"
+
+	"callbridge/bus"
+	"callbridge/event"
+)
+
+func newResults() *cobra.Command {
+	var output, url, outcome, source string
+	var since time.Duration
+	var follow bool
+	cmd := &cobra.Command{
+		Use:   "results",
+		Short: "Show what became of events: the results that NATS keeps, and those to come",
+		Long: "results reads the stream of results from NATS: from NATS_URL, else from NATS_LISTEN\n" +
+			"of a process on this machine. One line a result; -o json prints each whole.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := loadSettings(cmd.Context(), envconfig.OsLookuper())
+			if err != nil {
+				return err
+			}
+			config := s.bus(slog.New(slog.DiscardHandler))
+			if url != "" {
+				config.URL = url
+			}
+			if config.URL == "" {
+				config.URL = "nats://" + s.NATS.Listen
+			}
+			w := bus.Watch{Since: time.Now().Add(-since), Outcome: outcome, Source: source, Follow: follow}
+			return bus.ReadResults(cmd.Context(), config, w, func(r event.Result) error {
+				return printResult(cmd.OutOrStdout(), r, output)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&url, "nats", "", "address of NATS (default: NATS_URL, else NATS_LISTEN)")
+	cmd.Flags().DurationVar(&since, "since", time.Hour, "how far back to begin")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with results to come")
+	cmd.Flags().StringVar(&outcome, "outcome", "", "only this outcome: accepted, rejected, skipped, failed, unknown")
+	cmd.Flags().StringVar(&source, "source", "", "only this source")
+	addOutput(cmd, &output)
+	return cmd
+}
+
+func printResult(w io.Writer, r event.Result, output string) error {
+	if output == "json" {
+		return json.NewEncoder(w).Encode(r)
+	}
+	text := fmt.Sprintf("%s  %-8s %-14s %s %s", r.Time.Local().Format(time.DateTime), r.Outcome, r.Reason, r.Event.Source, event.Redact(r.Event.Key))
+	for _, part := range []string{r.Route, r.Field, r.Detail, "request " + r.RequestID.String()} {
+		if part != "" {
+			text += "  " + part
+		}
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
+}
