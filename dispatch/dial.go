@@ -58,7 +58,7 @@ func (d *Dispatcher) dial(ctx context.Context, j job, e entry) (*entry, rest, er
 // send places the call once. Not even a stop of the process takes it back: it
 // has until CallTimeout, and d.last.
 func (d *Dispatcher) send(j job, window callab.Window) callab.Answer {
-	ctx := callab.WithTraceParent(d.last, j.trace)
+	ctx := callab.WithTraceParent(d.last, string(j.trace))
 	if d.config.MakeCall {
 		return d.api.MakeCall(ctx, testCall(j), window)
 	}
@@ -98,12 +98,12 @@ func (d *Dispatcher) settle(j job, next Record, claim entry) (entry, error) {
 			case found.State == next.State && found.Attempt == next.Attempt:
 				return found, nil
 			default:
-				d.log.Error("dispatch.answer_too_late", "request_id", j.request.ID, "to", j.to(),
+				d.logOf(j).Error("dispatch.answer_too_late", "to", j.to(),
 					"answer", next.State, "ledger", found.State, "hint", "compare Callab's call list with the result of this request")
 				return found, nil
 			}
 		}
-		d.log.Warn("dispatch.record_failed", "request_id", j.request.ID, "error", err)
+		d.logOf(j).Warn("dispatch.record_failed", "error", err)
 		pause(d.last, busTrouble)
 	}
 }

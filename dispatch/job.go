@@ -12,13 +12,14 @@ import (
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/event"
+	"callbridge/span"
 )
 
 // job is one delivered request, read and fit to be dialled.
 type job struct {
 	request event.Request
 	call    callab.NewCall
-	trace   string
+	trace   span.Parent
 }
 
 func (j job) to() event.Phone { return event.Phone(j.call.CallTo) }
@@ -33,13 +34,14 @@ var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 // checked as if nobody had. With an error, the job holds what is needed to
 // report it.
 func read(d bus.Delivery) (job, error) {
-	j := job{trace: d.Trace}
+	var j job
 	id, idErr := uuid.Parse(d.ID)
 	if idErr != nil {
 		id = event.RequestID(event.EventID(d.Source, d.ID), "")
 	}
 	bodyErr := json.Unmarshal(d.Data, &j.request)
 	claimed := j.request.ID
+	j.trace = span.ContinueOf(d.Trace, id)
 	j.request.ID, j.request.Event.Source = id, d.Source
 	if idErr != nil {
 		return j, errors.New("the id in the subject is not a UUID")

@@ -62,7 +62,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, j job, e entry) (*entry, res
 		next.State, next.Reason, next.Call = Accepted, event.ReasonFound, found.call
 	case err != nil && age < maxUnknown:
 		// While the list cannot be read, nothing is decided.
-		d.log.Warn("dispatch.list_unreadable", "request_id", j.request.ID, "error", err)
+		d.logOf(j).Warn("dispatch.list_unreadable", "error", err)
 		return nil, later(min(age, maxRecheck)), nil
 	case err == nil && age < d.config.Settle:
 		return nil, later(min(age, d.config.Settle-age)), nil
@@ -79,7 +79,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, j job, e entry) (*entry, res
 	}
 	point("reconciled")
 	d.metrics.reconciled.WithLabelValues(string(next.State)).Inc()
-	d.log.Info("call.reconciled", "request_id", j.request.ID, "to", j.to(), "state", next.State,
+	d.logOf(j).Info("call.reconciled", "to", j.to(), "state", next.State,
 		"similar_calls", found.similar, "unknown_for_ms", age.Milliseconds())
 	return &written, rest{}, nil
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"callbridge/bus"
@@ -24,7 +25,7 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 	result := event.Result{
 		RequestID: j.request.ID, Outcome: outcome, Reason: e.Reason, Detail: e.Detail,
 		Route: j.request.Route, Attempts: e.Attempt, Request: j.request.Call, Call: e.Call,
-		Event: j.request.Event, Time: at, TraceParent: j.trace,
+		Event: j.request.Event, Time: at, TraceParent: string(j.trace),
 	}
 	// A state that was read may have been reported before the crash that
 	// brought the request back.
@@ -49,9 +50,15 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 func (d *Dispatcher) logAttempt(j job, claim entry, a callab.Answer, v verdict, took time.Duration) {
 	d.metrics.attempts.WithLabelValues(string(v.state)).Inc()
 	d.metrics.duration.Observe(took.Seconds())
-	d.log.Info("call.attempted",
-		"request_id", j.request.ID, "source", j.request.Event.Source, "route", j.request.Route,
+	d.logOf(j).Info("call.attempted",
+		"source", j.request.Event.Source, "route", j.request.Route,
 		"attempt", claim.Attempt, "to", j.to(), "state", v.state, "reason", v.reason,
 		"http_status", a.HTTPStatus, "call_id", a.Call.ID, "detail", v.detail,
-		"duration_ms", took.Milliseconds(), "traceparent", j.trace)
+		"duration_ms", took.Milliseconds())
+}
+
+// logOf is for the lines about one request: they all name it, and the trace
+// that began with its webhook.
+func (d *Dispatcher) logOf(j job) *slog.Logger {
+	return d.log.With("request_id", j.request.ID, "trace_id", j.trace.TraceID())
 }

@@ -107,5 +107,5 @@ func (d *Dispatcher) takeUp(ctx context.Context, id uuid.UUID) {
 	}
 	defer d.running.Delete(id)
 	r := d.advance(ctx, j, false)
-	d.log.Warn("dispatch.taken_up", "request_id", id, "done", r.done)
+	d.logOf(j).Warn("dispatch.taken_up", "done", r.done)
 }

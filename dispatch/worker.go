@@ -98,7 +98,7 @@ func (d *Dispatcher) step(ctx context.Context, j job, e entry) (*entry, rest, er
 // back.
 func (d *Dispatcher) trouble(j job, err error) rest {
 	if !errors.Is(err, context.Canceled) {
-		d.log.Warn("dispatch.bus_trouble", "request_id", j.request.ID, "error", err)
+		d.logOf(j).Warn("dispatch.bus_trouble", "error", err)
 	}
 	return later(busTrouble)
 }

@@ -20,7 +20,7 @@ const reasonHandshake = "handshake"
 // body and creates nothing.
 func (in Intake) handshake(c *gin.Context) {
 	start := time.Now()
-	line := line{start: start, source: c.Param("source")}
+	line := newLine(c, start)
 	defer func() { in.finish(c, &line) }()
 
 	source, ok := in.Mapping().Source(line.source)

@@ -5,12 +5,13 @@ import (
 
 	"callbridge/bus"
 	"callbridge/mapping"
+	"callbridge/span"
 )
 
 // keep maps events and stores all that comes of them in one go. An event that
 // has to be looked up in its CRM first is stored as it is: the CRM that sends
 // it waits for the answer.
-func (in Intake) keep(ctx context.Context, config *mapping.Config, events []mapping.Incoming, trace string) (answer, error) {
+func (in Intake) keep(ctx context.Context, config *mapping.Config, events []mapping.Incoming, trace span.Parent) (answer, error) {
 	a := answer{Events: make([]eventAnswer, len(events))}
 	var items []bus.Item
 	var owner []int
@@ -25,7 +26,7 @@ func (in Intake) keep(ctx context.Context, config *mapping.Config, events []mapp
 		}
 		items = append(items, made...)
 	}
-	seen, err := in.Bus.Keep(ctx, trace, items...)
+	seen, err := in.Bus.Keep(ctx, string(trace), items...)
 	if err != nil {
 		return a, err
 	}

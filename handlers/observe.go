@@ -7,6 +7,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"callbridge/span"
 )
 
 // unknownSource stands for a name that is not configured: whatever anybody
@@ -21,16 +23,25 @@ type line struct {
 	reason string
 	err    error
 	events map[status]int
-	first  string
+	trace  span.Parent
+	// The first event and the first request; the trace leads to the others.
+	event, request string
+}
+
+func newLine(c *gin.Context, start time.Time) line {
+	return line{start: start, source: c.Param("source"), trace: span.Continue(c.GetHeader("traceparent"))}
 }
 
 func (l *line) count(a answer) {
 	l.events = map[status]int{}
 	for _, e := range a.Events {
 		l.events[e.Status]++
+		if l.request == "" && len(e.Requests) > 0 {
+			l.request = e.Requests[0].String()
+		}
 	}
 	if len(a.Events) > 0 {
-		l.first = a.Events[0].ID.String()
+		l.event = a.Events[0].ID.String()
 	}
 }
 
@@ -43,9 +54,13 @@ func (in Intake) finish(c *gin.Context, l *line) {
 	attributes := []slog.Attr{
 		slog.String("source", l.source), slog.Int("status", code), slog.Int("bytes", l.bytes),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", c.RemoteIP()),
+		slog.String("trace_id", l.trace.TraceID()),
 	}
-	if l.first != "" {
-		attributes = append(attributes, slog.String("event_id", l.first))
+	if l.event != "" {
+		attributes = append(attributes, slog.String("event_id", l.event))
+	}
+	if l.request != "" {
+		attributes = append(attributes, slog.String("request_id", l.request))
 	}
 	for _, s := range []status{requested, pending, duplicate, skipped, rejected} {
 		if n := l.events[s]; n > 0 && l.err == nil {

@@ -3,7 +3,6 @@ package handlers
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -22,7 +21,7 @@ const retryAfter = 5 * time.Second
 // means that JetStream has acknowledged everything that came out of it.
 func (in Intake) receive(c *gin.Context) {
 	start := time.Now()
-	line := line{start: start, source: c.Param("source")}
+	line := newLine(c, start)
 	defer func() { in.finish(c, &line) }()
 
 	config := in.Mapping()
@@ -47,7 +46,7 @@ func (in Intake) receive(c *gin.Context) {
 		in.refuseDelivery(c, &line, err)
 		return
 	}
-	answer, err := in.keep(c.Request.Context(), config, events, trace(c.Request.Header))
+	answer, err := in.keep(c.Request.Context(), config, events, line.trace)
 	line.count(answer)
 	if err != nil {
 		in.refuseKeeping(c, &line, err)
@@ -100,14 +99,4 @@ func (in Intake) refuseKeeping(c *gin.Context, line *line, err error) {
 	line.reason = "bus"
 	c.Header("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 	refuse(c, http.StatusServiceUnavailable, "unavailable", "the event could not be stored; please send it again")
-}
-
-// traceParent is the form of W3C Trace Context, version 00.
-var traceParent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
-
-func trace(h http.Header) string {
-	if t := h.Get("traceparent"); traceParent.MatchString(t) {
-		return t
-	}
-	return ""
 }

@@ -12,6 +12,7 @@ import (
 	"callbridge/bus"
 	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/span"
 )
 
 const (
@@ -32,6 +33,7 @@ type job struct {
 // handle takes one event as far as it can go now.
 func (f *Finder) handle(ctx context.Context, d bus.Delivery) (done bool, again time.Duration) {
 	in, err := resume(d)
+	d.Trace = string(span.ContinueOf(d.Trace, in.Event.ID))
 	if err != nil {
 		return f.keep(ctx, d, in.Rejected(event.ReasonBadEvent, event.Redact(err.Error())))
 	}
@@ -192,7 +194,7 @@ func (f *Finder) keep(ctx context.Context, d bus.Delivery, decisions ...mapping.
 		_, err = f.bus.Keep(ctx, d.Trace, tooLarge(d))
 	}
 	if err != nil {
-		f.log.Warn("lookup.bus_trouble", "source", d.Source, "event_id", d.ID, "error", err)
+		f.log.Warn("lookup.bus_trouble", "source", d.Source, "event_id", d.ID, "trace_id", span.Parent(d.Trace).TraceID(), "error", err)
 		return false, busTrouble
 	}
 	return true, 0
@@ -221,5 +223,5 @@ func (f *Finder) report(j job, v verdict, took time.Duration) {
 	f.log.Info("event.looked_up",
 		"event_id", e.ID, "source", e.Source, "type", e.Type, "result", v.result,
 		"http_status", v.status, "detail", v.detail, "duration_ms", took.Milliseconds(),
-		"age_ms", time.Since(e.Received).Milliseconds(), "traceparent", j.delivery.Trace)
+		"age_ms", time.Since(e.Received).Milliseconds(), "trace_id", span.Parent(j.delivery.Trace).TraceID())
 }

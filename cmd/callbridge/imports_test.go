@@ -16,6 +16,7 @@ import (
 // bus only.
 var ours = map[string][]string{
 	"event":            {},
+	"span":             {},
 	"callab":           {},
 	"signature":        {},
 	"callab/callabsim": {},
@@ -23,12 +24,12 @@ var ours = map[string][]string{
 	"mapping/phone":    {"event"},
 	"mapping":          {"event", "signature", "mapping/payload", "mapping/phone"},
 	"bus":              {"event"},
-	"handlers":         {"event", "signature", "mapping", "mapping/payload", "bus"},
-	"lookup":           {"event", "mapping", "bus"},
-	"dispatch":         {"event", "callab", "bus"},
+	"handlers":         {"event", "signature", "mapping", "mapping/payload", "bus", "span"},
+	"lookup":           {"event", "mapping", "bus", "span"},
+	"dispatch":         {"event", "callab", "bus", "span"},
 	"crash":            {},
 	"deploy":           {},
-	"cmd/callbridge":   {"event", "callab", "callab/callabsim", "signature", "mapping", "mapping/payload", "bus", "handlers", "lookup", "dispatch"},
+	"cmd/callbridge":   {"event", "callab", "callab/callabsim", "signature", "mapping", "mapping/payload", "bus", "handlers", "lookup", "dispatch", "span"},
 }
 
 // modules are those that only some packages may know, and why.

@@ -1,0 +1,69 @@
+// Package span joins the steps of a webhook's way to one trace: every step
+// knows its parent by the W3C trace context, in HTTP and in NATS headers.
+package span
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"regexp"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Parent is a W3C trace context, version 00: which trace, and which step of it
+// is the one before (https://www.w3.org/TR/trace-context/#traceparent-header).
+type Parent string
+
+var form = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+const (
+	noTrace = "00000000000000000000000000000000"
+	noSpan  = "0000000000000000"
+)
+
+// Parse takes a traceparent header. What is not of its form is no parent.
+func Parse(header string) (Parent, bool) {
+	p := Parent(header)
+	if !form.MatchString(header) || p.TraceID() == noTrace || p.spanID() == noSpan {
+		return "", false
+	}
+	return p, true
+}
+
+// Continue takes a traceparent header, or begins a new trace.
+func Continue(header string) Parent {
+	if p, ok := Parse(header); ok {
+		return p
+	}
+	return begin(randomHex(16))
+}
+
+// ContinueOf takes a traceparent header, or begins the trace of an id, which is
+// the same however often that id is delivered.
+func ContinueOf(header string, id uuid.UUID) Parent {
+	if p, ok := Parse(header); ok {
+		return p
+	}
+	return begin(strings.ReplaceAll(id.String(), "-", ""))
+}
+
+func begin(traceID string) Parent { return Parent("00-" + traceID + "-" + randomHex(8) + "-01") }
+
+// TraceID is what all steps of one webhook share; empty without a trace.
+func (p Parent) TraceID() string { return p.part(3, 35) }
+
+func (p Parent) spanID() string { return p.part(36, 52) }
+
+func (p Parent) part(from, to int) string {
+	if len(p) < to {
+		return ""
+	}
+	return string(p[from:to])
+}
+
+func randomHex(bytes int) string {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b) // never fails, see crypto/rand
+	return hex.EncodeToString(b)
+}
