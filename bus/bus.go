@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // MinServer is the oldest nats-server that callbridge runs on: message
@@ -43,6 +44,8 @@ type Config struct {
 	// Log gets the embedded server's lines and what happens to the
 	// connection.
 	Log *slog.Logger
+	// Registry gets the metrics; nil for none.
+	Registry prometheus.Registerer
 }
 
 // Bus is one connection to JetStream and, where it is embedded, the server
@@ -55,13 +58,14 @@ type Bus struct {
 	lock   *storeLock
 	// The streams by name: they stay good when the stream is re-made.
 	requests, ledger, results jetstream.Stream
+	metrics                   *metrics
 }
 
 // Open starts or connects to NATS, refuses a server that is too old, and
 // declares the streams and the consumers. Its errors are one sentence that says
 // what to do.
 func Open(ctx context.Context, config Config) (*Bus, error) {
-	b := &Bus{config: config}
+	b := &Bus{config: config, metrics: newMetrics()}
 	if err := b.connect(); err != nil {
 		b.Close()
 		return nil, err
@@ -74,6 +78,7 @@ func Open(ctx context.Context, config Config) (*Bus, error) {
 		b.Close()
 		return nil, err
 	}
+	b.register(config.Registry)
 	return b, nil
 }
 

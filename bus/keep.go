@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -32,6 +33,7 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 			return seen, err
 		}
 		if seen[i] {
+			b.metrics.count(item, true)
 			continue
 		}
 		m, err := b.message(item, trace)
@@ -41,15 +43,16 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 		messages, owner = append(messages, m), append(owner, i)
 	}
 	// A sender that hangs up does not take back what is half stored.
+	var failed error
 	for i, err := range b.Publish(context.WithoutCancel(ctx), messages...) {
-		switch {
-		case errors.Is(err, ErrExists):
-			seen[owner[i]] = true
-		case err != nil:
-			return seen, err
+		if err != nil && !errors.Is(err, ErrExists) {
+			failed = cmp.Or(failed, err)
+			continue
 		}
+		seen[owner[i]] = err != nil
+		b.metrics.count(items[owner[i]], err != nil)
 	}
-	return seen, nil
+	return seen, failed
 }
 
 // ended reports whether an item has its outcome already. A result is only

@@ -1,6 +1,10 @@
 package dispatch
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callbridge/event"
+)
 
 // metrics have bounded labels only: states, outcomes and reasons, never a
 // number or an id.
@@ -10,6 +14,7 @@ type metrics struct {
 	reconciled *prometheus.CounterVec
 	inFlight   prometheus.Gauge
 	duration   prometheus.Histogram
+	lead       prometheus.Histogram
 	ledger     *prometheus.GaugeVec
 	oldest     *prometheus.GaugeVec
 }
@@ -33,6 +38,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
 		}),
 	}
+	m.lead = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "callbridge_speed_to_lead_seconds", Help: "From the event, as the CRM dates it, to Callab's acceptance of the call.",
+		Buckets: []float64{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600},
+	})
 	m.ledger = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "callbridge_ledger_requests", Help: "Requests in the ledger by state, as the last sweep found them.",
 	}, []string{"state"})
@@ -43,6 +52,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.ledger.WithLabelValues(string(s))
 		m.oldest.WithLabelValues(string(s))
 	}
-	r.MustRegister(m.ledger, m.oldest, m.attempts, m.results, m.reconciled, m.inFlight, m.duration)
+	r.MustRegister(m.ledger, m.oldest, m.attempts, m.results, m.reconciled, m.inFlight, m.duration, m.lead)
 	return m
+}
+
+// count counts a result that was published for the first time.
+func (m *metrics) count(r event.Result) {
+	m.results.WithLabelValues(string(r.Outcome), string(r.Reason)).Inc()
+	if r.Outcome == event.Accepted && !r.Event.Time.IsZero() {
+		// A CRM's clock may be ahead of ours.
+		m.lead.Observe(max(r.Time.Sub(r.Event.Time), 0).Seconds())
+	}
 }

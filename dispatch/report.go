@@ -41,7 +41,7 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 		return nil
 	}
 	if err == nil {
-		d.metrics.results.WithLabelValues(string(outcome), string(e.Reason)).Inc()
+		d.metrics.count(result)
 	}
 	return err
 }

@@ -54,10 +54,10 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	if err != nil {
 		return fmt.Errorf("CALLAB_URL: %w", err)
 	}
-	if p.bus, err = bus.Open(ctx, s.bus(p.log)); err != nil {
+	if p.bus, err = bus.Open(ctx, s.bus(p.log, p.registry)); err != nil {
 		return err
 	}
-	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.registry.MustRegister(buildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if p.dispatcher, err = dispatch.New(p.bus, api, s.dispatch(), p.registry, p.log); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,7 @@ func newResults() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			config := s.bus(slog.New(slog.DiscardHandler))
+			config := s.bus(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 			if url != "" {
 				config.URL = url
 			}

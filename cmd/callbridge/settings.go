@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sethvargo/go-envconfig"
 
 	"callbridge/bus"
@@ -113,11 +114,11 @@ func (s settings) dispatch() dispatch.Config {
 	}
 }
 
-func (s settings) bus(log *slog.Logger) bus.Config {
+func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Config {
 	n := s.NATS
 	return bus.Config{
 		URL: n.URL, Prefix: n.SubjectPrefix, Replicas: n.Replicas, Retention: s.Retention,
-		AckWait: s.Dial.AckWait, Log: log,
+		AckWait: s.Dial.AckWait, Log: log, Registry: registry,
 		Auth: bus.Auth{
 			CredsFile: n.Creds, NKeySeedFile: n.NKeySeedFile, User: n.User, Password: n.Password,
 			CAFile: n.TLSCA, CertFile: n.TLSCert, KeyFile: n.TLSKey,

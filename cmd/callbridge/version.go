@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 )
 
@@ -41,6 +42,15 @@ func version() string {
 		return v
 	}
 	return "(devel)"
+}
+
+// buildInfo is the usual metric that is always 1 and tells by its labels.
+func buildInfo() prometheus.Collector {
+	b := thisBuild()
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "callbridge_build_info", Help: "Always 1; the labels tell what is running.",
+		ConstLabels: prometheus.Labels{"version": version(), "revision": b.Revision, "goversion": b.Go},
+	}, func() float64 { return 1 })
 }
 
 func newVersion() *cobra.Command {

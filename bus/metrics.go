@@ -1,0 +1,134 @@
+package bus
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics have bounded labels only: whoever may publish to NATS could write any
+// source into a subject, so there is none.
+type metrics struct {
+	decisions  *prometheus.CounterVec
+	duplicates prometheus.Counter
+}
+
+// requested and pending are the outcomes of a decision that is no result.
+const requested, pending = "requested", "pending"
+
+func newMetrics() *metrics {
+	return &metrics{
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_decisions_total", Help: "What was decided about events and stored, by outcome and reason.",
+		}, []string{"outcome", "reason"}),
+		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "callbridge_duplicates_total", Help: "Decisions that were not stored because they had been stored before.",
+		}),
+	}
+}
+
+// register shows the metrics of a bus that is open.
+func (b *Bus) register(r prometheus.Registerer) {
+	if r != nil {
+		r.MustRegister(b.metrics.decisions, b.metrics.duplicates, newQueues(b))
+	}
+}
+
+// count counts an item that is kept now, or has been before.
+func (m *metrics) count(item Item, seen bool) {
+	switch {
+	case seen:
+		m.duplicates.Inc()
+	case item.Request != nil:
+		m.decisions.WithLabelValues(requested, "").Inc()
+	case item.Pending != nil:
+		m.decisions.WithLabelValues(pending, "").Inc()
+	default:
+		m.decisions.WithLabelValues(string(item.Result.Outcome), string(item.Result.Reason)).Inc()
+	}
+}
+
+const (
+	// depthAge is how old the depth of the queues may be: a scrape must not
+	// become load for NATS.
+	depthAge = 5 * time.Second
+	// depthTimeout bounds the questions of one scrape.
+	depthTimeout = 2 * time.Second
+)
+
+// queues asks NATS what waits. All processes show the same numbers: take the
+// maximum over them, not the sum.
+type queues struct {
+	bus              *Bus
+	messages, oldest *prometheus.Desc
+
+	mu    sync.Mutex
+	read  time.Time
+	depth map[string]depth // by consumer
+}
+
+// depth of one consumer's work: what is not done yet, and how long the oldest
+// of it has been stored.
+type depth struct {
+	messages uint64
+	oldest   time.Duration
+}
+
+func newQueues(b *Bus) *queues {
+	return &queues{
+		bus: b,
+		messages: prometheus.NewDesc("callbridge_queue_messages",
+			"Messages in NATS that are not done yet, in work or waiting.", []string{"queue"}, nil),
+		oldest: prometheus.NewDesc("callbridge_queue_oldest_seconds",
+			"Age of the oldest message in NATS that is not done yet; 0 if there is none.", []string{"queue"}, nil),
+	}
+}
+
+// Describe is of prometheus.Collector.
+func (q *queues) Describe(out chan<- *prometheus.Desc) { out <- q.messages; out <- q.oldest }
+
+// Collect is of prometheus.Collector. While NATS is away, nothing is shown: a
+// zero would look like an empty queue.
+func (q *queues) Collect(out chan<- prometheus.Metric) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if time.Since(q.read) > depthAge {
+		q.ask()
+	}
+	for name, d := range q.depth {
+		out <- prometheus.MustNewConstMetric(q.messages, prometheus.GaugeValue, float64(d.messages), name)
+		out <- prometheus.MustNewConstMetric(q.oldest, prometheus.GaugeValue, d.oldest.Seconds(), name)
+	}
+}
+
+func (q *queues) ask() {
+	ctx, cancel := context.WithTimeout(context.Background(), depthTimeout)
+	defer cancel()
+	q.read, q.depth = time.Now(), map[string]depth{}
+	for _, c := range q.bus.consumers() {
+		if d, err := q.bus.depth(ctx, c); err == nil {
+			q.depth[c.Durable] = d
+		}
+	}
+}
+
+func (b *Bus) depth(ctx context.Context, c jetstream.ConsumerConfig) (depth, error) {
+	consumer, err := b.js.Consumer(ctx, b.stream("requests"), c.Durable)
+	if err != nil {
+		return depth{}, err
+	}
+	info := consumer.CachedInfo()
+	d := depth{messages: info.NumPending + uint64(info.NumAckPending)}
+	if d.messages == 0 {
+		return d, nil
+	}
+	// All before the acknowledgement floor is done.
+	first, err := b.requests.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(c.FilterSubject))
+	if err == nil {
+		d.oldest = max(info.TimeStamp.Sub(first.Time), 0)
+	}
+	return d, nil
+}

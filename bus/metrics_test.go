@@ -1,0 +1,82 @@
+package bus_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callbridge/bus"
+	"callbridge/event"
+)
+
+// gathered are the values of a scrape, by name and labels.
+func gathered(t *testing.T, r prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := []string{f.GetName()}
+			for _, l := range m.GetLabel() {
+				name = append(name, l.GetValue())
+			}
+			values[strings.Join(name, " ")] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return values
+}
+
+func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
+	t.Parallel()
+	config, registry := embedded(t), prometheus.NewRegistry()
+	config.Registry = registry
+	b := open(t, config)
+	first, second := request("lead-1"), request("lead-2")
+	skip := event.Result{RequestID: second.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: second.Event}
+	for range 2 {
+		if _, err := b.Keep(t.Context(), "", bus.Item{Request: &first}, bus.Item{Request: &second}, bus.Item{Result: &skip}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// One of two requests gets done.
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	b.Requests(ctx, bus.Worker{
+		Alive: func() {}, Acked: cancel, Log: quiet(),
+		Handle: func(context.Context, bus.Delivery) (bool, time.Duration) { return true, 0 },
+	})
+	got := gathered(t, registry)
+	for name, want := range map[string]float64{
+		"callbridge_decisions_total requested ":       2,
+		"callbridge_decisions_total skipped no_route": 1,
+		"callbridge_duplicates_total":                 3,
+		"callbridge_queue_messages dispatch":          1,
+		"callbridge_queue_messages lookup":            0,
+		"callbridge_queue_oldest_seconds lookup":      0,
+	} {
+		if value, there := got[name]; !there || value != want {
+			t.Errorf("%s is %v, want %v; there are %v", name, value, want, got)
+		}
+	}
+	if age := got["callbridge_queue_oldest_seconds dispatch"]; age <= 0 || age > 30 {
+		t.Errorf("the oldest request has waited %v s", age)
+	}
+	b.Close()
+}
+
+func TestQueuesOfABusThatIsAwayAreNotShownAsEmpty(t *testing.T) {
+	t.Parallel()
+	config, registry := embedded(t), prometheus.NewRegistry()
+	config.Registry = registry
+	b := open(t, config)
+	b.Conn().Close()
+	if value, there := gathered(t, registry)["callbridge_queue_messages dispatch"]; there {
+		t.Errorf("without NATS %v messages wait", value)
+	}
+}
