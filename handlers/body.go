@@ -21,7 +21,7 @@ var errTooLarge = errors.New("the body unpacks to too much")
 // Content-Encoding, not what a decoder makes of it. Senders that compress sign
 // first and pack then, as RFC 9110 section 8.4 has it: a coding is applied to
 // the representation.
-func readBody(c *gin.Context, line *line) ([]byte, bool) {
+func (in Intake) readBody(c *gin.Context, line *line) ([]byte, bool) {
 	packed := http.MaxBytesReader(c.Writer, c.Request.Body, maxBodyBytes)
 	var body []byte
 	var err error
@@ -32,7 +32,7 @@ func readBody(c *gin.Context, line *line) ([]byte, bool) {
 		body, err = unpack(packed)
 	default:
 		line.reason = "content_encoding"
-		refuse(c, http.StatusUnsupportedMediaType, "content_encoding", "send the body with gzip or without Content-Encoding")
+		in.turnAway(c, line, http.StatusUnsupportedMediaType, "content_encoding", "send the body with gzip or without Content-Encoding")
 		return nil, false
 	}
 	line.bytes = len(body)
@@ -40,10 +40,10 @@ func readBody(c *gin.Context, line *line) ([]byte, bool) {
 	switch {
 	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge):
 		line.reason = "too_large"
-		refuse(c, http.StatusRequestEntityTooLarge, "too_large", "the body is larger than "+strconv.Itoa(maxBodyBytes)+" bytes")
+		in.turnAway(c, line, http.StatusRequestEntityTooLarge, "too_large", "the body is larger than "+strconv.Itoa(maxBodyBytes)+" bytes")
 	case err != nil:
 		line.reason = "unreadable"
-		refuse(c, http.StatusBadRequest, "unreadable", "the body could not be read")
+		in.turnAway(c, line, http.StatusBadRequest, "unreadable", "the body could not be read")
 	default:
 		return body, true
 	}

@@ -65,7 +65,7 @@ func FuzzNothingUnverifiedGetsIn(f *testing.F) {
 	front := handlers.Public(handlers.Intake{
 		Mapping: func() *mapping.Config { return config }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, handlers.Health{}, prometheus.NewRegistry())
-	refusals := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
+	refusals := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests}
 	f.Fuzz(func(t *testing.T, body, header, value, query string) {
 		for _, source := range config.Sources() {
 			request := httptest.NewRequest(http.MethodPost, "/webhooks/"+source.Name(), strings.NewReader(body))

@@ -23,14 +23,19 @@ type Intake struct {
 	Mapping func() *mapping.Config
 	Bus     *bus.Bus
 	Log     *slog.Logger
-	metrics *metrics
+	// TrustedProxies are addresses and networks whose X-Forwarded-For is
+	// believed, for the address that is logged and limited.
+	TrustedProxies []string
+
+	metrics  *metrics
+	failures *failures
 }
 
 // Public is the listener for CRMs: webhooks, and the two health answers that a
 // load balancer needs. Nothing else stands there.
 func Public(in Intake, health Health, registry prometheus.Registerer) http.Handler {
-	in.metrics = newMetrics(registry)
-	engine := newEngine(in.Log)
+	in.metrics, in.failures = newMetrics(registry), newFailures()
+	engine := newEngine(in.Log, in.TrustedProxies)
 	engine.POST("/webhooks/:source", in.receive)
 	engine.Match(handshakeMethods, "/webhooks/:source", in.handshake)
 	health.mount(engine)
@@ -39,19 +44,19 @@ func Public(in Intake, health Health, registry prometheus.Registerer) http.Handl
 
 // Admin is the listener for operators: health and metrics.
 func Admin(health Health, gatherer prometheus.Gatherer, log *slog.Logger) http.Handler {
-	engine := newEngine(log)
+	engine := newEngine(log, nil)
 	health.mount(engine)
 	engine.GET("/metrics", gin.WrapH(promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{})))
 	return engine
 }
 
-func newEngine(log *slog.Logger) *gin.Engine {
+func newEngine(log *slog.Logger, proxies []string) *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.Use(recovery(log))
-	// No proxy's word about the client's address is taken.
-	_ = engine.SetTrustedProxies(nil)
+	// What is no address is not trusted; the environment is checked before.
+	_ = engine.SetTrustedProxies(proxies)
 	engine.NoRoute(func(c *gin.Context) {
 		refuse(c, http.StatusNotFound, "not_found", "webhooks go to /webhooks/NAME-OF-THE-SOURCE")
 	})

@@ -26,7 +26,7 @@ func (in Intake) handshake(c *gin.Context) {
 	source, ok := in.Mapping().Source(line.source)
 	if !ok {
 		line.source, line.reason = unknownSource, "unknown_source"
-		refuse(c, http.StatusNotFound, "unknown_source", "no source of this name is configured")
+		in.turnAway(c, &line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
 		return
 	}
 	if reply, ok := source.Challenge(deliveryOf(c, nil, start)); ok {
@@ -36,7 +36,7 @@ func (in Intake) handshake(c *gin.Context) {
 	}
 	if source.Handshakes(c.Request.Method) {
 		line.reason = "handshake_refused"
-		refuse(c, http.StatusForbidden, "handshake", "the handshake is not the one of this source")
+		in.turnAway(c, &line, http.StatusForbidden, "handshake", "the handshake is not the one of this source")
 		return
 	}
 	line.reason = "method"

@@ -24,6 +24,8 @@ type line struct {
 	err    error
 	events map[status]int
 	trace  span.Parent
+	// limited is a refusal too many.
+	limited bool
 	// The first event and the first request; the trace leads to the others.
 	event, request string
 }
@@ -53,7 +55,7 @@ func (in Intake) finish(c *gin.Context, l *line) {
 	level := slog.LevelInfo
 	attributes := []slog.Attr{
 		slog.String("source", l.source), slog.Int("status", code), slog.Int("bytes", l.bytes),
-		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", c.RemoteIP()),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", c.ClientIP()),
 		slog.String("trace_id", l.trace.TraceID()),
 	}
 	if l.event != "" {
@@ -69,7 +71,10 @@ func (in Intake) finish(c *gin.Context, l *line) {
 		}
 	}
 	if l.reason != "" {
-		if l.reason != reasonHandshake {
+		switch {
+		case l.limited:
+			level = slog.LevelDebug // a flood must not fill the log
+		case l.reason != reasonHandshake:
 			level = slog.LevelWarn
 		}
 		attributes = append(attributes, slog.String("reason", l.reason))

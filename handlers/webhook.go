@@ -28,10 +28,10 @@ func (in Intake) receive(c *gin.Context) {
 	source, ok := config.Source(line.source)
 	if !ok {
 		line.source, line.reason = unknownSource, "unknown_source"
-		refuse(c, http.StatusNotFound, "unknown_source", "no source of this name is configured")
+		in.turnAway(c, &line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
 		return
 	}
-	body, ok := readBody(c, &line)
+	body, ok := in.readBody(c, &line)
 	if !ok {
 		return
 	}
@@ -79,7 +79,7 @@ func (in Intake) refuseDelivery(c *gin.Context, line *line, err error) {
 	switch {
 	case errors.As(err, &forged):
 		line.reason = "signature"
-		refuse(c, http.StatusUnauthorized, "signature", "the sender could not be verified")
+		in.turnAway(c, line, http.StatusUnauthorized, "signature", "the sender could not be verified")
 	case errors.Is(err, payload.ErrUnsupported):
 		line.reason = "media_type"
 		refuse(c, http.StatusUnsupportedMediaType, "media_type", "send JSON, a form or XML")

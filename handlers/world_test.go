@@ -63,7 +63,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world { return newWorldOf(t, config) }
 
-func newWorldOf(t *testing.T, config string) *world {
+func newWorldOf(t *testing.T, config string, proxies ...string) *world {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	b, err := bus.Open(t.Context(), bus.Config{
@@ -79,7 +79,7 @@ func newWorldOf(t *testing.T, config string) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, bus: b, logs: &bytes.Buffer{}}
-	intake := handlers.Intake{Mapping: func() *mapping.Config { return c }, Bus: b, Log: slog.New(slog.NewJSONHandler(&lockedWriter{w: w.logs}, nil))}
+	intake := handlers.Intake{Mapping: func() *mapping.Config { return c }, Bus: b, Log: slog.New(slog.NewJSONHandler(&lockedWriter{w: w.logs}, nil)), TrustedProxies: proxies}
 	health := handlers.Health{Checks: []handlers.Check{{Name: "nats", Ask: b.Ready}}}
 	server := httptest.NewServer(handlers.Public(intake, health, prometheus.NewRegistry()))
 	t.Cleanup(server.Close)

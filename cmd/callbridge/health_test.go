@@ -11,18 +11,21 @@ func TestHealthTellsReadyFromNot(t *testing.T) {
 	w := newWorld(t, nil)
 	_, port, _ := strings.Cut(strings.TrimPrefix(w.process.public.url(), "http://"), ":")
 	var out bytes.Buffer
-	until(t, "healthy", func() bool { out.Reset(); return health(t.Context(), &out, ":"+port, "/readyz") == nil })
+	until(t, "healthy", func() bool {
+		out.Reset()
+		return health(t.Context(), &out, settings{HTTPAddr: ":" + port}, "/readyz") == nil
+	})
 	if !strings.Contains(out.String(), `"ready":true`) {
 		t.Errorf("printed %s", out.String())
 	}
 	w.process.bus.Conn().Close()
-	if err := health(t.Context(), &out, "0.0.0.0:"+port, "/readyz"); err == nil || !strings.Contains(out.String(), "not connected") {
+	if err := health(t.Context(), &out, settings{HTTPAddr: "0.0.0.0:" + port}, "/readyz"); err == nil || !strings.Contains(out.String(), "not connected") {
 		t.Errorf("without NATS: %v, %s", err, out.String())
 	}
-	if err := health(t.Context(), &out, "0.0.0.0:"+port, "/livez"); err != nil {
+	if err := health(t.Context(), &out, settings{HTTPAddr: "0.0.0.0:" + port}, "/livez"); err != nil {
 		t.Errorf("alive: %v", err)
 	}
-	if err := health(t.Context(), &out, "127.0.0.1:1", "/livez"); err == nil {
+	if err := health(t.Context(), &out, settings{HTTPAddr: "127.0.0.1:1"}, "/livez"); err == nil {
 		t.Error("nobody there is healthy")
 	}
 }

@@ -70,14 +70,18 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		},
 		Info: p.config.info,
 	}
-	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log}
-	if p.public, err = listen("HTTP_ADDR", s.HTTPAddr, guarded(handlers.Public(intake, health, p.registry))); err != nil {
+	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, TrustedProxies: s.HTTPTrustedProxies}
+	public := guarded(handlers.Public(intake, health, p.registry), p.log)
+	if public.TLSConfig, err = publicTLS(s, p.log); err != nil {
+		return err
+	}
+	if p.public, err = listen("HTTP_ADDR", s.HTTPAddr, public); err != nil {
 		return err
 	}
 	if s.AdminAddr == "" {
 		return nil
 	}
-	p.admin, err = listen("ADMIN_ADDR", s.AdminAddr, guarded(handlers.Admin(health, p.registry, p.log)))
+	p.admin, err = listen("ADMIN_ADDR", s.AdminAddr, guarded(handlers.Admin(health, p.registry, p.log), p.log))
 	return err
 }
 
@@ -124,6 +128,7 @@ func (p *process) close() {
 type listener struct {
 	socket net.Listener
 	server *http.Server
+	secure bool
 }
 
 // stopTimeout is how long webhooks that are being answered may take to end.
@@ -134,24 +139,35 @@ func listen(variable, address string, server *http.Server) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s cannot be used: %w; stop what uses it, or set %s to another address", variable, address, err, variable)
 	}
-	return &listener{socket, server}, nil
+	return &listener{socket, server, server.TLSConfig != nil}, nil
 }
 
 // guarded is a server on which a sender that trickles its bytes cannot hold a
-// connection.
-func guarded(handler http.Handler) *http.Server {
+// connection. What net/http says of strangers' handshakes is for debugging.
+func guarded(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           handler,
+		Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 	}
 }
 
-func (l *listener) url() string { return "http://" + l.socket.Addr().String() }
+func (l *listener) url() string { return scheme(l.secure) + l.socket.Addr().String() }
+
+func scheme(secure bool) string {
+	if secure {
+		return "https://"
+	}
+	return "http://"
+}
 
 func (l *listener) serve() error {
-	if err := l.server.Serve(l.socket); !errors.Is(err, http.ErrServerClosed) {
+	serve := l.server.Serve
+	if l.secure {
+		serve = func(socket net.Listener) error { return l.server.ServeTLS(socket, "", "") }
+	}
+	if err := serve(l.socket); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil

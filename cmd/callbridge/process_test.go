@@ -180,6 +180,7 @@ func TestStartSaysInOneSentenceWhyItCannot(t *testing.T) {
 		"no token":         {map[string]string{"CALLAB_TOKEN": ""}, "CALLAB_TOKEN is not set"},
 		"no token file":    {map[string]string{"CALLAB_TOKEN": "", "CALLAB_TOKEN_FILE": "nowhere"}, "read CALLAB_TOKEN_FILE"},
 		"bad URL":          {map[string]string{"CALLAB_URL": "ftp://example.com"}, "CALLAB_URL"},
+		"no certificate":   {map[string]string{"HTTP_TLS_CERT": "nowhere", "HTTP_TLS_KEY": "nowhere"}, "HTTP_TLS_CERT and HTTP_TLS_KEY"},
 		"HTTP port taken":  {map[string]string{"HTTP_ADDR": taken.Addr().String()}, "HTTP_ADDR"},
 		"admin port taken": {map[string]string{"ADMIN_ADDR": taken.Addr().String()}, "ADMIN_ADDR"},
 		"NATS port taken":  {map[string]string{"NATS_LISTEN": taken.Addr().String()}, "NATS_LISTEN"},

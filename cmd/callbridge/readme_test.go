@@ -114,7 +114,7 @@ func TestReadmeShowsTheDemosWebhook(t *testing.T) {
 // heading.
 func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
-	pages := []string{"../../README.md", "../../CONTRIBUTING.md"}
+	pages := []string{"../../README.md", "../../CONTRIBUTING.md", "../../SECURITY.md"}
 	err := filepath.WalkDir("../../docs", func(path string, _ os.DirEntry, err error) error {
 		if filepath.Ext(path) == ".md" {
 			pages = append(pages, path)

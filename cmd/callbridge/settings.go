@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"time"
 
@@ -18,15 +19,19 @@ import (
 // settings is the environment. Each value has its one home here: name, default
 // and meaning; the README's table is tested against it.
 type settings struct {
-	HTTPAddr   string        `env:"HTTP_ADDR, default=:8080"`
-	AdminAddr  string        `env:"ADMIN_ADDR, default=127.0.0.1:8081"`
-	ConfigFile string        `env:"CONFIG_FILE, default=callbridge.yaml"`
-	Retention  time.Duration `env:"RETENTION, default=168h"`
-	LogLevel   slog.Level    `env:"LOG_LEVEL, default=info"`
-	LogFormat  string        `env:"LOG_FORMAT, default=json"`
-	NATS       natsSettings
-	Callab     callabSettings
-	Dial       dialSettings
+	HTTPAddr string `env:"HTTP_ADDR, default=:8080"`
+	// Certificate and key of the public listener; both or none.
+	HTTPTLSCert        string        `env:"HTTP_TLS_CERT"`
+	HTTPTLSKey         string        `env:"HTTP_TLS_KEY"`
+	HTTPTrustedProxies []string      `env:"HTTP_TRUSTED_PROXIES"`
+	AdminAddr          string        `env:"ADMIN_ADDR, default=127.0.0.1:8081"`
+	ConfigFile         string        `env:"CONFIG_FILE, default=callbridge.yaml"`
+	Retention          time.Duration `env:"RETENTION, default=168h"`
+	LogLevel           slog.Level    `env:"LOG_LEVEL, default=info"`
+	LogFormat          string        `env:"LOG_FORMAT, default=json"`
+	NATS               natsSettings
+	Callab             callabSettings
+	Dial               dialSettings
 }
 
 type natsSettings struct {
@@ -88,6 +93,10 @@ func (s settings) validate() error {
 		}
 	}
 	require(s.HTTPAddr != "", "HTTP_ADDR is empty: set it to host:port, such as :8080")
+	require((s.HTTPTLSCert == "") == (s.HTTPTLSKey == ""), "HTTP_TLS_CERT and HTTP_TLS_KEY belong together: set both or none")
+	for _, proxy := range s.HTTPTrustedProxies {
+		require(isAddress(proxy), "HTTP_TRUSTED_PROXIES: %q is neither an address nor a network such as 10.0.0.0/8", proxy)
+	}
 	require(s.ConfigFile != "", "CONFIG_FILE is empty: set it to the path of callbridge.yaml")
 	require(s.Retention >= minRetention, "RETENTION %s is too short: CRMs repeat webhooks for 72h, so it must be at least %s", s.Retention, minRetention)
 	require(s.LogFormat == "json" || s.LogFormat == "text", "LOG_FORMAT %q is neither json nor text", s.LogFormat)
@@ -103,6 +112,12 @@ func (s settings) validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+func isAddress(text string) bool {
+	_, asAddress := netip.ParseAddr(text)
+	_, asNetwork := netip.ParsePrefix(text)
+	return asAddress == nil || asNetwork == nil
 }
 
 func (s settings) dispatch() dispatch.Config {

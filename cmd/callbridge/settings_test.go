@@ -29,6 +29,8 @@ func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
 		"unknown choices":  {map[string]string{"NATS_SYNC": "never", "DIAL_UNKNOWN": "maybe", "CALLAB_ENDPOINT": "call", "LOG_FORMAT": "xml"}, []string{"NATS_SYNC", "DIAL_UNKNOWN", "CALLAB_ENDPOINT", "LOG_FORMAT"}},
 		"replicas alone":   {map[string]string{"NATS_REPLICAS": "3"}, []string{"NATS_REPLICAS 3 needs a cluster"}},
 		"contradictions":   {map[string]string{"DIAL_CLAIM_AGE": "30s"}, []string{"DIAL_CLAIM_AGE 30s", "CALLAB_TIMEOUT"}},
+		"half of TLS":      {map[string]string{"HTTP_TLS_CERT": "tls.crt"}, []string{"HTTP_TLS_KEY belong together"}},
+		"no proxy":         {map[string]string{"HTTP_TRUSTED_PROXIES": "10.0.0.0/8,proxy.example.com"}, []string{`"proxy.example.com" is neither`}},
 		"nothing to serve": {map[string]string{"HTTP_ADDR": "", "CONFIG_FILE": ""}, []string{"HTTP_ADDR", "CONFIG_FILE"}},
 	} {
 		t.Run(name, func(t *testing.T) {
