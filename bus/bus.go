@@ -1,6 +1,6 @@
 // Package bus is what keeps events until they are done: NATS JetStream, in the
-// same process or a remote one, with one stream each for requests, the ledger
-// and results. Handlers publish into it, dispatch works from it, and the rest
+// same process or a remote one, with one stream each for requests, the ledger,
+// results and limits. Handlers publish into it, dispatch works from it, and the rest
 // of the company subscribes to its results. Measured facts behind the settings
 // stand in docs/decisions.
 package bus
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -32,6 +33,11 @@ type Config struct {
 	Auth Auth
 	// Embedded is how the server in this process runs.
 	Embedded Embedded
+	// Domain of JetStream at a remote server; empty: the server's own.
+	Domain string
+	// CheckOnly makes nothing at a remote server: streams and consumers that
+	// are missing or different are an error.
+	CheckOnly bool
 	// Prefix of every subject, and upper-cased of every stream.
 	Prefix string
 	// Replicas of each stream: 1, or 3 or 5 in a cluster.
@@ -57,8 +63,11 @@ type Bus struct {
 	server *server.Server
 	lock   *storeLock
 	// The streams by name: they stay good when the stream is re-made.
-	requests, ledger, results jetstream.Stream
-	metrics                   *metrics
+	requests, ledger, results, limits jetstream.Stream
+	metrics                           *metrics
+	// opening ends Open with the server's refusal, which would otherwise only
+	// show as silence.
+	opening atomic.Pointer[context.CancelCauseFunc]
 }
 
 // Open starts or connects to NATS, refuses a server that is too old, and
@@ -66,20 +75,29 @@ type Bus struct {
 // what to do.
 func Open(ctx context.Context, config Config) (*Bus, error) {
 	b := &Bus{config: config, metrics: newMetrics()}
-	if err := b.connect(); err != nil {
+	ctx, refuse := context.WithCancelCause(ctx)
+	defer refuse(nil)
+	b.opening.Store(&refuse)
+	defer b.opening.Store(nil)
+	if err := b.open(ctx); err != nil {
 		b.Close()
-		return nil, err
-	}
-	if err := b.Declare(ctx); err != nil {
-		b.Close()
-		return nil, err
-	}
-	if err := b.bind(ctx); err != nil {
-		b.Close()
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
 		return nil, err
 	}
 	b.register(config.Registry)
 	return b, nil
+}
+
+func (b *Bus) open(ctx context.Context) error {
+	if err := b.connect(); err != nil {
+		return err
+	}
+	if err := b.Declare(ctx); err != nil {
+		return err
+	}
+	return b.bind(ctx)
 }
 
 func (b *Bus) connect() (err error) {
@@ -106,9 +124,15 @@ func (b *Bus) connect() (err error) {
 	if version := b.conn.ConnectedServerVersion(); !atLeast(version, MinServer) {
 		return fmt.Errorf("nats-server %s is too old: callbridge needs %s or newer", version, MinServer)
 	}
-	b.js, err = jetstream.New(b.conn,
+	limits := []jetstream.JetStreamOpt{
 		jetstream.WithPublishAsyncMaxPending(4096),
-		jetstream.WithPublishAsyncTimeout(publishTimeout))
+		jetstream.WithPublishAsyncTimeout(publishTimeout),
+	}
+	if b.config.URL != "" && b.config.Domain != "" {
+		b.js, err = jetstream.NewWithDomain(b.conn, b.config.Domain, limits...)
+		return err
+	}
+	b.js, err = jetstream.New(b.conn, limits...)
 	return err
 }
 
@@ -175,6 +199,10 @@ func (b *Bus) logReconnect(c *nats.Conn) {
 }
 
 func (b *Bus) logAsyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
+	if refuse := b.opening.Load(); refuse != nil && errors.Is(err, nats.ErrPermissionViolation) {
+		(*refuse)(refusal(err))
+		return
+	}
 	b.config.Log.Warn("nats.error", "error", err)
 }
 

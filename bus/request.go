@@ -60,8 +60,12 @@ const tendEvery = 2 * time.Second
 
 // Tend keeps the streams in place until ctx ends: a NATS that comes back empty
 // gets them again, and the log says so. What was stored there before is gone;
-// that, too, is said.
+// that, too, is said. Where Config.CheckOnly is set that is the administrator's:
+// Ready says what is missing.
 func (b *Bus) Tend(ctx context.Context) {
+	if b.config.CheckOnly {
+		return
+	}
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
 	for {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,22 +12,6 @@ import (
 
 	"callbridge/event"
 )
-
-// The durable consumers that every process pulls from.
-const (
-	dispatchConsumer = "dispatch"
-	lookupConsumer   = "lookup"
-)
-
-// maxInFlight bounds what is delivered and not yet done, by consumer and over
-// all processes. Requests that wait for Callab's list stay delivered, and so do
-// events that wait for their turn at a CRM or for new credentials there; past
-// it, the others of the same consumer wait with them.
-var maxInFlight = map[string]int{dispatchConsumer: 4096, lookupConsumer: 16384}
-
-// recordsPerRequest is how many ledger records one request keeps: its history,
-// for people. The newest one is what counts.
-const recordsPerRequest = 16
 
 // RequestSubject is where a call to make stands.
 func (b *Bus) RequestSubject(source string, id uuid.UUID) string {
@@ -59,73 +42,17 @@ func (b *Bus) ledgerSubject(id uuid.UUID) string {
 	return b.config.Prefix + ".ledger." + id.String()
 }
 
-func (b *Bus) stream(name string) string {
-	return strings.ToUpper(strings.ReplaceAll(b.config.Prefix, ".", "_") + "_" + name)
-}
-
-// streams are the three, each with its own way of forgetting.
-func (b *Bus) streams() []jetstream.StreamConfig {
-	c := b.config
-	return []jetstream.StreamConfig{
-		{
-			Name:        b.stream("requests"),
-			Description: "calls to make, with the events they came from, and events that wait for a look-up",
-			Subjects:    []string{c.Prefix + ".request.>", c.Prefix + ".lookup.>"},
-			// By age only: a limit by number or size would drop the oldest,
-			// and with it the memory that the request was seen.
-			MaxAge: c.Retention, Discard: jetstream.DiscardOld,
-			AllowMsgSchedules: true, AllowRollup: true,
-			Storage: jetstream.FileStorage, Replicas: c.Replicas,
-		},
-		{
-			Name:        b.stream("ledger"),
-			Description: "the state of every call; every change is a compare-and-set",
-			Subjects:    []string{c.Prefix + ".ledger.*"},
-			// The last line against a second call: it outlives the request,
-			// drops nothing to make room, and lets nobody delete.
-			MaxAge: 2 * c.Retention, Discard: jetstream.DiscardNew,
-			MaxMsgsPerSubject: recordsPerRequest, DenyDelete: true,
-			Storage: jetstream.FileStorage, Replicas: c.Replicas,
-		},
-		{
-			Name:        b.stream("results"),
-			Description: "what became of every event (CloudEvents)",
-			Subjects:    []string{c.Prefix + ".result.>"},
-			MaxAge:      c.Retention, Discard: jetstream.DiscardOld, AllowDirect: true,
-			Storage: jetstream.FileStorage, Replicas: c.Replicas,
-		},
-	}
-}
-
-// consumers work on the stream of requests.
-func (b *Bus) consumers() []jetstream.ConsumerConfig {
-	return []jetstream.ConsumerConfig{
-		b.consumer(dispatchConsumer, "one request to one of the processes at a time", ".request.*.*.ready"),
-		b.consumer(lookupConsumer, "one event to one of the processes at a time", ".lookup.*.*"),
-	}
-}
-
-func (b *Bus) consumer(name, description, filter string) jetstream.ConsumerConfig {
-	return jetstream.ConsumerConfig{
-		Durable:       name,
-		Description:   description,
-		FilterSubject: b.config.Prefix + filter,
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       b.config.AckWait,
-		// What was published decides, not the delivery count, which does not
-		// survive a crash.
-		MaxDeliver:    -1,
-		MaxAckPending: maxInFlight[name],
-	}
-}
-
 // Declare makes the streams and the consumers where they are missing. One that
 // is there and contradicts ours is an error that names the difference: callbridge
 // never changes a stream behind its owner's back. Only its own embedded streams
-// follow: their retention the configuration, their subjects the code.
+// follow: their retention the configuration, their subjects the code. Where
+// Config.CheckOnly is set nothing is made, and all that is missing is an error.
 func (b *Bus) Declare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	if b.config.CheckOnly {
+		return b.check(ctx)
+	}
 	for _, want := range b.streams() {
 		if err := b.declareStream(ctx, want); err != nil {
 			return err
@@ -143,7 +70,9 @@ func (b *Bus) Declare(ctx context.Context) error {
 
 // bind takes hold of the streams that are read.
 func (b *Bus) bind(ctx context.Context) (err error) {
-	for name, into := range map[string]*jetstream.Stream{"requests": &b.requests, "ledger": &b.ledger, "results": &b.results} {
+	for name, into := range map[string]*jetstream.Stream{
+		"requests": &b.requests, "ledger": &b.ledger, "results": &b.results, "limits": &b.limits,
+	} {
 		if *into, err = b.openStream(ctx, b.stream(name)); err != nil {
 			return fmt.Errorf("read stream %s: %w", b.stream(name), err)
 		}
@@ -205,33 +134,6 @@ func (b *Bus) change(ctx context.Context, want, have jetstream.StreamConfig) err
 	}
 	if was != want.MaxAge {
 		b.config.Log.Warn("nats.retention_changed", "stream", want.Name, "from", was, "to", want.MaxAge)
-	}
-	return nil
-}
-
-// contradiction names the first setting in which a stream differs from what
-// the promises need. Description, placement and the like are the owner's.
-func contradiction(want, have jetstream.StreamConfig) error {
-	for _, s := range []struct {
-		name       string
-		want, have any
-	}{
-		{"subjects", strings.Join(want.Subjects, ","), strings.Join(have.Subjects, ",")},
-		{"retention", want.Retention, have.Retention},
-		{"storage", want.Storage, have.Storage},
-		{"discard", want.Discard, have.Discard},
-		{"max_age", want.MaxAge, have.MaxAge},
-		{"num_replicas", max(1, want.Replicas), max(1, have.Replicas)},
-		{"max_msgs_per_subject", max(0, want.MaxMsgsPerSubject), max(0, have.MaxMsgsPerSubject)},
-		{"max_msgs", int64(0), max(0, have.MaxMsgs)},
-		{"allow_msg_schedules", want.AllowMsgSchedules, have.AllowMsgSchedules},
-		{"deny_delete", want.DenyDelete, have.DenyDelete},
-		{"allow_direct", want.AllowDirect, have.AllowDirect},
-	} {
-		if s.want != s.have {
-			return fmt.Errorf("stream %s is there with %s = %v, and callbridge needs %v: change it with `nats stream edit %s`, or set RETENTION, NATS_REPLICAS or NATS_SUBJECT_PREFIX to fit",
-				want.Name, s.name, s.have, s.want, want.Name)
-		}
 	}
 	return nil
 }

@@ -15,14 +15,14 @@ func (d *Dispatcher) dial(ctx context.Context, j job, e entry) (*entry, rest, er
 	if wait := time.Until(e.NotBefore); wait > 0 {
 		return nil, later(wait), nil
 	}
-	// The token for the rate is taken before the claim: a claim that waits
-	// loses its write window.
 	if err := d.hold.wait(ctx); err != nil {
 		return nil, rest{}, err
 	}
-	if err := d.limiter.Wait(ctx); err != nil {
+	leave, err := d.gate.enter(ctx)
+	if err != nil {
 		return nil, rest{}, err
 	}
+	defer leave()
 	window := fence(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
 	point("claiming")
 	claim, err := d.put(d.last, j.request.ID, Record{

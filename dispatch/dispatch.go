@@ -16,7 +16,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"callbridge/bus"
 	"callbridge/callab"
@@ -25,9 +24,10 @@ import (
 // Config is how fast and how patiently calls are placed. Every duration must
 // be above zero; Validate tells which rules they keep.
 type Config struct {
-	// Concurrency is how many calls this process places at the same time.
+	// Concurrency is how many calls are placed at the same time, by all
+	// processes that share a NATS together.
 	Concurrency int
-	// Rate is how many calls this process places in a second; 0 for no limit.
+	// Rate is how many calls they place in a second; 0 for no limit.
 	Rate float64
 	// MakeCall places calls with POST /calls/make-call instead of POST /calls.
 	MakeCall bool
@@ -59,7 +59,7 @@ type Dispatcher struct {
 	ledger  bus.Ledger
 	api     *callab.Client
 	log     *slog.Logger
-	limiter *rate.Limiter
+	gate    gate
 	hold    *hold
 	metrics *metrics
 
@@ -85,13 +85,9 @@ func New(b *bus.Bus, api *callab.Client, config Config, registry prometheus.Regi
 	if err := config.Validate(b.AckWait()); err != nil {
 		return nil, err
 	}
-	limit := rate.Inf
-	if config.Rate > 0 {
-		limit = rate.Limit(config.Rate)
-	}
 	d := &Dispatcher{
 		config: config, bus: b, ledger: b.Ledger(), api: api, log: log,
-		limiter: rate.NewLimiter(limit, 1), hold: newHold(), metrics: newMetrics(registry),
+		gate: newGate(b, config), hold: newHold(), metrics: newMetrics(registry),
 		instance: uuid.NewString(),
 	}
 	if b.Embedded() {

@@ -49,6 +49,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), newSchema(), newSources(), newSimulate(), newHealth(), newVersion())
+	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), newSchema(), newSources(), newStreams(),
+		newSimulate(), newHealth(), newVersion())
 	return root
 }

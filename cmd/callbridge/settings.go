@@ -40,9 +40,13 @@ type natsSettings struct {
 	NKeySeedFile  string `env:"NATS_NKEY_SEED_FILE"`
 	User          string `env:"NATS_USER"`
 	Password      string `env:"NATS_PASSWORD"`
+	Token         string `env:"NATS_TOKEN"`
+	TokenFile     string `env:"NATS_TOKEN_FILE"`
 	TLSCA         string `env:"NATS_TLS_CA"`
 	TLSCert       string `env:"NATS_TLS_CERT"`
 	TLSKey        string `env:"NATS_TLS_KEY"`
+	Domain        string `env:"NATS_DOMAIN"`
+	Manage        bool   `env:"NATS_MANAGE, default=true"`
 	StoreDir      string `env:"NATS_STORE_DIR, default=data"`
 	MaxStore      int64  `env:"NATS_MAX_STORE, default=0"`
 	Listen        string `env:"NATS_LISTEN, default=127.0.0.1:4222"`
@@ -105,6 +109,8 @@ func (s settings) validate() error {
 	require(s.NATS.Replicas == 1 || s.NATS.URL != "", "NATS_REPLICAS %d needs a cluster: set NATS_URL", s.NATS.Replicas)
 	require(s.NATS.SubjectPrefix != "", "NATS_SUBJECT_PREFIX is empty")
 	require(s.NATS.URL != "" || s.NATS.StoreDir != "", "NATS_STORE_DIR is empty: the embedded NATS needs a directory")
+	require(s.NATS.Manage || s.NATS.URL != "", "NATS_MANAGE=false is for a remote NATS: set NATS_URL")
+	require(s.NATS.Token == "" || s.NATS.TokenFile == "", "NATS_TOKEN and NATS_TOKEN_FILE are both set: keep one")
 	require(s.Callab.Token == "" || s.Callab.TokenFile == "", "CALLAB_TOKEN and CALLAB_TOKEN_FILE are both set: keep one")
 	require(s.Callab.Endpoint == "calls" || s.Callab.Endpoint == "make-call", "CALLAB_ENDPOINT %q is neither calls nor make-call", s.Callab.Endpoint)
 	require(s.Dial.Unknown == "park" || s.Dial.Unknown == "redial", "DIAL_UNKNOWN %q is neither park nor redial", s.Dial.Unknown)
@@ -133,9 +139,10 @@ func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Conf
 	n := s.NATS
 	return bus.Config{
 		URL: n.URL, Prefix: n.SubjectPrefix, Replicas: n.Replicas, Retention: s.Retention,
-		AckWait: s.Dial.AckWait, Log: log, Registry: registry,
+		Domain: n.Domain, CheckOnly: !n.Manage, AckWait: s.Dial.AckWait, Log: log, Registry: registry,
 		Auth: bus.Auth{
 			CredsFile: n.Creds, NKeySeedFile: n.NKeySeedFile, User: n.User, Password: n.Password,
+			Token: n.Token, TokenFile: n.TokenFile,
 			CAFile: n.TLSCA, CertFile: n.TLSCert, KeyFile: n.TLSKey,
 		},
 		Embedded: bus.Embedded{

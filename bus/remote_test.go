@@ -1,0 +1,199 @@
+package bus_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nkeys"
+
+	"callbridge/bus"
+)
+
+// remote is a server of its own with the given configuration, and a Config
+// that knows its address.
+func remote(t *testing.T, text string) (*server.Server, bus.Config) {
+	t.Helper()
+	options := &server.Options{}
+	text = fmt.Sprintf("listen: \"127.0.0.1:-1\"\njetstream: {store_dir: %q}\n%s", t.TempDir(), text)
+	if err := options.ProcessConfigString(text); err != nil {
+		t.Fatal(err)
+	}
+	options.NoSigs, options.NoLog = true, true
+	s, err := server.NewServer(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server is not ready")
+	}
+	config := embedded(t)
+	config.URL = s.ClientURL()
+	return s, config
+}
+
+func file(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// works opens a bus, takes one request through it, and closes it.
+func works(t *testing.T, config bus.Config) {
+	t.Helper()
+	b := open(t, config)
+	if err := b.Publish(t.Context(), message(t, b, "lead-1"))[0]; err != nil {
+		t.Errorf("publish: %v", err)
+	}
+}
+
+// refused opens a bus that must not open, and wants one line that holds no
+// secret.
+func refused(t *testing.T, config bus.Config, want string) {
+	t.Helper()
+	b, err := bus.Open(t.Context(), config)
+	if err == nil {
+		b.Close()
+		t.Fatal("opened")
+	}
+	if text := err.Error(); !strings.Contains(text, want) || strings.Contains(text, "secret") || strings.Contains(text, "\n") {
+		t.Errorf("error %q; want one line with %q", err, want)
+	}
+}
+
+const refusesUs = "NATS refuses our credentials"
+
+func TestUserAndPassword(t *testing.T) {
+	t.Parallel()
+	_, config := remote(t, `authorization: {user: bridge, password: secret}`)
+	refused(t, config, refusesUs)
+	config.Auth.User, config.Auth.Password = "bridge", "another-secret"
+	refused(t, config, refusesUs)
+	config.Auth.Password = "secret"
+	works(t, config)
+}
+
+func TestToken(t *testing.T) {
+	t.Parallel()
+	_, config := remote(t, `authorization: {token: secret}`)
+	config.Auth.Token = "another-secret"
+	refused(t, config, refusesUs)
+	config.Auth.Token = "secret"
+	works(t, config)
+}
+
+func TestTokenFile(t *testing.T) {
+	t.Parallel()
+	_, config := remote(t, `authorization: {token: secret}`)
+	config.Auth.TokenFile = filepath.Join(t.TempDir(), "nowhere")
+	refused(t, config, "read NATS_TOKEN_FILE")
+	config.Auth.TokenFile = file(t, "secret\n")
+	works(t, config)
+}
+
+func TestNKey(t *testing.T) {
+	t.Parallel()
+	user, stranger := userKey(t), userKey(t)
+	_, config := remote(t, fmt.Sprintf(`authorization: {users: [{nkey: %s}]}`, publicKey(t, user)))
+	config.Auth.NKeySeedFile = file(t, seed(t, stranger))
+	refused(t, config, refusesUs)
+	config.Auth.NKeySeedFile = file(t, seed(t, user))
+	works(t, config)
+}
+
+// TestCredentials has an operator, an account and a user, as nsc makes them.
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	operator, err := nkeys.CreateOperator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := nkeys.CreateAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := userKey(t)
+	about := jwt.NewAccountClaims(publicKey(t, account))
+	about.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: jwt.NoLimit, DiskStorage: jwt.NoLimit, Streams: jwt.NoLimit, Consumer: jwt.NoLimit}
+	token := encode(t, jwt.NewOperatorClaims(publicKey(t, operator)), operator)
+	_, config := remote(t, fmt.Sprintf("operator: %s\nresolver: MEMORY\nresolver_preload: {%s: %s}",
+		token, publicKey(t, account), encode(t, about, operator)))
+	refused(t, config, refusesUs)
+	creds, err := jwt.FormatUserConfig(encode(t, jwt.NewUserClaims(publicKey(t, user)), account), []byte(seed(t, user)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Auth.CredsFile = file(t, string(creds))
+	works(t, config)
+}
+
+func userKey(t *testing.T) nkeys.KeyPair {
+	t.Helper()
+	key, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func publicKey(t *testing.T, key nkeys.KeyPair) string {
+	t.Helper()
+	public, err := key.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public
+}
+
+func seed(t *testing.T, key nkeys.KeyPair) string {
+	t.Helper()
+	text, err := key.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func encode(t *testing.T, claims jwt.Claims, by nkeys.KeyPair) string {
+	t.Helper()
+	text, err := claims.Encode(by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestURLWithAPasswordStaysOutOfErrors(t *testing.T) {
+	t.Parallel()
+	config := embedded(t)
+	config.URL = "nats://bridge:secret@127.0.0.1:port"
+	refused(t, config, "NATS_URL cannot be read")
+}
+
+func TestFirstOfSeveralServersIsDead(t *testing.T) {
+	t.Parallel()
+	dead, _ := remote(t, "")
+	deadURL := dead.ClientURL()
+	dead.Shutdown()
+	dead.WaitForShutdown()
+	_, config := remote(t, "")
+	config.URL = deadURL + "," + config.URL
+	works(t, config)
+}
+
+func TestDomain(t *testing.T) {
+	t.Parallel()
+	s, config := remote(t, "accounts: {SYS: {users: [{user: sys, password: secret}]}}\nsystem_account: SYS\nserver_name: hub-1")
+	_ = s
+	works(t, config)
+}

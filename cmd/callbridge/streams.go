@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/sethvargo/go-envconfig"
+	"github.com/spf13/cobra"
+
+	"callbridge/bus"
+)
+
+func newStreams() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "streams",
+		Short: "Print the NATS streams and consumers that serve works on",
+		Long: "streams prints the streams and consumers as the environment sets them up\n" +
+			"(NATS_SUBJECT_PREFIX, NATS_REPLICAS, RETENTION, DIAL_ACK_WAIT), for a NATS where\n" +
+			"an administrator makes them and NATS_MANAGE=false. It asks no server.\n\n" +
+			"The text is a shell script that makes them with the nats command; each file it\n" +
+			"writes is what `nats stream add --config` and `nats consumer add --config` take.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var s settings
+			if err := envconfig.ProcessWith(cmd.Context(), &envconfig.Config{Target: &s, Lookuper: envconfig.OsLookuper()}); err != nil {
+				return named(err)
+			}
+			definitions := bus.Define(s.bus(nil, nil))
+			if output == "json" {
+				return writeJSON(cmd.OutOrStdout(), definitions)
+			}
+			return writeScript(cmd.OutOrStdout(), definitions)
+		},
+	}
+	addOutput(cmd, &output)
+	return cmd
+}
+
+func writeScript(w io.Writer, d bus.Definitions) error {
+	for _, s := range d.Streams {
+		if err := writeStep(w, s.Name+".json", s, "nats stream add "+s.Name); err != nil {
+			return err
+		}
+	}
+	for _, c := range d.Consumers {
+		file, command := c.Stream+"."+c.Config.Durable+".json", "nats consumer add "+c.Stream+" "+c.Config.Durable
+		if err := writeStep(w, file, c.Config, command); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeStep prints one file and the command that takes it.
+func writeStep(w io.Writer, file string, config any, command string) error {
+	if _, err := fmt.Fprintf(w, "cat > %s <<'END'\n", file); err != nil {
+		return err
+	}
+	if err := writeJSON(w, config); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "END\n%s --config %s\n\n", command, file)
+	return err
+}

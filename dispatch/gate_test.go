@@ -1,0 +1,156 @@
+package dispatch_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"callbridge/bus"
+	"callbridge/callab/callabsim"
+	"callbridge/dispatch"
+)
+
+// process is a bus of its own on the world's NATS.
+func (w *world) process() *bus.Bus {
+	w.t.Helper()
+	b, err := bus.Open(w.t.Context(), bus.Config{
+		URL: w.bus.ClientURL(), Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 3 * time.Second, Log: quiet(),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(b.Close)
+	return b
+}
+
+// counted is the simulator behind a counter of the calls that are being placed.
+func (w *world) counted() (url string, most *atomic.Int64) {
+	var now atomic.Int64
+	most = &atomic.Int64{}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
+			}
+		}
+		w.sim.ServeHTTP(rw, r)
+	}))
+	w.t.Cleanup(server.Close)
+	return server.URL, most
+}
+
+func (w *world) sendMany(n int) {
+	w.t.Helper()
+	for i := range n {
+		w.send(request(fmt.Sprint("lead-", i), "+12025550142"))
+	}
+}
+
+func TestRateHoldsOverThreeProcesses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, callabsim.Options{})
+	config := fast()
+	config.Rate = 10
+	for range 3 {
+		w.runOn(w.process(), w.url, config, good)
+	}
+	const calls = 40
+	w.sendMany(calls)
+	for range calls {
+		w.result()
+	}
+	var at []time.Time
+	for _, p := range w.sim.Placed() {
+		at = append(at, p.Time)
+	}
+	slices.SortFunc(at, time.Time.Compare)
+	// One more than the rate, and one that was delayed on its way from the
+	// second before.
+	most := int(config.Rate) + 2
+	for i := range len(at) - most {
+		if apart := at[i+most].Sub(at[i]); apart < time.Second {
+			t.Errorf("%d calls within %s from call %d, want at most %d in a second", most+1, apart, i, most)
+		}
+	}
+	if took := at[len(at)-1].Sub(at[0]); took > 2*calls*time.Second/time.Duration(config.Rate) {
+		t.Errorf("%d calls took %s: the rate is not made use of", calls, took)
+	}
+}
+
+func TestConcurrencyHoldsOverThreeProcesses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, callabsim.Options{Latency: 100 * time.Millisecond})
+	url, most := w.counted()
+	config := fast()
+	config.Concurrency = 3
+	for range 3 {
+		w.runOn(w.process(), url, config, good)
+	}
+	const calls = 40
+	w.sendMany(calls)
+	for range calls {
+		w.result()
+	}
+	if got := most.Load(); got != int64(config.Concurrency) {
+		t.Errorf("at most %d calls at the same time, want exactly %d", got, config.Concurrency)
+	}
+}
+
+// TestPlaceOfAKilledProcessComesBack: a holder that writes no more, as after
+// kill -9, blocks others for one lease and no longer.
+func TestPlaceOfAKilledProcessComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, callabsim.Options{})
+	killed := w.process()
+	config := fast()
+	config.Concurrency = 1
+	lease := 2 * time.Second
+	if _, err := killed.Places(config.Concurrency, lease).Take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	killed.Conn().Close()
+	w.runOn(w.process(), w.url, config, good)
+	w.sendMany(1)
+	w.result()
+	// The server counts whole seconds.
+	if blocked := time.Since(began); blocked < lease-time.Second || blocked > lease+5*time.Second {
+		t.Errorf("the place came back after %s, want %s and a little", blocked, lease)
+	}
+}
+
+// TestNoTokenNoCall: without the stream of limits nobody may dial, and with it
+// the queue goes on.
+func TestNoTokenNoCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, callabsim.Options{})
+	stream := bus.Define(bus.Config{Prefix: "callbridge", Replicas: 1}).Streams[3]
+	b := w.process()
+	if err := w.js.DeleteStream(t.Context(), stream.Name); err != nil {
+		t.Fatal(err)
+	}
+	config := fast()
+	config.Rate = 50
+	w.runOn(b, w.url, config, good)
+	r := request("lead-1", "+12025550142")
+	w.send(r)
+	until(t, "the request was tried", func() bool {
+		consumer, err := w.js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
+		return err == nil && consumer.CachedInfo().NumRedelivered > 0
+	})
+	if posts := w.sim.Posts(); posts != 0 {
+		t.Errorf("%d calls without a token", posts)
+	}
+	if _, err := w.js.CreateStream(t.Context(), stream); err != nil {
+		t.Fatal(err)
+	}
+	w.result()
+	if got := w.states(r.ID); len(got) != 2 || got[1] != dispatch.Accepted {
+		t.Errorf("states %v, want claimed and accepted", got)
+	}
+}
