@@ -1,16 +1,13 @@
 package bus_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nkeys"
 
 	"callbridge/bus"
 )
@@ -20,11 +17,10 @@ import (
 func remote(t *testing.T, text string) (*server.Server, bus.Config) {
 	t.Helper()
 	options := &server.Options{}
-	text = fmt.Sprintf("listen: \"127.0.0.1:-1\"\njetstream: {store_dir: %q}\n%s", t.TempDir(), text)
-	if err := options.ProcessConfigString(text); err != nil {
+	if err := options.ProcessConfigString("listen: \"127.0.0.1:-1\"\n" + text); err != nil {
 		t.Fatal(err)
 	}
-	options.NoSigs, options.NoLog = true, true
+	options.NoSigs, options.NoLog, options.JetStream, options.StoreDir = true, true, true, t.TempDir()
 	s, err := server.NewServer(options)
 	if err != nil {
 		t.Fatal(err)
@@ -101,78 +97,6 @@ func TestTokenFile(t *testing.T) {
 	works(t, config)
 }
 
-func TestNKey(t *testing.T) {
-	t.Parallel()
-	user, stranger := userKey(t), userKey(t)
-	_, config := remote(t, fmt.Sprintf(`authorization: {users: [{nkey: %s}]}`, publicKey(t, user)))
-	config.Auth.NKeySeedFile = file(t, seed(t, stranger))
-	refused(t, config, refusesUs)
-	config.Auth.NKeySeedFile = file(t, seed(t, user))
-	works(t, config)
-}
-
-// TestCredentials has an operator, an account and a user, as nsc makes them.
-func TestCredentials(t *testing.T) {
-	t.Parallel()
-	operator, err := nkeys.CreateOperator()
-	if err != nil {
-		t.Fatal(err)
-	}
-	account, err := nkeys.CreateAccount()
-	if err != nil {
-		t.Fatal(err)
-	}
-	user := userKey(t)
-	about := jwt.NewAccountClaims(publicKey(t, account))
-	about.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: jwt.NoLimit, DiskStorage: jwt.NoLimit, Streams: jwt.NoLimit, Consumer: jwt.NoLimit}
-	token := encode(t, jwt.NewOperatorClaims(publicKey(t, operator)), operator)
-	_, config := remote(t, fmt.Sprintf("operator: %s\nresolver: MEMORY\nresolver_preload: {%s: %s}",
-		token, publicKey(t, account), encode(t, about, operator)))
-	refused(t, config, refusesUs)
-	creds, err := jwt.FormatUserConfig(encode(t, jwt.NewUserClaims(publicKey(t, user)), account), []byte(seed(t, user)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.Auth.CredsFile = file(t, string(creds))
-	works(t, config)
-}
-
-func userKey(t *testing.T) nkeys.KeyPair {
-	t.Helper()
-	key, err := nkeys.CreateUser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func publicKey(t *testing.T, key nkeys.KeyPair) string {
-	t.Helper()
-	public, err := key.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return public
-}
-
-func seed(t *testing.T, key nkeys.KeyPair) string {
-	t.Helper()
-	text, err := key.Seed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func encode(t *testing.T, claims jwt.Claims, by nkeys.KeyPair) string {
-	t.Helper()
-	text, err := claims.Encode(by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
 func TestURLWithAPasswordStaysOutOfErrors(t *testing.T) {
 	t.Parallel()
 	config := embedded(t)
@@ -193,7 +117,9 @@ func TestFirstOfSeveralServersIsDead(t *testing.T) {
 
 func TestDomain(t *testing.T) {
 	t.Parallel()
-	s, config := remote(t, "accounts: {SYS: {users: [{user: sys, password: secret}]}}\nsystem_account: SYS\nserver_name: hub-1")
-	_ = s
+	_, config := remote(t, "jetstream: {domain: hub}")
+	config.Domain = "edge"
+	refused(t, config, "NATS_DOMAIN")
+	config.Domain = "hub"
 	works(t, config)
 }

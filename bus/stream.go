@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/event"
@@ -91,6 +92,9 @@ func (b *Bus) openStream(ctx context.Context, name string) (jetstream.Stream, er
 		asking, cancel := context.WithTimeout(ctx, silence)
 		found, err := b.js.Stream(asking, name)
 		cancel()
+		if errors.Is(err, nats.ErrNoResponders) {
+			return nil, fmt.Errorf("JetStream does not answer: %w; enable it at the server and in our account, or set NATS_DOMAIN to its domain", err)
+		}
 		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 			return found, err
 		}

@@ -106,10 +106,11 @@ func (w *world) run() {
 	})
 }
 
-// subscribe listens as any service of the company would.
+// subscribe listens as any service of the company would; a NATS without users
+// does not ask who it is.
 func (w *world) subscribe() {
 	w.t.Helper()
-	conn, err := nats.Connect(w.process.bus.ClientURL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	conn, err := nats.Connect(w.process.bus.ClientURL(), nats.UserInfo("service", "secret"), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,0 +1,230 @@
+package bus_test
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus"
+	"callbridge/event"
+)
+
+// documented is the configuration that docs/nats.md prints, with passwords.
+func documented(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile("../docs/nats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```conf\n(.*?)```").FindSubmatch(page)
+	if block == nil {
+		t.Fatal("docs/nats.md has no configuration")
+	}
+	return "BRIDGE_PASSWORD: secret\nSERVICE_PASSWORD: secret\nADMINISTRATOR_PASSWORD: secret\n" + string(block[1])
+}
+
+// least is a server as docs/nats.md wants it.
+func least(t *testing.T) (*server.Server, bus.Config) {
+	t.Helper()
+	s, config := remote(t, documented(t))
+	config.Auth.User, config.Auth.Password = "bridge", "secret"
+	return s, config
+}
+
+// as connects an ordinary client.
+func as(t *testing.T, s *server.Server, user string, options ...nats.Option) *nats.Conn {
+	t.Helper()
+	conn, err := nats.Connect(s.ClientURL(), append(options, nats.UserInfo(user, "secret"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+// define makes everything as an administrator would.
+func define(t *testing.T, s *server.Server, config bus.Config) jetstream.JetStream {
+	t.Helper()
+	js, err := jetstream.New(as(t, s, "administrator"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := bus.Define(config)
+	for _, stream := range d.Streams {
+		if _, err := js.CreateStream(t.Context(), stream); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range d.Consumers {
+		if _, err := js.CreateConsumer(t.Context(), c.Stream, c.Config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return js
+}
+
+// TestDocumentedPermissionsAreEnoughAndNoneTooMany uses everything that a
+// process uses, while an observer writes down the subjects.
+func TestDocumentedPermissionsAreEnoughAndNoneTooMany(t *testing.T) {
+	t.Parallel()
+	for user, managed := range map[string]bool{"bridge": true, "bridge-checked": false} {
+		t.Run(user, func(t *testing.T) {
+			t.Parallel()
+			s, config := least(t)
+			config.Auth.User, config.CheckOnly = user, !managed
+			if !managed {
+				define(t, s, config)
+			}
+			used := observe(t, as(t, s, "administrator"))
+			b := open(t, config)
+			useAll(t, b)
+			for _, allowed := range allowedTo(t, user) {
+				for deadline := time.Now().Add(5 * time.Second); !used(allowed); {
+					if time.Now().After(deadline) {
+						t.Fatalf("%s may publish to %s, and never does", user, allowed)
+					}
+				}
+			}
+		})
+	}
+}
+
+// observe reports whether a message was seen that a filter matches.
+func observe(t *testing.T, conn *nats.Conn) (used func(filter string) bool) {
+	t.Helper()
+	var mu sync.Mutex
+	var seen []string
+	if _, err := conn.Subscribe(">", func(m *nats.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, m.Subject)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return func(filter string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.ContainsFunc(seen, func(subject string) bool { return server.SubjectMatchesFilter(subject, filter) })
+	}
+}
+
+func allowedTo(t *testing.T, user string) []string {
+	t.Helper()
+	options := &server.Options{}
+	if err := options.ProcessConfigString(documented(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range options.Users {
+		if u.Username == user {
+			return u.Permissions.Publish.Allow
+		}
+	}
+	t.Fatalf("docs/nats.md has no user %s", user)
+	return nil
+}
+
+// useAll goes once through what handlers, lookup and dispatch do with a bus.
+func useAll(t *testing.T, b *bus.Bus) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	r := request("lead-1")
+	result := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: r.Event}
+	_, err := b.Keep(ctx, "", bus.Item{Request: &r}, bus.Item{Pending: &event.Pending{Event: r.Event}}, bus.Item{Result: &result})
+	must(err)
+	must(b.Ready(ctx))
+	for _, work := range []func(context.Context, bus.Worker){b.Requests, b.Lookups} {
+		handled, stop := context.WithCancel(ctx)
+		work(handled, bus.Worker{
+			Handle: func(context.Context, bus.Delivery) (bool, time.Duration) { return true, 0 },
+			Acked:  stop, Alive: func() {}, Log: quiet(),
+		})
+	}
+	_, err = b.StoredRequest(ctx, r.ID)
+	must(err)
+	if !b.Concluded(ctx, r.Event.Source, r.ID) {
+		t.Error("the result cannot be seen")
+	}
+	ledger := b.Ledger()
+	_, err = ledger.Put(ctx, r.ID, []byte(`{}`), 0)
+	must(err)
+	_, err = ledger.Get(ctx, r.ID)
+	must(err)
+	_, err = ledger.Now(ctx)
+	must(err)
+	must(ledger.Each(ctx, func(uuid.UUID, bus.Entry) error { return nil }))
+	must(b.Rate(10).Wait(ctx))
+	place, err := b.Places(1, 5*time.Second).Take(ctx)
+	must(err)
+	if place != nil {
+		must(place.Renew(ctx))
+		place.Leave()
+	}
+}
+
+func TestServiceMayListenAndNothingElse(t *testing.T) {
+	t.Parallel()
+	s, config := least(t)
+	b := open(t, config)
+	refusals := make(chan error, 8)
+	service := as(t, s, "service", nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refusals <- err }))
+	results, err := service.SubscribeSync("callbridge.result.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	useAll(t, b)
+	if _, err := results.NextMsg(5 * time.Second); err != nil {
+		t.Errorf("no result: %v", err)
+	}
+	for _, try := range []func() error{
+		func() error { return service.Publish("callbridge.request.website.x.ready", nil) },
+		func() error { _, err := service.SubscribeSync("callbridge.request.>"); return err },
+	} {
+		if err := try(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-refusals:
+			if !strings.Contains(err.Error(), "callbridge.request.") {
+				t.Errorf("refused with %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Error("a service may send or read requests")
+		}
+	}
+}
+
+func TestMissingPermissionIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, config := least(t)
+	config.Auth.User = "bridge-checked"
+	began := time.Now()
+	refused(t, config, `Publish to "$JS.API.STREAM.CREATE.CALLBRIDGE_REQUESTS"; give it the permissions that docs/nats.md lists`)
+	config.Auth.User = "service"
+	refused(t, config, "NATS does not let this user work")
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s to say so", took)
+	}
+}
