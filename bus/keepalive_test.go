@@ -26,10 +26,11 @@ func (b *beating) InProgress() error {
 func TestKeepAliveEndsInTheMiddleOfABeat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var stop func()
-		msg := &beating{then: func() { stop() }}
-		stop = keepAlive(msg, time.Second, func() {})
+		stop := make(chan func(), 1)
+		msg := &beating{then: func() { (<-stop)() }}
+		stop <- keepAlive(msg, time.Second, func() {})
 		<-time.After(time.Minute)
+		synctest.Wait() // the count is read after the goroutine has ended
 		if msg.beats != 1 {
 			t.Errorf("%d signs of life, want 1", msg.beats)
 		}
