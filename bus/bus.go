@@ -81,7 +81,7 @@ func Open(ctx context.Context, config Config) (*Bus, error) {
 	defer b.opening.Store(nil)
 	if err := b.open(ctx); err != nil {
 		b.Close()
-		if cause := context.Cause(ctx); cause != nil {
+		if cause := context.Cause(ctx); cause != ctx.Err() {
 			return nil, cause
 		}
 		return nil, err

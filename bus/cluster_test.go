@@ -2,10 +2,12 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,6 +74,63 @@ func TestTwoProcessesStartOnAnEmptyCluster(t *testing.T) {
 	for range processes {
 		if err := <-errs; err != nil {
 			t.Errorf("open: %v", err)
+		}
+	}
+}
+
+// TestLimitsHoldInACluster: tokens and places are the same for two processes
+// where three servers have to agree on them.
+func TestLimitsHoldInACluster(t *testing.T) {
+	t.Parallel()
+	config := embedded(t)
+	config.URL, config.Replicas = cluster(t), 3
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	first, second := formed(t, ctx, config), formed(t, ctx, config)
+	const rate, each = 20, 10
+	began := time.Now()
+	var all sync.WaitGroup
+	for _, b := range []*bus.Bus{first, second} {
+		all.Go(func() {
+			limit := b.Rate(rate)
+			for range each {
+				if err := limit.Wait(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	// The first and the last may be half a window away from theirs.
+	if took, least := time.Since(began), time.Second*(2*each-2)/rate; took < least {
+		t.Errorf("%d tokens within %s, want at least %s", 2*each, took, least)
+	}
+	held, err := first.Places(1, 10*time.Second).Take(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, stop := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer stop()
+	if _, err := second.Places(1, 10*time.Second).Take(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a place that is held: %v, want %v", err, context.DeadlineExceeded)
+	}
+	held.Leave()
+	if _, err := second.Places(1, 10*time.Second).Take(ctx); err != nil {
+		t.Errorf("a place that was left: %v", err)
+	}
+}
+
+// formed opens a bus as soon as the cluster is there.
+func formed(t *testing.T, ctx context.Context, config bus.Config) *bus.Bus {
+	t.Helper()
+	for {
+		b, err := bus.Open(ctx, config)
+		if err == nil {
+			t.Cleanup(b.Close)
+			return b
+		}
+		if ctx.Err() != nil || !forming(err) {
+			t.Fatal(err)
 		}
 	}
 }
