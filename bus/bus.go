@@ -156,7 +156,7 @@ func (b *Bus) ClientURL() string {
 func (b *Bus) Conn() *nats.Conn { return b.conn }
 
 // Ready says why the bus cannot take or give messages just now, or nil: the
-// connection, the three streams and the consumers are asked for.
+// connection, the streams and the consumers are asked for.
 func (b *Bus) Ready(ctx context.Context) error {
 	if !b.conn.IsConnected() {
 		return errors.New("nats: not connected")
