@@ -3,10 +3,14 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
 	"time"
 
 	"callbridge/callab"
 	"callbridge/event"
+	"callbridge/span"
 )
 
 // dial claims a free request and sends the call: the only place where a phone
@@ -32,8 +36,11 @@ func (d *Dispatcher) dial(ctx context.Context, j job, e entry) (*entry, rest, er
 		return nil, rest{}, err
 	}
 	point("claimed")
+	trying := d.config.Tracer.Start(string(j.trace), span.Internal, "dial attempt")
+	j.trace = trying.Parent()
 	answer := d.send(j, window)
 	v := judge(answer, claim.Attempt, d.config.Attempts)
+	trying.End(append(j.attributes(), slog.Int("callbridge.attempt", claim.Attempt), slog.String("callbridge.state", string(v.state)))...)
 	d.logAttempt(j, claim, answer, v, time.Since(window.Start))
 	if v.hold > 0 {
 		d.hold.pause(v.hold)
@@ -58,11 +65,19 @@ func (d *Dispatcher) dial(ctx context.Context, j job, e entry) (*entry, rest, er
 // send places the call once. Not even a stop of the process takes it back: it
 // has until CallTimeout, and d.last.
 func (d *Dispatcher) send(j job, window callab.Window) callab.Answer {
-	ctx := callab.WithTraceParent(d.last, string(j.trace))
+	asking := d.config.Tracer.Start(string(j.trace), span.Client, "POST Callab call")
+	ctx := callab.WithTraceParent(d.last, string(asking.Parent()))
+	var answer callab.Answer
 	if d.config.MakeCall {
-		return d.api.MakeCall(ctx, testCall(j), window)
+		answer = d.api.MakeCall(ctx, testCall(j), window)
+	} else {
+		answer = d.api.CreateCall(ctx, j.call, window)
 	}
-	return d.api.CreateCall(ctx, j.call, window)
+	if answer.HTTPStatus == 0 || answer.HTTPStatus >= http.StatusBadRequest {
+		asking.Fail("HTTP status " + strconv.Itoa(answer.HTTPStatus))
+	}
+	asking.End(slog.String("http.request.method", http.MethodPost), slog.Int("http.response.status_code", answer.HTTPStatus))
+	return answer
 }
 
 // testCall is the body of make-call. It takes neither metadata nor notes, so

@@ -19,6 +19,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/callab"
+	"callbridge/span"
 )
 
 // Config is how fast and how patiently calls are placed. Every duration must
@@ -50,6 +51,9 @@ type Config struct {
 	// SweepEvery is how often the whole ledger is looked through; 5 minutes
 	// if zero.
 	SweepEvery time.Duration
+
+	// Tracer records spans; nil for none.
+	Tracer *span.Tracer
 }
 
 // Dispatcher places calls.

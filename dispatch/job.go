@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 
 	"github.com/google/uuid"
@@ -26,6 +27,11 @@ func (j job) to() event.Phone { return event.Phone(j.call.CallTo) }
 
 // notePrefix stands before the request id in a call's notes.
 const notePrefix = "callbridge "
+
+// attributes say in a span which request it is about.
+func (j job) attributes() []slog.Attr {
+	return []slog.Attr{slog.String("callbridge.request_id", j.request.ID.String()), slog.String("callbridge.source", j.request.Event.Source)}
+}
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 

@@ -9,6 +9,7 @@ import (
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/event"
+	"callbridge/span"
 )
 
 // report publishes the result of a final state, once: the subject is taken
@@ -25,13 +26,18 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 	result := event.Result{
 		RequestID: j.request.ID, Outcome: outcome, Reason: e.Reason, Detail: e.Detail,
 		Route: j.request.Route, Attempts: e.Attempt, Request: j.request.Call, Call: e.Call,
-		Event: j.request.Event, Time: at, TraceParent: string(j.trace),
+		Event: j.request.Event, Time: at,
 	}
 	// A state that was read may have been reported before the crash that
 	// brought the request back.
 	if !e.fresh && d.bus.Published(ctx, result) {
 		return nil
 	}
+	telling := d.config.Tracer.Start(string(j.trace), span.Producer, "publish result")
+	result.TraceParent = string(telling.Parent())
+	defer func() {
+		telling.End(append(j.attributes(), slog.String("callbridge.outcome", string(outcome)), slog.String("callbridge.reason", string(e.Reason)))...)
+	}()
 	message, err := d.bus.Result(result)
 	if err != nil {
 		return err

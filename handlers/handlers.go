@@ -15,6 +15,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/mapping"
+	"callbridge/span"
 )
 
 // Intake is what the webhook endpoint works with.
@@ -26,6 +27,8 @@ type Intake struct {
 	// TrustedProxies are addresses and networks whose X-Forwarded-For is
 	// believed, for the address that is logged and limited.
 	TrustedProxies []string
+	// Tracer records a span for each webhook; nil for none.
+	Tracer *span.Tracer
 
 	metrics  *metrics
 	failures *failures

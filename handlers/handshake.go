@@ -20,7 +20,7 @@ const reasonHandshake = "handshake"
 // body and creates nothing.
 func (in Intake) handshake(c *gin.Context) {
 	start := time.Now()
-	line := newLine(c, start)
+	line := in.newLine(c, start)
 	defer func() { in.finish(c, &line) }()
 
 	source, ok := in.Mapping().Source(line.source)

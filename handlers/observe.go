@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"log/slog"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -23,15 +24,17 @@ type line struct {
 	reason string
 	err    error
 	events map[status]int
-	trace  span.Parent
+	span   span.Span
 	// limited is a refusal too many.
 	limited bool
 	// The first event and the first request; the trace leads to the others.
 	event, request string
 }
 
-func newLine(c *gin.Context, start time.Time) line {
-	return line{start: start, source: c.Param("source"), trace: span.Continue(c.GetHeader("traceparent"))}
+// newLine begins the line, and the span, of a webhook.
+func (in Intake) newLine(c *gin.Context, start time.Time) line {
+	name := c.Request.Method + " " + c.FullPath()
+	return line{start: start, source: c.Param("source"), span: in.Tracer.Start(c.GetHeader("traceparent"), span.Server, name)}
 }
 
 func (l *line) count(a answer) {
@@ -56,7 +59,7 @@ func (in Intake) finish(c *gin.Context, l *line) {
 	attributes := []slog.Attr{
 		slog.String("source", l.source), slog.Int("status", code), slog.Int("bytes", l.bytes),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", c.ClientIP()),
-		slog.String("trace_id", l.trace.TraceID()),
+		slog.String("trace_id", l.span.Parent().TraceID()),
 	}
 	if l.event != "" {
 		attributes = append(attributes, slog.String("event_id", l.event))
@@ -83,6 +86,17 @@ func (in Intake) finish(c *gin.Context, l *line) {
 		attributes = append(attributes, slog.Any("error", l.err))
 	}
 	in.Log.LogAttrs(c.Request.Context(), level, "webhook.received", attributes...)
+	l.endSpan(c, code)
+}
+
+// endSpan names things as OpenTelemetry's conventions for HTTP servers do.
+func (l *line) endSpan(c *gin.Context, code int) {
+	if code >= http.StatusInternalServerError {
+		l.span.Fail(l.reason)
+	}
+	l.span.End(slog.String("http.request.method", c.Request.Method), slog.String("http.route", c.FullPath()),
+		slog.Int("http.response.status_code", code), slog.String("callbridge.source", l.source),
+		slog.String("callbridge.event_id", l.event))
 }
 
 type metrics struct {

@@ -21,7 +21,7 @@ const retryAfter = 5 * time.Second
 // means that JetStream has acknowledged everything that came out of it.
 func (in Intake) receive(c *gin.Context) {
 	start := time.Now()
-	line := newLine(c, start)
+	line := in.newLine(c, start)
 	defer func() { in.finish(c, &line) }()
 
 	config := in.Mapping()
@@ -46,7 +46,7 @@ func (in Intake) receive(c *gin.Context) {
 		in.refuseDelivery(c, &line, err)
 		return
 	}
-	answer, err := in.keep(c.Request.Context(), config, events, line.trace)
+	answer, err := in.keep(c.Request.Context(), config, events, line.span.Parent())
 	line.count(answer)
 	if err != nil {
 		in.refuseKeeping(c, &line, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,7 +34,11 @@ type job struct {
 // handle takes one event as far as it can go now.
 func (f *Finder) handle(ctx context.Context, d bus.Delivery) (done bool, again time.Duration) {
 	in, err := resume(d)
-	d.Trace = string(span.ContinueOf(d.Trace, in.Event.ID))
+	asking := f.tracer.Start(string(span.ContinueOf(d.Trace, in.Event.ID)), span.Consumer, "look up event")
+	d.Trace = string(asking.Parent())
+	defer func() {
+		asking.End(slog.String("callbridge.source", d.Source), slog.String("callbridge.event_id", in.Event.ID.String()), slog.Bool("callbridge.done", done))
+	}()
 	if err != nil {
 		return f.keep(ctx, d, in.Rejected(event.ReasonBadEvent, event.Redact(err.Error())))
 	}

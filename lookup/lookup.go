@@ -19,6 +19,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/mapping"
+	"callbridge/span"
 )
 
 // workers is how many look-ups this process makes at the same time. The pace
@@ -34,6 +35,7 @@ type Finder struct {
 	answers  *answers
 	versions *versions
 	metrics  *metrics
+	tracer   *span.Tracer
 	log      *slog.Logger
 	beat     atomic.Int64
 
@@ -41,12 +43,13 @@ type Finder struct {
 	gates map[string]*gate // by source
 }
 
-// New makes a Finder. current gives the configuration in force.
-func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registerer, log *slog.Logger) *Finder {
+// New makes a Finder. current gives the configuration in force; without a
+// tracer no spans are recorded.
+func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registerer, tracer *span.Tracer, log *slog.Logger) *Finder {
 	client := newClient()
 	f := &Finder{
 		bus: b, mapping: current, client: client, tokens: newTokens(client),
-		answers: newAnswers(), versions: newVersions(), metrics: newMetrics(registry), log: log,
+		answers: newAnswers(), versions: newVersions(), metrics: newMetrics(registry), tracer: tracer, log: log,
 		gates: map[string]*gate{},
 	}
 	for _, source := range current().Sources() {

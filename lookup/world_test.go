@@ -157,7 +157,7 @@ func worldOf(t *testing.T, dir, text string) *world {
 			t.Fatal(err)
 		}
 	}
-	w.finder = lookup.New(w.bus, func() *mapping.Config { return w.config }, prometheus.NewRegistry(), log)
+	w.finder = lookup.New(w.bus, func() *mapping.Config { return w.config }, prometheus.NewRegistry(), nil, log)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); w.finder.Run(ctx) }()

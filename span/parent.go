@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -54,6 +55,14 @@ func begin(traceID string) Parent { return Parent("00-" + traceID + "-" + random
 func (p Parent) TraceID() string { return p.part(3, 35) }
 
 func (p Parent) spanID() string { return p.part(36, 52) }
+
+func (p Parent) sampled() bool {
+	flags, err := strconv.ParseUint(p.part(53, 55), 16, 8)
+	return err == nil && flags&1 == 1
+}
+
+// child is the next step of the same trace.
+func (p Parent) child() Parent { return p[:36] + Parent(randomHex(8)) + p[52:] }
 
 func (p Parent) part(from, to int) string {
 	if len(p) < to {

@@ -18,6 +18,7 @@ import (
 	"callbridge/dispatch"
 	"callbridge/handlers"
 	"callbridge/lookup"
+	"callbridge/span"
 )
 
 // process is everything that serve runs. All wiring is on this screen.
@@ -25,6 +26,7 @@ type process struct {
 	config     *configuration
 	log        *slog.Logger
 	registry   *prometheus.Registry
+	tracer     *span.Tracer
 	bus        *bus.Bus
 	finder     *lookup.Finder
 	dispatcher *dispatch.Dispatcher
@@ -58,10 +60,13 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		return err
 	}
 	p.registry.MustRegister(buildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if p.dispatcher, err = dispatch.New(p.bus, api, s.dispatch(), p.registry, p.log); err != nil {
+	p.tracer = s.OTel.tracer(p.log)
+	dispatching := s.dispatch()
+	dispatching.Tracer = p.tracer
+	if p.dispatcher, err = dispatch.New(p.bus, api, dispatching, p.registry, p.log); err != nil {
 		return err
 	}
-	p.finder = lookup.New(p.bus, p.config.current, p.registry, p.log)
+	p.finder = lookup.New(p.bus, p.config.current, p.registry, p.tracer, p.log)
 	health := handlers.Health{
 		Checks: []handlers.Check{
 			{Name: "nats", Ask: p.bus.Ready},
@@ -70,7 +75,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		},
 		Info: p.config.info,
 	}
-	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, TrustedProxies: s.HTTPTrustedProxies}
+	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, TrustedProxies: s.HTTPTrustedProxies, Tracer: p.tracer}
 	public := guarded(handlers.Public(intake, health, p.registry), p.log)
 	if public.TLSConfig, err = publicTLS(s, p.log); err != nil {
 		return err
@@ -122,6 +127,7 @@ func (p *process) close() {
 	if p.bus != nil {
 		p.bus.Close()
 	}
+	p.tracer.Close()
 }
 
 // listener is one HTTP server on its socket.

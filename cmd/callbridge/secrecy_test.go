@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -39,7 +40,7 @@ routes:
 // markedWorld has secrets that are easy to find wherever they come out: each
 // is the name of the file that holds it. Its CRM knows contact 1 and refuses
 // our key for contact 401.
-func markedWorld(t *testing.T) *world {
+func markedWorld(t *testing.T, change map[string]string) *world {
 	t.Helper()
 	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -64,7 +65,9 @@ func markedWorld(t *testing.T) *world {
 	if err := os.WriteFile(file, fmt.Appendf(nil, markedConfig, dir, crm.URL), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return newWorld(t, map[string]string{"CONFIG_FILE": file})
+	env := map[string]string{"CONFIG_FILE": file}
+	maps.Copy(env, change)
+	return newWorld(t, env)
 }
 
 // send posts a body and returns the answer, head and body.
@@ -106,7 +109,7 @@ func (w *world) form(body string) string {
 
 func TestNothingOnTheWholeWayShowsASecretOrANumber(t *testing.T) {
 	t.Parallel()
-	w := markedWorld(t)
+	w := markedWorld(t, nil)
 	sender := func() http.Header { return http.Header{"X-Token": {"marked-sender-secret"}} }
 	shown := []string{
 		w.form(`{"id":"called","phone":"(202) 555-0142"}`),
@@ -150,7 +153,7 @@ func TestNothingOnTheWholeWayShowsASecretOrANumber(t *testing.T) {
 
 func TestOneTraceLeadsFromTheWebhookToTheResult(t *testing.T) {
 	t.Parallel()
-	w := markedWorld(t)
+	w := markedWorld(t, nil)
 	w.send("/webhooks/crm", `{"id":"looked up","contact":1}`, http.Header{"X-Token": {"marked-sender-secret"}})
 	got := w.result()
 	if err := w.stop(); err != nil {

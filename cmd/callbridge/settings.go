@@ -32,6 +32,7 @@ type settings struct {
 	NATS               natsSettings
 	Callab             callabSettings
 	Dial               dialSettings
+	OTel               otelSettings
 }
 
 type natsSettings struct {
