@@ -87,9 +87,12 @@ func names(pattern, text string) []string {
 }
 
 // scrape reads /metrics as Prometheus would.
-func (w *world) scrape() string {
+func (w *world) scrape() string { return w.adminSays("/metrics") }
+
+// adminSays is what the admin listener answers.
+func (w *world) adminSays(path string) string {
 	w.t.Helper()
-	response, err := http.Get(w.process.admin.url() + "/metrics")
+	response, err := http.Get(w.process.admin.url() + path)
 	if err != nil {
 		w.t.Fatal(err)
 	}

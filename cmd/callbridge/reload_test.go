@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +50,7 @@ func TestConfigurationIsReloadedWholeOrNotAtAll(t *testing.T) {
 	}
 
 	write(strings.Replace(openConfig, "dry_run", "live", 1))
-	until(t, "the second generation counts", func() bool { return strings.Contains(w.readyBody(), `"config_generation":2`) })
+	until(t, "the second generation counts", func() bool { return strings.Contains(w.adminSays("/readyz"), `"config_generation":2`) })
 	// What ended in dry run stays so; what is new is dialled.
 	w.website(`{"id":"1","phone":"+12025550142"}`)
 	w.website(`{"id":"3","phone":"+12025550142"}`)
@@ -65,18 +63,4 @@ func TestConfigurationIsReloadedWholeOrNotAtAll(t *testing.T) {
 	if !strings.Contains(w.scrape(), "callbridge_config_generation 2") {
 		t.Error("the metric does not show the second generation")
 	}
-}
-
-func (w *world) readyBody() string {
-	w.t.Helper()
-	response, err := http.Get(w.process.admin.url() + "/readyz")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return string(text)
 }
