@@ -23,7 +23,8 @@ const (
 // Rate lets so many through in a second, over all processes that share one
 // NATS. Time is cut into windows of one token each, by the server's clock; who
 // stores the first message on a window's subject has its token. In any second
-// at most one more than the rate gets through.
+// at most one more than the rate gets through; where we or the server were slow
+// a token may come up to tokenLate after its window, together with later ones.
 type Rate struct {
 	bus    *Bus
 	window time.Duration

@@ -5,9 +5,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus"
 	"callbridge/callab/callabsim"
@@ -44,6 +47,31 @@ func (w *world) counted() (url string, most *atomic.Int64) {
 	return server.URL, most
 }
 
+// tokens counts the windows of the rate that are taken from now on.
+func (w *world) tokens() *atomic.Int64 {
+	w.t.Helper()
+	consumer, err := w.js.OrderedConsumer(w.t.Context(), "CALLBRIDGE_LIMITS", jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{"callbridge.limit.rate.>"},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var count atomic.Int64
+	windows := map[string]bool{}
+	reading, err := consumer.Consume(func(m jetstream.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		windows[m.Subject()] = true
+		count.Store(int64(len(windows)))
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(reading.Stop)
+	return &count
+}
+
 func (w *world) sendMany(n int) {
 	w.t.Helper()
 	for i := range n {
@@ -59,19 +87,22 @@ func TestRateHoldsOverThreeProcesses(t *testing.T) {
 	for range 3 {
 		w.runOn(w.process(), w.url, config, good)
 	}
+	tokens := w.tokens()
 	const calls = 40
 	w.sendMany(calls)
 	for range calls {
 		w.result()
 	}
+	// Each call has a window of 1/Rate to itself, over all processes.
+	until(t, "there is a token for each call", func() bool { return tokens.Load() >= calls })
 	var at []time.Time
 	for _, p := range w.sim.Placed() {
 		at = append(at, p.Time)
 	}
 	slices.SortFunc(at, time.Time.Compare)
-	// One token a window of 1/Rate. Calls may be delayed on their way, and come
-	// closer together then, so the whole is measured: with a limit of its own
-	// each, three processes would take a third.
+	// Calls may be delayed on their way, and come closer together then, so the
+	// whole is measured: with a limit of its own each, three processes would
+	// take a third.
 	took, least := at[len(at)-1].Sub(at[0]), calls*time.Second/time.Duration(config.Rate)/2
 	if took < least {
 		t.Errorf("%d calls took %s, want at least %s", calls, took, least)
