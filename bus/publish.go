@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -38,18 +37,18 @@ type Message struct {
 
 // Request makes the message of a call to make.
 func (b *Bus) Request(r event.Request, trace string) (Message, error) {
-	data, err := json.Marshal(r)
+	data, err := r.Encode()
 	if err != nil {
-		return Message{}, fmt.Errorf("encode request %s: %w", r.ID, err)
+		return Message{}, err
 	}
 	return Message{b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, nil
 }
 
 // Pending makes the message of an event that waits for its look-up.
 func (b *Bus) Pending(p event.Pending, trace string) (Message, error) {
-	data, err := json.Marshal(p)
+	data, err := p.Encode()
 	if err != nil {
-		return Message{}, fmt.Errorf("encode event %s: %w", p.Event.ID, err)
+		return Message{}, err
 	}
 	subject := b.LookupSubject(p.Event.Source, p.Event.ID)
 	return Message{subject, subject, data, trace}, nil
@@ -57,9 +56,9 @@ func (b *Bus) Pending(p event.Pending, trace string) (Message, error) {
 
 // Result makes the message of an outcome.
 func (b *Bus) Result(r event.Result) (Message, error) {
-	data, err := json.Marshal(r)
+	data, err := r.Encode()
 	if err != nil {
-		return Message{}, fmt.Errorf("encode result %s: %w", r.RequestID, err)
+		return Message{}, err
 	}
 	subject := b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID)
 	return Message{subject, subject, data, r.TraceParent}, nil

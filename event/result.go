@@ -45,17 +45,12 @@ type Result struct {
 // ID is the CloudEvents id: the same for every copy of this result.
 func (r Result) ID() uuid.UUID { return ResultID(r.RequestID, r.Outcome) }
 
-// envelope is the CloudEvents 1.0 JSON format, in the order people read it.
+// envelope is what is read of the CloudEvents 1.0 JSON format.
 type envelope struct {
-	SpecVersion     string          `json:"specversion"`
-	ID              uuid.UUID       `json:"id"`
-	Source          string          `json:"source"`
-	Type            string          `json:"type"`
-	Subject         string          `json:"subject"`
-	Time            time.Time       `json:"time,omitzero"`
-	TraceParent     string          `json:"traceparent,omitempty"`
-	DataContentType string          `json:"datacontenttype"`
-	Data            json.RawMessage `json:"data"`
+	ID          uuid.UUID       `json:"id"`
+	Time        time.Time       `json:"time"`
+	TraceParent string          `json:"traceparent"`
+	Data        json.RawMessage `json:"data"`
 }
 
 const (
@@ -63,22 +58,8 @@ const (
 	sourcePrefix = "/callbridge/"
 )
 
-// MarshalJSON writes the result as a CloudEvent. Its type is
-// callbridge.result.<outcome>, its source /callbridge/<source>, its subject
-// the request id.
-func (r Result) MarshalJSON() ([]byte, error) {
-	type fields Result
-	data, err := json.Marshal(fields(r))
-	if err != nil {
-		return nil, fmt.Errorf("encode result %s: %w", r.RequestID, err)
-	}
-	return json.Marshal(envelope{
-		SpecVersion: "1.0", ID: r.ID(), Source: sourcePrefix + r.Event.Source,
-		Type: typePrefix + string(r.Outcome), Subject: r.RequestID.String(),
-		Time: r.Time.UTC(), TraceParent: r.TraceParent,
-		DataContentType: "application/json", Data: data,
-	})
-}
+// MarshalJSON writes the result as a CloudEvent, as Encode does.
+func (r Result) MarshalJSON() ([]byte, error) { return r.Encode() }
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (r *Result) UnmarshalJSON(data []byte) error {
