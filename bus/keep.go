@@ -26,13 +26,12 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 	seen = make([]bool, len(items))
 	looking, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	var messages []Message
-	var owner []int
+	messages, owner := make([]Message, 0, len(items)), make([]int, 0, len(items))
 	for i, item := range items {
-		if seen[i], err = b.ended(looking, item); err != nil {
-			return seen, err
+		if closing, ok := b.closing(item); ok {
+			messages, owner = append(messages, closing), append(owner, noOwner)
 		}
-		if seen[i] {
+		if seen[i] = item.Result != nil && b.Published(looking, *item.Result); seen[i] {
 			b.metrics.count(item, true)
 			continue
 		}
@@ -44,28 +43,35 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 	}
 	// A sender that hangs up does not take back what is half stored.
 	var failed error
-	for i, err := range b.Publish(context.WithoutCancel(ctx), messages...) {
-		if err != nil && !errors.Is(err, ErrExists) {
+	for n, err := range b.Publish(context.WithoutCancel(ctx), messages...) {
+		exists := errors.Is(err, ErrExists)
+		if err != nil && !exists {
 			failed = cmp.Or(failed, err)
 			continue
 		}
-		seen[owner[i]] = err != nil
-		b.metrics.count(items[owner[i]], err != nil)
+		if i := owner[n]; i != noOwner {
+			seen[i] = exists
+			b.metrics.count(items[i], exists)
+		}
 	}
 	return seen, failed
 }
 
-// ended reports whether an item has its outcome already. A result is only
-// spared a repeat. A request that has one is not made any more: what a route
-// has skipped or rejected stays so, also after the route went live.
-func (b *Bus) ended(ctx context.Context, item Item) (bool, error) {
-	switch {
-	case item.Result != nil:
-		return b.Published(ctx, *item.Result), nil
-	case item.Request != nil:
-		return b.hasResult(ctx, item.Request.Event.Source, item.Request.ID)
+// noOwner marks a message that says nothing about whether its item was there.
+const noOwner = -1
+
+// closing is what keeps a call from being made that a route has skipped or
+// rejected: it takes the place of the request, also on the day the route goes
+// live and the CRM sends the event once more.
+func (b *Bus) closing(item Item) (Message, bool) {
+	r := item.Result
+	if r == nil || r.Route == "" {
+		return Message{}, false
 	}
-	return false, nil
+	return Message{
+		subject: b.closedSubject(r.Event.Source, r.RequestID), filter: b.requestFilter(r.Event.Source, r.RequestID),
+		data: []byte(`{"outcome":"` + string(r.Outcome) + `"}`),
+	}, true
 }
 
 func (b *Bus) message(item Item, trace string) (Message, error) {

@@ -99,3 +99,30 @@ func TestEmbeddedStreamOfAnOlderCallbridgeGetsTheNewSubjects(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhatARouteHasSkippedIsNotRequestedAnyMore(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	r := request("lead-1")
+	result := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonDryRun, Route: r.Route, Event: r.Event}
+	for n := range 2 {
+		if seen, err := b.Keep(t.Context(), "", bus.Item{Result: &result}); err != nil || seen[0] != (n == 1) {
+			t.Fatalf("skip %d: seen %v, error %v", n+1, seen, err)
+		}
+	}
+	if seen, err := b.Keep(t.Context(), "", bus.Item{Request: &r}); err != nil || !seen[0] {
+		t.Errorf("the route went live: seen %v, error %v", seen, err)
+	}
+	if _, err := b.StoredRequest(t.Context(), r.ID); err != bus.ErrGone {
+		t.Errorf("the call is asked for: %v", err)
+	}
+	// An event that no route wanted may be wanted when it comes again.
+	other := request("lead-2")
+	nobody := event.Result{RequestID: event.RequestID(other.Event.ID, ""), Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: other.Event}
+	if _, err := b.Keep(t.Context(), "", bus.Item{Result: &nobody}); err != nil {
+		t.Fatal(err)
+	}
+	if seen, err := b.Keep(t.Context(), "", bus.Item{Request: &other}); err != nil || seen[0] {
+		t.Errorf("nobody wanted it before: seen %v, error %v", seen, err)
+	}
+}

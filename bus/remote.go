@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -45,6 +46,9 @@ func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 	case isUnauthorized(err):
 		return nil, fmt.Errorf("NATS refuses our credentials: %w; set NATS_CREDS, NATS_NKEY_SEED_FILE, NATS_USER and NATS_PASSWORD, or NATS_TOKEN to what the server knows", err)
 	}
+	if isTLS(err) {
+		return nil, fmt.Errorf("NATS_URL cannot be reached: %w; set NATS_TLS_CA to the authority of the server's certificate, and NATS_TLS_CERT and NATS_TLS_KEY if it wants one of us", err)
+	}
 	return nil, fmt.Errorf("NATS_URL cannot be reached: %w; start the server, or leave NATS_URL empty for the embedded one", err)
 }
 
@@ -55,6 +59,14 @@ func isUnauthorized(err error) bool {
 		}
 	}
 	return false
+}
+
+// isTLS reports whether there was somebody, who did not like the handshake. A
+// server that misses our certificate says so only after its end, and may be gone
+// before we have read it.
+func isTLS(err error) bool {
+	var unknown *tls.CertificateVerificationError
+	return errors.As(err, &unknown) || strings.Contains(err.Error(), "tls")
 }
 
 // refusal says what a server does not let us do; its text names the subject.

@@ -19,8 +19,13 @@ func (b *Bus) RequestSubject(source string, id uuid.UUID) string {
 	return b.config.Prefix + ".request." + source + "." + id.String() + ".ready"
 }
 
+// closedSubject is where it stands that a request is not made any more.
+func (b *Bus) closedSubject(source string, id uuid.UUID) string {
+	return b.config.Prefix + ".request." + source + "." + id.String() + ".closed"
+}
+
 // requestFilter covers every subject of one request, so that it is refused
-// also while it is deferred and after it was cancelled. In a cluster all
+// also while it is deferred and after it was closed. In a cluster all
 // writers must use the very same filter.
 func (b *Bus) requestFilter(source string, id uuid.UUID) string {
 	return b.config.Prefix + ".request." + source + "." + id.String() + ".>"

@@ -78,7 +78,7 @@ func TestOwnAuthorityAndClientCertificate(t *testing.T) {
 
 	refused(t, config, "certificate signed by unknown authority")
 	config.Auth.CAFile = ours.file
-	refused(t, config, "certificate required")
+	refused(t, config, "NATS_TLS_CERT and NATS_TLS_KEY if it wants one of us")
 	config.Auth.CertFile, config.Auth.KeyFile = others.issue("bridge", x509.ExtKeyUsageClientAuth)
 	refused(t, config, "NATS_URL cannot be reached")
 	config.Auth.CertFile, config.Auth.KeyFile = ours.issue("bridge", x509.ExtKeyUsageClientAuth)

@@ -152,7 +152,7 @@ func worldOf(t *testing.T, dir, text string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, subject := range []string{"callbridge.request.>", "callbridge.result.>"} {
+	for _, subject := range []string{"callbridge.request.*.*.ready", "callbridge.result.>"} {
 		if _, err := w.bus.Conn().ChanSubscribe(subject, w.came); err != nil {
 			t.Fatal(err)
 		}
