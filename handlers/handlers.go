@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/pprof"
 	"runtime/debug"
 
 	"github.com/gin-gonic/gin"
@@ -50,7 +51,24 @@ func Admin(health Health, gatherer prometheus.Gatherer, log *slog.Logger) http.H
 	engine := newEngine(log, nil)
 	health.mount(engine)
 	engine.GET("/metrics", gin.WrapH(promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{})))
+	engine.GET("/debug/pprof/*profile", profile)
 	return engine
+}
+
+// profile shows what Go's tools ask for: go tool pprof
+// http://ADMIN_ADDR/debug/pprof/profile?seconds=10
+func profile(c *gin.Context) {
+	switch c.Param("profile") {
+	case "/profile":
+		pprof.Profile(c.Writer, c.Request)
+	case "/trace":
+		pprof.Trace(c.Writer, c.Request)
+	case "/symbol":
+		pprof.Symbol(c.Writer, c.Request)
+	default:
+		// The index also serves the named ones: heap, goroutine, ...
+		pprof.Index(c.Writer, c.Request)
+	}
 }
 
 func newEngine(log *slog.Logger, proxies []string) *gin.Engine {
