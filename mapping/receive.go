@@ -20,7 +20,8 @@ type Delivery struct {
 	Method string
 	URL    *url.URL
 	Header http.Header
-	// Body is what the sender signed, byte for byte.
+	// Body is what the sender signed, byte for byte. It must not be changed
+	// any more: events are parts of it.
 	Body []byte
 	// Received is when it came in: the only clock that mapping knows.
 	Received time.Time
@@ -125,7 +126,7 @@ func (s *Source) data(d Delivery, body payload.Value) (json.RawMessage, error) {
 	contentType := strings.ToLower(d.Header.Get("Content-Type"))
 	plain := contentType == "application/json" || contentType == "application/json; charset=utf-8"
 	if asked := s.form == payload.Auto || s.form == payload.JSON; plain && asked && s.split == nil && s.hidden == nil {
-		return bytes.Clone(bytes.TrimPrefix(bytes.TrimSpace(d.Body), []byte("\xef\xbb\xbf"))), nil
+		return bytes.TrimPrefix(bytes.TrimSpace(d.Body), []byte("\xef\xbb\xbf")), nil
 	}
 	return payload.Encode(body)
 }
