@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Check says why one part is not ready, or nil.
@@ -32,20 +33,43 @@ func (h Health) mount(engine *gin.Engine) {
 }
 
 func (h Health) ready(c *gin.Context) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
-	defer cancel()
-	status, checks := http.StatusOK, gin.H{}
-	for _, check := range h.Checks {
-		checks[check.Name] = "ok"
-		if err := check.Ask(ctx); err != nil {
-			status, checks[check.Name] = http.StatusServiceUnavailable, err.Error()
-		}
-	}
-	body := gin.H{"ready": status == http.StatusOK, "checks": checks}
+	ready, checks := h.ask(c.Request.Context())
+	body := gin.H{"ready": ready, "checks": checks}
 	if h.Info != nil {
 		for k, v := range h.Info() {
 			body[k] = v
 		}
 	}
+	status := http.StatusOK
+	if !ready {
+		status = http.StatusServiceUnavailable
+	}
 	c.JSON(status, body)
+}
+
+// ask runs the checks, and says of each that it is ok or why not.
+func (h Health) ask(ctx context.Context) (ready bool, checks map[string]string) {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	ready, checks = true, map[string]string{}
+	for _, check := range h.Checks {
+		checks[check.Name] = "ok"
+		if err := check.Ask(ctx); err != nil {
+			ready, checks[check.Name] = false, err.Error()
+		}
+	}
+	return ready, checks
+}
+
+// Gauge is what /readyz says, asked at each scrape. A NATS that does not answer
+// holds a scrape up for readyTimeout at most, which is then the answer.
+func (h Health) Gauge() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "callbridge_ready", Help: "1 if /readyz says that this process is ready, else 0.",
+	}, func() float64 {
+		if ready, _ := h.ask(context.Background()); !ready {
+			return 0
+		}
+		return 1
+	})
 }

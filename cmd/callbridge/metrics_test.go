@@ -24,3 +24,14 @@ func TestAcceptedCallTellsTheSpeedToLead(t *testing.T) {
 		until(t, "the scrape has "+want, func() bool { return strings.Contains(w.scrape(), want) })
 	}
 }
+
+// TestReadyIsAMetric: Prometheus sees what a probe sees.
+func TestReadyIsAMetric(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	until(t, "ready, and the scrape says so", func() bool { return w.ready() && strings.Contains(w.scrape(), "callbridge_ready 1\n") })
+	w.process.bus.Conn().Close()
+	if scrape := w.scrape(); w.ready() || !strings.Contains(scrape, "callbridge_ready 0\n") {
+		t.Errorf("without NATS, a scrape does not say that it is not ready:\n%s", scrape)
+	}
+}

@@ -75,6 +75,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		},
 		Info: p.config.info,
 	}
+	p.registry.MustRegister(health.Gauge())
 	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, TrustedProxies: s.HTTPTrustedProxies, Tracer: p.tracer}
 	public := guarded(handlers.Public(intake, health, p.registry), p.log)
 	if public.TLSConfig, err = publicTLS(s, p.log); err != nil {
