@@ -39,12 +39,19 @@ func alerts(t *testing.T) rules {
 // expressions are the PromQL of the alerts and of the dashboard.
 func expressions(t *testing.T) []string {
 	t.Helper()
-	var all []string
+	all := dashboard(t)
 	for _, g := range alerts(t).Groups {
 		for _, r := range g.Rules {
 			all = append(all, r.Expr)
 		}
 	}
+	return all
+}
+
+// dashboard is the PromQL of its panels.
+func dashboard(t *testing.T) []string {
+	t.Helper()
+	var all []string
 	text, err := os.ReadFile("../../deploy/grafana/callbridge.json")
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +115,17 @@ func TestDashboardAndAlertsUseMetricsThatExist(t *testing.T) {
 					t.Errorf("%s: no metric in it has a label %s", expression, l)
 				}
 			}
+		}
+	}
+}
+
+// TestDashboardShowsEveryMetric: what is worth a metric is worth a look.
+func TestDashboardShowsEveryMetric(t *testing.T) {
+	t.Parallel()
+	shown := strings.Join(dashboard(t), "\n")
+	for _, metric := range names("(?m)^\\| `(callbridge_[a-z_]+)`", readme(t)) {
+		if !regexp.MustCompile(metric + `(_bucket)?\b`).MatchString(shown) {
+			t.Errorf("no panel shows %s", metric)
 		}
 	}
 }
