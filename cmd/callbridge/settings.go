@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -80,6 +81,10 @@ type dialSettings struct {
 // Attio, Stripe), with a day to spare.
 const minRetention = 96 * time.Hour
 
+// subjectPrefix is what NATS takes in a subject and, but for the dots, in the
+// name of a stream.
+var subjectPrefix = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+
 func loadSettings(ctx context.Context, lookup envconfig.Lookuper) (settings, error) {
 	var s settings
 	if err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: &s, Lookuper: lookup}); err != nil {
@@ -108,7 +113,7 @@ func (s settings) validate() error {
 	require(s.NATS.Sync == "always" || s.NATS.Sync == "interval", "NATS_SYNC %q is neither always nor interval", s.NATS.Sync)
 	require(s.NATS.Replicas == 1 || s.NATS.Replicas == 3 || s.NATS.Replicas == 5, "NATS_REPLICAS %d is none of 1, 3, 5", s.NATS.Replicas)
 	require(s.NATS.Replicas == 1 || s.NATS.URL != "", "NATS_REPLICAS %d needs a cluster: set NATS_URL", s.NATS.Replicas)
-	require(s.NATS.SubjectPrefix != "", "NATS_SUBJECT_PREFIX is empty")
+	require(subjectPrefix.MatchString(s.NATS.SubjectPrefix), "NATS_SUBJECT_PREFIX %q cannot be used: write letters, digits, - and _, in parts divided by dots", s.NATS.SubjectPrefix)
 	require(s.NATS.URL != "" || s.NATS.StoreDir != "", "NATS_STORE_DIR is empty: the embedded NATS needs a directory")
 	require(s.NATS.Manage || s.NATS.URL != "", "NATS_MANAGE=false is for a remote NATS: set NATS_URL")
 	require(s.NATS.Token == "" || s.NATS.TokenFile == "", "NATS_TOKEN and NATS_TOKEN_FILE are both set: keep one")

@@ -22,9 +22,9 @@ func newStreams() *cobra.Command {
 			"writes is what `nats stream add --config` and `nats consumer add --config` take.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var s settings
-			if err := envconfig.ProcessWith(cmd.Context(), &envconfig.Config{Target: &s, Lookuper: envconfig.OsLookuper()}); err != nil {
-				return named(err)
+			s, err := loadSettings(cmd.Context(), envconfig.MultiLookuper(envconfig.OsLookuper(), someNATS))
+			if err != nil {
+				return err
 			}
 			definitions := bus.Define(s.bus(nil, nil))
 			if output == "json" {
@@ -36,6 +36,10 @@ func newStreams() *cobra.Command {
 	addOutput(cmd, &output)
 	return cmd
 }
+
+// someNATS stands for the remote NATS that the definitions are for, whose
+// address need not be known yet. Nothing of it is printed.
+var someNATS = envconfig.MapLookuper(map[string]string{"NATS_URL": "nats://127.0.0.1:4222"})
 
 func writeScript(w io.Writer, d bus.Definitions) error {
 	for _, s := range d.Streams {
