@@ -4,6 +4,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -109,5 +110,15 @@ type failure struct {
 }
 
 func refuse(c *gin.Context, status int, word, message string) {
-	c.AbortWithStatusJSON(status, failure{word, message})
+	c.Abort()
+	reply(c, status, failure{word, message})
+}
+
+// reply sends JSON as one line that ends, for people with curl.
+func reply(c *gin.Context, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic("handlers: an answer is no JSON: " + err.Error())
+	}
+	c.Data(status, gin.MIMEJSON+"; charset=utf-8", append(text, '\n'))
 }

@@ -28,7 +28,7 @@ type Health struct {
 const readyTimeout = 900 * time.Millisecond
 
 func (h Health) mount(engine *gin.Engine) {
-	engine.GET("/livez", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"alive": true}) })
+	engine.GET("/livez", func(c *gin.Context) { reply(c, http.StatusOK, gin.H{"alive": true}) })
 	engine.GET("/readyz", h.ready)
 }
 
@@ -44,7 +44,7 @@ func (h Health) ready(c *gin.Context) {
 	if !ready {
 		status = http.StatusServiceUnavailable
 	}
-	c.JSON(status, body)
+	reply(c, status, body)
 }
 
 // ask runs the checks, and says of each that it is ok or why not.

@@ -68,7 +68,7 @@ func succeed(c *gin.Context, as mapping.Answer, answer answer) {
 		c.Data(as.Status, as.ContentType, []byte(as.Body))
 		return
 	}
-	c.JSON(as.Status, answer)
+	reply(c, as.Status, answer)
 }
 
 // refuseDelivery answers for a webhook that never became an event. The sender

@@ -144,6 +144,30 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestAnswersAreLines: a shell's prompt does not stand behind them.
+func TestAnswersAreLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{http.MethodPost, "/webhooks/website", lead, 202},
+		{http.MethodPost, "/webhooks/website", "{", 400},
+		{http.MethodPost, "/webhooks/batch", "{}", 401},
+		{http.MethodPost, "/webhooks/nobody", "{}", 404},
+		{http.MethodPost, "/elsewhere", "{}", 404},
+		{http.MethodGet, "/webhooks/website", "", 405},
+		{http.MethodGet, "/livez", "", 200},
+		{http.MethodGet, "/readyz", "", 200},
+	} {
+		response, text := w.raw(c.method, c.path, c.body, signed(c.body))
+		if response.StatusCode != c.status || !strings.HasSuffix(text, "}\n") || strings.Count(text, "\n") != 1 {
+			t.Errorf("%s %s is answered %d %q, want %d and one line", c.method, c.path, response.StatusCode, text, c.status)
+		}
+	}
+}
+
 func TestBusThatIsAwayIsA503(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
