@@ -80,6 +80,9 @@ func (in Intake) refuseDelivery(c *gin.Context, line *line, err error) {
 	case errors.As(err, &forged):
 		line.reason = "signature"
 		in.turnAway(c, line, http.StatusUnauthorized, "signature", "the sender could not be verified")
+	case line.bytes == 0:
+		line.reason = "unreadable"
+		refuse(c, http.StatusBadRequest, "unreadable", "the body is empty")
 	case errors.Is(err, payload.ErrUnsupported):
 		line.reason = "media_type"
 		refuse(c, http.StatusUnsupportedMediaType, "media_type", "send JSON, a form or XML")

@@ -168,6 +168,21 @@ func TestAnswersAreLines(t *testing.T) {
 	}
 }
 
+func TestEmptyBodyIsCalledEmpty(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	untyped := signed("")
+	untyped.Del("Content-Type")
+	for name, header := range map[string]http.Header{"JSON": signed(""), "no Content-Type": untyped} {
+		if got := w.do(http.MethodPost, "/webhooks/website", "", header); got.status != 400 || got.Error != "unreadable" || got.Message != "the body is empty" {
+			t.Errorf("%s: answered %d %s: %s", name, got.status, got.Error, got.Message)
+		}
+	}
+	if got := w.website("{"); got.Message != "the body is not what its Content-Type says" {
+		t.Errorf("half an object: %s", got.Message)
+	}
+}
+
 func TestBusThatIsAwayIsA503(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

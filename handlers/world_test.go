@@ -92,10 +92,11 @@ func newWorldOf(t *testing.T, config string, proxies ...string) *world {
 
 // answer is what a sender reads.
 type answer struct {
-	status int
-	header http.Header
-	Error  string `json:"error"`
-	Events []struct {
+	status  int
+	header  http.Header
+	Error   string `json:"error"`
+	Message string `json:"message"`
+	Events  []struct {
 		ID       string   `json:"id"`
 		Status   string   `json:"status"`
 		Requests []string `json:"requests"`
