@@ -25,8 +25,7 @@ func (in Intake) handshake(c *gin.Context) {
 
 	source, ok := in.Mapping().Source(line.source)
 	if !ok {
-		line.source, line.reason = unknownSource, "unknown_source"
-		in.turnAway(c, &line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
+		in.refuseUnknown(c, &line)
 		return
 	}
 	if reply, ok := source.Challenge(deliveryOf(c, nil, start)); ok {

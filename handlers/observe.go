@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -27,6 +28,10 @@ type line struct {
 	span   span.Span
 	// limited is a refusal too many.
 	limited bool
+	// askedFor is the name in the path where there is no such source.
+	askedFor string
+	// told is the first event that was rejected or, if none was, skipped.
+	told eventAnswer
 	// The first event and the first request; the trace leads to the others.
 	event, request string
 }
@@ -41,6 +46,9 @@ func (l *line) count(a answer) {
 	l.events = map[status]int{}
 	for _, e := range a.Events {
 		l.events[e.Status]++
+		if e.Status == rejected && l.told.Status != rejected || e.Status == skipped && l.told.Status == "" {
+			l.told = e
+		}
 		if l.request == "" && len(e.Requests) > 0 {
 			l.request = e.Requests[0].String()
 		}
@@ -73,6 +81,7 @@ func (in Intake) finish(c *gin.Context, l *line) {
 			in.metrics.events.WithLabelValues(l.source, string(s)).Add(float64(n))
 		}
 	}
+	attributes = append(attributes, l.explained()...)
 	if l.reason != "" {
 		switch {
 		case l.limited:
@@ -87,6 +96,64 @@ func (in Intake) finish(c *gin.Context, l *line) {
 	}
 	in.Log.LogAttrs(c.Request.Context(), level, "webhook.received", attributes...)
 	l.endSpan(c, code)
+}
+
+// refuseUnknown is for a name that no source has. It may be a mistyped one, so
+// the log tells it.
+func (in Intake) refuseUnknown(c *gin.Context, line *line) {
+	line.askedFor = legible(line.source)
+	line.source, line.reason = unknownSource, "unknown_source"
+	in.turnAway(c, line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
+}
+
+const (
+	// maxLegible is as long as the name of a source may be.
+	maxLegible = 40
+	// phoneDigits is how many may be a telephone number, as in event.Redact.
+	phoneDigits = 7
+)
+
+// legible makes what a stranger wrote into a URL fit for a log: short, of
+// plain characters, and without its digits where they may be a telephone number.
+func legible(name string) string {
+	digits := 0
+	for _, r := range name {
+		if isDigit(r) {
+			digits++
+		}
+	}
+	text := strings.Map(func(r rune) rune {
+		switch {
+		case isDigit(r) && digits < phoneDigits:
+			return r
+		case isDigit(r):
+			return '#'
+		case r|0x20 >= 'a' && r|0x20 <= 'z', r == '-', r == '_', r == '.':
+			return r
+		}
+		return '?'
+	}, name)
+	if len(text) > maxLegible {
+		return text[:maxLegible] + "…"
+	}
+	return text
+}
+
+func isDigit(r rune) bool { return r >= '0' && r <= '9' }
+
+// explained says why nobody is to be called, where the webhook itself was well,
+// and what was asked for where there is no such source.
+func (l *line) explained() (attributes []slog.Attr) {
+	if l.askedFor != "" {
+		attributes = append(attributes, slog.String("asked_for", l.askedFor))
+	}
+	if l.reason == "" && l.told.Reason != "" {
+		attributes = append(attributes, slog.String("reason", string(l.told.Reason)))
+		if l.told.Field != "" {
+			attributes = append(attributes, slog.String("field", l.told.Field))
+		}
+	}
+	return attributes
 }
 
 // endSpan names things as OpenTelemetry's conventions for HTTP servers do.

@@ -27,8 +27,7 @@ func (in Intake) receive(c *gin.Context) {
 	config := in.Mapping()
 	source, ok := config.Source(line.source)
 	if !ok {
-		line.source, line.reason = unknownSource, "unknown_source"
-		in.turnAway(c, &line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
+		in.refuseUnknown(c, &line)
 		return
 	}
 	body, ok := in.readBody(c, &line)
