@@ -28,12 +28,23 @@ type settings struct {
 	AdminAddr          string        `env:"ADMIN_ADDR, default=127.0.0.1:8081"`
 	ConfigFile         string        `env:"CONFIG_FILE, default=callbridge.yaml"`
 	Retention          time.Duration `env:"RETENTION, default=168h"`
-	LogLevel           slog.Level    `env:"LOG_LEVEL, default=info"`
+	LogLevel           logLevel      `env:"LOG_LEVEL, default=info"`
 	LogFormat          string        `env:"LOG_FORMAT, default=json"`
 	NATS               natsSettings
 	Callab             callabSettings
 	Dial               dialSettings
 	OTel               otelSettings
+}
+
+// logLevel is a slog.Level that says which there are.
+type logLevel slog.Level
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *logLevel) UnmarshalText(text []byte) error {
+	if err := (*slog.Level)(l).UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is none of debug, info, warn, error", text)
+	}
+	return nil
 }
 
 type natsSettings struct {
@@ -159,7 +170,7 @@ func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Conf
 }
 
 func (s settings) logger(w *os.File) *slog.Logger {
-	options := &slog.HandlerOptions{Level: s.LogLevel}
+	options := &slog.HandlerOptions{Level: slog.Level(s.LogLevel)}
 	if s.LogFormat == "text" {
 		return slog.New(slog.NewTextHandler(w, options))
 	}

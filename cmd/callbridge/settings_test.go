@@ -34,6 +34,7 @@ func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
 		"half of TLS":      {map[string]string{"HTTP_TLS_CERT": "tls.crt"}, []string{"HTTP_TLS_KEY belong together"}},
 		"no proxy":         {map[string]string{"HTTP_TRUSTED_PROXIES": "10.0.0.0/8,proxy.example.com"}, []string{`"proxy.example.com" is neither`}},
 		"no subject":       {map[string]string{"NATS_SUBJECT_PREFIX": "call bridge"}, []string{`NATS_SUBJECT_PREFIX "call bridge" cannot be used`}},
+		"no such level":    {map[string]string{"LOG_LEVEL": "verbose"}, []string{`LOG_LEVEL cannot be read: "verbose" is none of debug, info, warn, error`}},
 		"nothing to serve": {map[string]string{"HTTP_ADDR": "", "CONFIG_FILE": ""}, []string{"HTTP_ADDR", "CONFIG_FILE"}},
 	} {
 		t.Run(name, func(t *testing.T) {
