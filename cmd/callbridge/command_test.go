@@ -110,6 +110,9 @@ func TestCommandsRefuseInOneSentence(t *testing.T) {
 		"bad output":      {[]string{"version", "-o", "xml"}, "it is text or json"},
 		"unknown command": {[]string{"server"}, "unknown command"},
 		"port in use":     {[]string{"simulate", "--addr", taken.Addr().String()}, "address already in use"},
+		"without show":    {[]string{"sources", "hubspot"}, "callbridge sources show hubspot"},
+		"show misspelt":   {[]string{"sources", "shwo", "hubspot"}, "callbridge sources show hubspot"},
+		"no such source":  {[]string{"sources", "hubpsot"}, "callbridge sources show NAME"},
 		"no such body":    {[]string{"map", "-c", "example/callbridge.yaml", "-s", "website", "nowhere.json"}, "nowhere.json"},
 	} {
 		code, _, errs := callbridge(t, "", c.args...)

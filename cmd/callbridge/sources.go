@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -19,7 +20,7 @@ func newSources() *cobra.Command {
 		Short: "List the CRMs that callbridge knows: the presets of a source",
 		Long: "sources lists the presets: what sends, and how it proves itself.\n" +
 			"`callbridge sources show NAME` prints one with its set-up steps.",
-		Args: cobra.NoArgs,
+		Args: refuseSourceName,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			facts, err := presetFacts()
 			if err != nil {
@@ -34,6 +35,18 @@ func newSources() *cobra.Command {
 	addOutput(cmd, &output)
 	cmd.AddCommand(newSourcesShow())
 	return cmd
+}
+
+// refuseSourceName knows what somebody meant who leaves show out.
+func refuseSourceName(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	name := args[len(args)-1]
+	if !slices.Contains(mapping.PresetNames(), name) {
+		name = "NAME"
+	}
+	return fmt.Errorf("unknown command %q: use `callbridge sources show %s`", cmd.CommandPath()+" "+args[0], name)
 }
 
 func newSourcesShow() *cobra.Command {
