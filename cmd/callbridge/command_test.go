@@ -84,6 +84,35 @@ func TestMapExplainsWithoutSecrets(t *testing.T) {
 	}
 }
 
+// TestMapSaysWhyAPartIsNeitherTrueNorFalse: the value stands in its column, and
+// what it hangs on behind the text.
+func TestMapSaysWhyAPartIsNeitherTrueNorFalse(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "callbridge.yaml")
+	const config = `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    key: body:id
+    fields: {phone: {path: phone, type: phone}, score: {path: score, type: number}, vip: {path: vip, type: bool}, tags: {path: tags, type: list}}
+routes:
+  - {name: lead, source: crm, when: 'score > 1 && vip || tags[5] == "x" || phone == "y"', call: {call_to: phone}}
+`
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const body = `{"id":"k","phone":"+12025550142","tags":["a"]}`
+	code, out, errs := callbridge(t, body, "map", "-c", file, "-s", "crm", "--content-type", "application/json", "-")
+	const want = `
+      unknown  score > 1 (hangs on score)
+      unknown  vip
+      error    tags[5] == "x" (index out of bounds: 5)
+      false    phone == "y"
+`
+	if code != 0 || !strings.Contains(out, want) {
+		t.Errorf("exit code %d: %s\nwant%s\nprinted\n%s", code, errs, want, out)
+	}
+}
+
 func TestVersionPrintsJSON(t *testing.T) {
 	t.Parallel()
 	code, out, _ := callbridge(t, "", "version", "-o", "json")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"callbridge/event"
 	"callbridge/mapping"
@@ -59,7 +60,8 @@ func printExplanation(w io.Writer, x mapping.Explanation) {
 	for _, r := range x.Routes {
 		p("  %-20s %-8s %s\n", r.Route, r.Mode, r.State)
 		for _, part := range r.Parts {
-			p("      %-8s %s\n", part.Value, part.Text)
+			value, text := columns(part)
+			p("      %-8s %s\n", value, text)
 		}
 		if r.Problem != "" {
 			p("      %s\n", r.Problem)
@@ -73,6 +75,20 @@ func printExplanation(w io.Writer, x mapping.Explanation) {
 		}
 	}
 	p("\n")
+}
+
+// columns are the value of a part in a word, and its text with what keeps it
+// from being true or false.
+func columns(part mapping.RulePart) (value, text string) {
+	value, why, _ := strings.Cut(part.Value, ": ")
+	switch {
+	case why == "" || why == part.Text:
+		return value, part.Text
+	case value == "unknown":
+		return value, part.Text + " (hangs on " + why + ")"
+	default:
+		return value, part.Text + " (" + why + ")"
+	}
 }
 
 func indented(body json.RawMessage) string {
