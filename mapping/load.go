@@ -36,7 +36,7 @@ func Load(file string, o Options) (*Config, error) {
 // Parse checks the configuration in data; file is its name in Problems. It
 // reports everything that is wrong at once.
 func Parse(file string, data []byte, o Options) (*Config, error) {
-	l := &loader{options: o.filled(), hash: sha256.New(), config: &Config{
+	l := &loader{options: o.filled(), hash: sha256.New(), unset: map[string]bool{}, config: &Config{
 		sources: map[string]*Source{}, bySource: map[string][]*binding{},
 	}}
 	l.hash.Write(data)
@@ -44,7 +44,7 @@ func Parse(file string, data []byte, o Options) (*Config, error) {
 		l.file(top)
 	}
 	if len(l.problems) > 0 {
-		return nil, l.problems.sorted()
+		return nil, l.problems.sorted().once(l.unset)
 	}
 	l.warn()
 	l.config.hash = hex.EncodeToString(l.hash.Sum(nil))[:12]
@@ -69,6 +69,9 @@ type loader struct {
 	hash      hash.Hash
 	config    *Config
 	publicURL string
+	// unset are the texts of problems that are the environment's, not those of
+	// the places that want it.
+	unset map[string]bool
 	// broken are sources that have problems of their own: the routes on them
 	// are not checked against fields that are not there.
 	broken map[string]bool

@@ -76,6 +76,16 @@ func (p Problems) sorted() Problems {
 	return p
 }
 
+// once keeps the first problem of each of these texts.
+func (p Problems) once(texts map[string]bool) Problems {
+	told := map[string]bool{}
+	return slices.DeleteFunc(p, func(problem Problem) bool {
+		again := told[problem.Text]
+		told[problem.Text] = texts[problem.Text]
+		return again
+	})
+}
+
 // suggest returns `did you mean "x"?` for the known name nearest to name, or
 // nothing where none is near.
 func suggest(name string, known []string) string {

@@ -46,7 +46,9 @@ func (l *loader) lookupSecret(n node, variable, file string) (string, bool) {
 	if variable != "" {
 		value, ok := l.options.LookupEnv(variable)
 		if !ok {
-			n.problem("the environment variable "+variable+" is not set", "")
+			text := "the environment variable " + variable + " is not set"
+			l.unset[text] = true
+			n.problem(text, "")
 		}
 		return value, ok
 	}

@@ -68,6 +68,34 @@ func TestSecretsThatAreNone(t *testing.T) {
 	}
 }
 
+// TestVariableThatIsNotSetIsReportedOnce, however many places want it: a preset
+// names its token in each look-up.
+func TestVariableThatIsNotSetIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	const config = `sources:
+  hubspot: {preset: hubspot, secret: "${SECRET}"}
+  other: {preset: hubspot, secret: "${SECRET}"}
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${OWN}", "${OWN}", "${HUBSPOT_TOKEN}"]}
+    key: body:id
+    kye: 5
+`
+	_, err := mapping.Parse("callbridge.yaml", []byte(config), mapping.Options{LookupEnv: func(string) (string, bool) { return "", false }})
+	const want = `callbridge.yaml:2:38: sources.hubspot.secret: the environment variable SECRET is not set
+callbridge.yaml:5:55: sources.crm.verify.values: the environment variable OWN is not set
+callbridge.yaml:5:75: sources.crm.verify.values: the environment variable HUBSPOT_TOKEN is not set
+callbridge.yaml:7:5: sources.crm: unknown key "kye"; did you mean "key"?`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	_, err = mapping.Parse("callbridge.yaml", []byte(`{public_url: "https://example.com", sources: {hubspot: {preset: hubspot, secret: "${SECRET}"}}}`), mapping.Options{
+		LookupEnv: func(name string) (string, bool) { return "set", name == "SECRET" },
+	})
+	if err == nil || strings.Count(err.Error(), "HUBSPOT_TOKEN is not set") != 1 || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a token of the preset: got\n%v", err)
+	}
+}
+
 // TestProblemsShowNoSecret breaks the line of a secret in many ways.
 func TestProblemsShowNoSecret(t *testing.T) {
 	t.Parallel()
