@@ -15,10 +15,13 @@ crash: ## kill and freeze it for some minutes; prints a table
 demo: ## see it work
 	go run ./cmd/callbridge demo
 
+bench: ## how fast it is, beside reference points; half an hour
+	go run ./bench -into docs/performance.md
+
 fuzz: ## every fuzz target for a minute
 	./.ci/fuzz 60s
 
 build: ## a small static binary, bin/callbridge
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -tags nomsgpack -o bin/callbridge ./cmd/callbridge
 
-.PHONY: help check test crash demo fuzz build
+.PHONY: help check test crash demo bench fuzz build
