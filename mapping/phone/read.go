@@ -162,18 +162,18 @@ const (
 )
 
 // parse takes digits, with a + before them or a region to read them by.
-func parse(digits, region string) (reading, bool) {
-	n, err := phonenumbers.Parse(digits, region)
+func parse(digits, home string) (reading, bool) {
+	n, err := phonenumbers.Parse(digits, home)
 	if err != nil {
 		return reading{}, false
 	}
-	// A number is valid if it is of some kind: IsValidNumber asks the same.
-	kind := phonenumbers.GetNumberType(n)
+	national := phonenumbers.GetNationalSignificantNumber(n)
+	region, kind := locate(n.GetCountryCode(), national)
 	if kind == phonenumbers.UNKNOWN {
-		return reading{}, false
+		return reading{}, false // no valid number, says IsValidNumber
 	}
 	r := reading{kind: kind, callingCode: n.GetCountryCode()}
-	r.E164 = event.Phone(phonenumbers.Format(n, phonenumbers.E164))
-	r.Region = phonenumbers.GetRegionCodeForNumber(n)
+	r.E164 = event.Phone("+" + strconv.Itoa(int(n.GetCountryCode())) + national)
+	r.Region = region
 	return r, len(r.E164) >= minE164 && len(r.E164) <= maxE164
 }
