@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"regexp/syntax"
 	"strings"
 	"testing"
 
@@ -48,4 +49,53 @@ func TestReservedNumbersAreWritten(t *testing.T) {
 			t.Errorf("%s begins no valid number", start)
 		}
 	}
+}
+
+// TestEmergencyNumbersAreShort holds maxEmergency against the patterns
+// themselves, which the library matches whatever lengths stand beside them.
+func TestEmergencyNumbersAreShort(t *testing.T) {
+	t.Parallel()
+	metadata, err := phonenumbers.ShortNumberMetadataCollection()
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	for _, m := range metadata.GetMetadata() {
+		pattern, err := syntax.Parse(m.GetEmergency().GetNationalNumberPattern(), syntax.Perl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, longest(t, pattern))
+	}
+	if most != maxEmergency {
+		t.Errorf("the longest emergency number has %d digits", most)
+	}
+}
+
+// longest is how many characters a text that fits the pattern has at most.
+func longest(t *testing.T, re *syntax.Regexp) int {
+	t.Helper()
+	total, most := 0, 0
+	for _, sub := range re.Sub {
+		n := longest(t, sub)
+		total, most = total+n, max(most, n)
+	}
+	switch re.Op {
+	case syntax.OpEmptyMatch:
+		return 0
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpCharClass:
+		return 1
+	case syntax.OpConcat:
+		return total
+	case syntax.OpAlternate, syntax.OpQuest, syntax.OpCapture:
+		return most
+	case syntax.OpRepeat:
+		if re.Max >= 0 {
+			return re.Max * most
+		}
+	}
+	t.Fatalf("%s has no longest text", re)
+	return 0
 }
