@@ -57,8 +57,10 @@ func (l *lookup) find(m *material) (payload.Value, bool) {
 	case fromLookup:
 		found, _ = l.path.Lookup(m.answer)
 	}
-	if kept, ok := m.kept[l.String()]; ok {
-		found = kept
+	if len(m.kept) > 0 { // most events have none, and no place is to be spelled
+		if kept, ok := m.kept[l.String()]; ok {
+			found = kept
+		}
 	}
 	return found, m.present(found) && !(l.wraps && isObject(found))
 }
