@@ -107,7 +107,7 @@ var decimal = regexp.MustCompile(`^([+-]?)0*([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?
 // or an int where a double would lose digits.
 func numberReading(text string) (reading, bool) {
 	plain := text
-	if !isPlainWhole(text) {
+	if !isPlain(text) {
 		parts := decimal.FindStringSubmatch(text)
 		if parts == nil {
 			return reading{}, false
@@ -127,10 +127,13 @@ func numberReading(text string) (reading, bool) {
 	return reading{rule: rule, text: plain, json: json.Number(plain)}, true
 }
 
-// isPlainWhole spares most numbers the regular expression.
-func isPlainWhole(text string) bool {
-	return text != "" && text[0] != '0' && strings.Trim(text, "0123456789") == ""
+// isPlain spares most numbers the regular expression.
+func isPlain(text string) bool {
+	whole, fraction, dotted := strings.Cut(text, ".")
+	return isDigits(whole) && whole[0] != '0' && (!dotted || isDigits(fraction))
 }
+
+func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 // plainDecimal writes a number without an exponent: an agent would read
 // 4.8e+03 aloud.
