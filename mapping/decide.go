@@ -5,6 +5,7 @@ import (
 
 	"callbridge/event"
 	"callbridge/mapping/payload"
+	"callbridge/mapping/phone"
 )
 
 // Decision is what one route, or the mapping as a whole, makes of an event:
@@ -113,7 +114,7 @@ func (b *binding) request(r *reader) Decision {
 	id := event.RequestID(r.event.ID, route.Name)
 	call, refused := b.call.build(r, id.String())
 	if refused == nil {
-		refused = b.permits(r, event.Phone(call.CallTo))
+		refused = b.permits(r, call.CallTo)
 	}
 	if refused != nil {
 		return rejected(r.event, route.Name, *refused)
@@ -138,16 +139,21 @@ func (b *binding) request(r *reader) Decision {
 	return d
 }
 
-// permits asks the route about the number to dial.
-func (b *binding) permits(r *reader, number event.Phone) *refusal {
-	if b.call.to == "" {
-		return b.route.permits(number, "")
+// permits asks the route about the number to dial, which a field has or the
+// route itself.
+func (b *binding) permits(r *reader, to string) *refusal {
+	if b.call.to != "" {
+		refused := b.route.permits(*r.read(b.call.to).number)
+		if refused != nil {
+			refused.field = b.call.to
+		}
+		return refused
 	}
-	refused := b.route.permits(number, r.read(b.call.to).extension)
-	if refused != nil {
-		refused.field = b.call.to
+	number, err := phone.Parse(to, phone.Options{})
+	if err != nil {
+		return &refusal{reason: reasonBadPhone, detail: err.Error()}
 	}
-	return refused
+	return b.route.permits(number)
 }
 
 func rejected(e event.Event, route string, why refusal) Decision {

@@ -1,12 +1,10 @@
 package mapping
 
 import (
-	"errors"
 	"strings"
 
 	"cel.dev/cel-go/common/types"
 
-	"callbridge/event"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
 )
@@ -33,10 +31,7 @@ func (f *field) convertPhone(v payload.Value, country string) reading {
 		return odd(reasonBadPhone, err.Error())
 	}
 	plain := number.E164.Reveal()
-	return reading{
-		rule: types.String(plain), text: plain, json: plain,
-		phone: number.E164, extension: number.Extension,
-	}
+	return reading{rule: types.String(plain), text: plain, json: plain, number: &number}
 }
 
 // countryOf is what the CRM has as the contact's country, or nothing.
@@ -79,17 +74,12 @@ func readNumber(n node) string {
 }
 
 // permits reports whether the route may dial the number, and why not.
-func (r *Route) permits(number event.Phone, extension string) *refusal {
-	if extension != "" && !r.AllowExtension {
+func (r *Route) permits(number phone.Number) *refusal {
+	if number.Extension != "" && !r.AllowExtension {
 		return &refusal{reason: reasonBadPhone, detail: string(phone.HasExtension) + ": an extension cannot be dialled"}
 	}
-	if len(r.Regions) == 0 {
-		return nil
-	}
-	_, err := phone.Parse(number.Reveal(), phone.Options{Regions: r.Regions})
-	var refused *phone.Error
-	if errors.As(err, &refused) {
-		return &refusal{reason: reasonBadPhone, detail: refused.Error()}
+	if err := number.In(r.Regions); err != nil {
+		return &refusal{reason: reasonBadPhone, detail: err.Error()}
 	}
 	return nil
 }

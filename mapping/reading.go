@@ -7,6 +7,7 @@ import (
 
 	"callbridge/event"
 	"callbridge/mapping/payload"
+	"callbridge/mapping/phone"
 )
 
 // state is whether a field has a value in one event.
@@ -34,11 +35,9 @@ type reading struct {
 	text string
 	// json is what metadata gets: the value with its type.
 	json payload.Value
-	// phone is set for a field of type phone, and moment for one of time.
-	phone  event.Phone
+	// number is set for a field of type phone, and moment for one of time.
+	number *phone.Number
 	moment time.Time
-	// extension is what followed the number.
-	extension string
 }
 
 const (

@@ -50,6 +50,15 @@ type Number struct {
 	Extension string
 }
 
+// In refuses a number that is in none of the regions; Options.Regions says how
+// they count. The error is an *Error.
+func (n Number) In(regions []string) error {
+	if len(regions) == 0 || allowed(regions, n.Region) {
+		return nil
+	}
+	return refuse(RegionNotAllowed, n.E164, "the number is in "+n.Region)
+}
+
 // Parse reads a phone field. Where it holds several numbers the first valid
 // one counts. The error is an *Error.
 func Parse(raw string, o Options) (Number, error) {
@@ -82,8 +91,8 @@ func (o *Options) permit(n reading) error {
 	if reason := refusedKind(n); reason != "" {
 		return refuse(reason, n.E164, "numbers of this kind are not called")
 	}
-	if len(o.Regions) > 0 && !allowed(o.Regions, n.Region) {
-		return refuse(RegionNotAllowed, n.E164, "the number is in "+n.Region)
+	if err := n.In(o.Regions); err != nil {
+		return err
 	}
 	if n.Extension != "" && !o.AllowExtension {
 		return refuse(HasExtension, n.E164, "an extension cannot be dialled")
