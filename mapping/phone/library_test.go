@@ -14,10 +14,13 @@ import (
 // asLibrary is what parse does, by the library's own functions.
 func asLibrary(digits, home string) (reading, bool) {
 	n, err := phonenumbers.Parse(digits, home)
-	if err != nil || !phonenumbers.IsValidNumber(n) {
+	if err != nil {
 		return reading{}, false
 	}
 	r := reading{kind: phonenumbers.GetNumberType(n), callingCode: n.GetCountryCode()}
+	if r.kind == phonenumbers.UNKNOWN { // IsValidNumber asks the same
+		return reading{}, false
+	}
 	r.E164 = event.Phone(phonenumbers.Format(n, phonenumbers.E164))
 	r.Region = phonenumbers.GetRegionCodeForNumber(n)
 	return r, len(r.E164) >= minE164 && len(r.E164) <= maxE164
@@ -34,15 +37,15 @@ func checkAsLibrary(t *testing.T, digits, home string) {
 }
 
 // TestParseIsAsTheLibrary takes the examples that the metadata has of every
-// kind of number of every region, and numbers beside them.
+// kind of number of every region, with prefixes too, and numbers beside them.
 func TestParseIsAsTheLibrary(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	valid, kinds := 0, map[phonenumbers.PhoneNumberType]bool{}
 	for _, m := range territories(t) {
 		code := strconv.Itoa(int(m.GetCountryCode()))
-		for _, desc := range []*phonenumbers.PhoneNumberDesc{
-			m.GetGeneralDesc(), m.GetFixedLine(), m.GetMobile(), m.GetTollFree(), m.GetPremiumRate(), m.GetSharedCost(),
+		for i, desc := range []*phonenumbers.PhoneNumberDesc{
+			m.GetFixedLine(), m.GetMobile(), m.GetTollFree(), m.GetPremiumRate(), m.GetSharedCost(),
 			m.GetPersonalNumber(), m.GetVoip(), m.GetPager(), m.GetUan(), m.GetVoicemail(), m.GetNoInternationalDialling(),
 		} {
 			example := desc.GetExampleNumber()
@@ -52,9 +55,16 @@ func TestParseIsAsTheLibrary(t *testing.T) {
 			if r, ok := parse("+"+code+example, ""); ok {
 				valid, kinds[r.kind] = valid+1, true
 			}
-			for _, national := range append(beside(rng, example), example) {
+			for _, national := range []string{example, m.GetNationalPrefix() + example, beside(rng, example)} {
 				checkAsLibrary(t, "+"+code+national, "")
 				checkAsLibrary(t, national, m.GetId())
+			}
+			if i > 1 {
+				continue
+			}
+			for _, prefix := range []string{"", "00", "011", "0", "8", "1"} {
+				checkAsLibrary(t, prefix+code+example, m.GetId())
+				checkAsLibrary(t, "+"+prefix+code+example, "")
 			}
 		}
 	}
@@ -63,16 +73,12 @@ func TestParseIsAsTheLibrary(t *testing.T) {
 	}
 }
 
-// beside makes numbers that are like the example up to some digit, or longer
-// or shorter.
-func beside(rng *rand.Rand, example string) []string {
-	near := []string{example[:len(example)-1], fmt.Sprint(example, rng.IntN(10))}
-	for range 4 {
-		cut := rng.IntN(len(example))
-		rest := len(example) - cut
-		near = append(near, example[:cut]+fmt.Sprintf("%015d", rng.Int64N(1e15))[:rest])
-	}
-	return near
+// beside makes a number that is like the example up to some digit, and perhaps
+// one longer or shorter.
+func beside(rng *rand.Rand, example string) string {
+	same := rng.IntN(len(example))
+	rest := max(0, len(example)-same+rng.IntN(3)-1)
+	return example[:same] + fmt.Sprintf("%015d", rng.Int64N(1e15))[:min(rest, 15)]
 }
 
 func territories(t testing.TB) []*phonenumbers.PhoneMetadata {
@@ -88,6 +94,9 @@ func territories(t testing.TB) []*phonenumbers.PhoneMetadata {
 // of a number, and to whether it is one, ends where the library's does.
 func FuzzParseIsAsTheLibrary(f *testing.F) {
 	f.Add("12025550142", "US")
+	f.Add("01143720555014", "US")
+	f.Add("5491123456789", "AR")
+	f.Add("02115987654321", "BR")
 	f.Add("447911123456", "GB")
 	f.Add("390669812345", "IT")
 	f.Add("77710009998", "KZ")
