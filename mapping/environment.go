@@ -64,20 +64,27 @@ func (s *Source) ruleType(name string) *cel.Type {
 }
 
 // ruleSizes is how large fields are taken to be when the cost of a rule is
-// estimated: texts of two hundred characters, lists of a
-// hundred. ruleCost holds whatever the sizes are.
-type ruleSizes struct{}
+// estimated. ruleCost holds whatever the sizes are.
+type ruleSizes struct{ text, list uint64 }
+
+var (
+	// usualSizes are texts of two hundred characters, lists of a hundred.
+	usualSizes = ruleSizes{text: 200, list: 100}
+	// largestSizes are larger than any payload: a webhook, or the answer of a
+	// CRM, has a megabyte.
+	largestSizes = ruleSizes{text: 16 << 20, list: 16 << 20}
+)
 
 // EstimateSize implements cost.Estimator.
-func (ruleSizes) EstimateSize(element cost.AstNode) *cost.SizeEstimate {
+func (s ruleSizes) EstimateSize(element cost.AstNode) *cost.SizeEstimate {
 	if len(element.Path()) == 0 {
 		return nil
 	}
 	switch element.Type().Kind() {
 	case types.ListKind:
-		return &cost.SizeEstimate{Max: 100}
+		return &cost.SizeEstimate{Max: s.list}
 	default:
-		return &cost.SizeEstimate{Max: 200}
+		return &cost.SizeEstimate{Max: s.text}
 	}
 }
 

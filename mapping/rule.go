@@ -65,17 +65,27 @@ func compileRule(at node, source *Source) *rule {
 		return nil
 	}
 	checkZones(at, checked)
-	estimate, err := source.env.EstimateCost(checked, ruleSizes{})
+	estimate, err := source.env.EstimateCost(checked, usualSizes)
 	if err == nil && estimate.Max > ruleCostEstimate {
 		at.problem("the rule may take too long on a large event", "loop over fewer lists")
 		return nil
 	}
-	program, err := source.env.Program(checked, cel.CostLimit(ruleCost))
+	program, err := source.env.Program(checked, costLimit(checked, source)...)
 	if err != nil {
 		at.problem("plan rule: "+err.Error(), "")
 		return nil
 	}
 	return &rule{source: source, text: text, ast: checked, program: program}
+}
+
+// costLimit counts what an evaluation costs, where it could cost too much at
+// all: to count takes longer than most rules.
+func costLimit(checked *cel.Ast, source *Source) []cel.ProgramOption {
+	worst, err := source.env.EstimateCost(checked, largestSizes)
+	if err == nil && worst.Max <= ruleCost {
+		return nil
+	}
+	return []cel.ProgramOption{cel.CostLimit(ruleCost)}
 }
 
 // evaluate decides the rule. For an undecided one it returns the fields that
