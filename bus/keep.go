@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"callbridge/event"
@@ -19,19 +20,31 @@ type Item struct {
 // lookTimeout bounds the looks for results that stand already, over all items.
 const lookTimeout = time.Second
 
+// standing reports for each item whether it is a result that stands already.
+func (b *Bus) standing(ctx context.Context, items []Item) []bool {
+	stands := make([]bool, len(items))
+	if !slices.ContainsFunc(items, func(i Item) bool { return i.Result != nil }) {
+		return stands
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	for i, item := range items {
+		stands[i] = item.Result != nil && b.Published(ctx, *item.Result)
+	}
+	return stands
+}
+
 // Keep stores all items in one go, each for the first time ever. It reports
 // which ones have been there before. An error means that not all are known to
 // be stored: to keep the same items again stores the others once.
 func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []bool, err error) {
-	seen = make([]bool, len(items))
-	looking, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
+	seen = b.standing(ctx, items)
 	messages, owner := make([]Message, 0, len(items)), make([]int, 0, len(items))
 	for i, item := range items {
 		if closing, ok := b.closing(item); ok {
 			messages, owner = append(messages, closing), append(owner, noOwner)
 		}
-		if seen[i] = item.Result != nil && b.Published(looking, *item.Result); seen[i] {
+		if seen[i] {
 			b.metrics.count(item, true)
 			continue
 		}

@@ -53,7 +53,7 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 	msg := &nats.Msg{Subject: l.bus.ledgerSubject(id), Data: data, Header: nats.Header{
 		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)},
 	}}
-	ack, err := l.bus.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
+	ack, err := l.bus.js.PublishMsg(ctx, msg, once)
 	if isConflict(err) {
 		return 0, ErrConflict
 	}

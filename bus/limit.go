@@ -27,7 +27,7 @@ func (b *Bus) take(ctx context.Context, subject string, ttl time.Duration, revis
 		// The server takes whole seconds.
 		jetstream.MsgTTLHeader: {strconv.Itoa(int(math.Ceil(ttl.Seconds()))) + "s"},
 	}}
-	ack, err := b.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
+	ack, err := b.js.PublishMsg(ctx, msg, once)
 	var api *jetstream.APIError
 	if isConflict(err) || errors.As(err, &api) && api.ErrorCode == errCodeWriteInFlight {
 		return 0, ErrConflict

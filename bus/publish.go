@@ -114,6 +114,9 @@ func (b *Bus) Publish(ctx context.Context, messages ...Message) []error {
 	return errs
 }
 
+// once: what is not acknowledged is not sent again behind our back.
+var once = jetstream.WithRetryAttempts(0)
+
 func (b *Bus) publish(m Message) (jetstream.PubAckFuture, error) {
 	if int64(len(m.data)) > b.conn.MaxPayload()-4096 {
 		return nil, ErrTooLarge
@@ -125,7 +128,7 @@ func (b *Bus) publish(m Message) (jetstream.PubAckFuture, error) {
 	if m.trace != "" {
 		msg.Header[TraceHeader] = []string{m.trace}
 	}
-	f, err := b.js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0))
+	f, err := b.js.PublishMsgAsync(msg, once)
 	if err != nil {
 		return nil, fmt.Errorf("publish to %s: %w", m.subject, err)
 	}

@@ -76,7 +76,7 @@ type writer struct {
 }
 
 // roomBeside is what a message needs beside its raw parts.
-const roomBeside = 1 << 10
+const roomBeside = 768
 
 func newWriter(raw int) *writer { return &writer{b: make([]byte, 0, raw+roomBeside)} }
 

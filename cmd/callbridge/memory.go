@@ -10,13 +10,16 @@ import (
 
 // Most of what is alive in this process are the buffers of the embedded NATS,
 // some ten megabytes that the garbage collector need not look into. Go would let
-// the heap grow to twice that before it collects; we let it grow by roomBeside
-// and a quarter, and collect a small heap less often than Go would.
+// the heap grow by as much again before it collects, however fast that is; we
+// let it grow by what comes in a fifth of a second, within bounds.
 const (
-	gcPercent  = 400
+	gcPercent = 400
+	// leastRoom and mostRoom bound, in bytes, what may come beside a quarter of
+	// what is alive.
+	leastRoom, mostRoom = 24 << 20, 72 << 20
+	// leastLimit is below what a process without work needs.
 	leastLimit = 64 << 20
-	roomBeside = 32 << 20
-	// limitEvery is how often the limit follows what is alive.
+	// limitEvery is how often the limit follows.
 	limitEvery = time.Second
 )
 
@@ -30,8 +33,10 @@ func boundMemory(ctx context.Context) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
 	tick := time.NewTicker(limitEvery)
 	defer tick.Stop()
-	for {
-		debug.SetMemoryLimit(memoryLimit(alive()))
+	for _, before := heap(); ; {
+		alive, allocated := heap()
+		debug.SetMemoryLimit(memoryLimit(alive, allocated-before))
+		before = allocated
 		select {
 		case <-ctx.Done():
 			return
@@ -40,15 +45,17 @@ func boundMemory(ctx context.Context) {
 	}
 }
 
-// alive is how much of the heap the last collection has kept, in bytes.
-func alive() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+// heap is how much of the heap the last collection has kept, and how much has
+// been taken from it ever, in bytes.
+func heap() (alive, allocated uint64) {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+	return sample[0].Value.Uint64(), sample[1].Value.Uint64()
 }
 
 // memoryLimit is never so near to what is alive that collecting would take the
-// processor from calls.
-func memoryLimit(alive uint64) int64 {
-	return int64(max(leastLimit, alive+alive/4+roomBeside))
+// processor from calls. Rate is in bytes a second.
+func memoryLimit(alive, rate uint64) int64 {
+	room := min(max(rate/5, leastRoom), mostRoom)
+	return int64(max(leastLimit, alive+alive/4+room))
 }

@@ -14,8 +14,14 @@ func limit() int64 { return debug.SetMemoryLimit(-1) }
 func TestMemoryLimitLeavesRoom(t *testing.T) {
 	t.Parallel()
 	for _, alive := range []uint64{0, 1 << 20, 40 << 20, 500 << 20, 8 << 30} {
-		if got := memoryLimit(alive); got < leastLimit || got < int64(alive+roomBeside) || got > int64(2*alive+leastLimit) {
-			t.Errorf("%d MiB alive: limit %d MiB", alive>>20, got>>20)
+		for _, rate := range []uint64{0, 200 << 20, 8 << 30} {
+			got := memoryLimit(alive, rate)
+			if got < leastLimit || got < int64(alive+leastRoom) || got > int64(alive+alive/4+leastLimit+mostRoom) {
+				t.Errorf("%d MiB alive, %d MiB/s: limit %d MiB", alive>>20, rate>>20, got>>20)
+			}
+			if got < memoryLimit(alive, 0) {
+				t.Errorf("%d MiB alive, %d MiB/s: less room than for a process that rests", alive>>20, rate>>20)
+			}
 		}
 	}
 }
