@@ -21,7 +21,7 @@ import (
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 // embedded is a bus on its own server, on a port of its own.
-func embedded(t *testing.T) bus.Config {
+func embedded(t testing.TB) bus.Config {
 	t.Helper()
 	return bus.Config{
 		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 30 * time.Second, Log: quiet(),
@@ -29,7 +29,7 @@ func embedded(t *testing.T) bus.Config {
 	}
 }
 
-func open(t *testing.T, config bus.Config) *bus.Bus {
+func open(t testing.TB, config bus.Config) *bus.Bus {
 	t.Helper()
 	b, err := bus.Open(t.Context(), config)
 	if err != nil {

@@ -1,0 +1,83 @@
+package bus_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"callbridge/bus"
+	"callbridge/event"
+)
+
+// webhookOf is a webhook's data of the usual size, about 1.2 KB.
+var webhookOf = json.RawMessage(`{"contact":"` + strings.Repeat("x", 1200) + `"}`)
+
+// onEach runs a step with either NATS_SYNC, by one caller and by many at once:
+// with always, a write alone waits for the disk.
+func onEach(b *testing.B, name string, many int, step func(*testing.B, *bus.Bus)) {
+	for _, sync := range []string{"interval", "always"} {
+		for _, callers := range []int{1, many} {
+			b.Run(fmt.Sprintf("%ssync=%s/callers=%d", name, sync, callers), func(b *testing.B) {
+				config := embedded(b)
+				config.Embedded.SyncAlways = sync == "always"
+				kept := open(b, config)
+				b.ReportAllocs()
+				b.ResetTimer()
+				share(b.N, callers, func() { step(b, kept) })
+			})
+		}
+	}
+}
+
+// share has so many callers take n steps together. RunParallel would start more
+// of them where there are more processors.
+func share(n, callers int, step func()) {
+	var taken atomic.Int64
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for taken.Add(1) <= int64(n) {
+				step()
+			}
+		})
+	}
+	all.Wait()
+}
+
+// BenchmarkKeep is what a webhook waits for: its requests, stored for the first
+// time ever.
+func BenchmarkKeep(b *testing.B) {
+	var next atomic.Int64
+	for _, size := range []struct{ requests, callers int }{{1, 64}, {100, 16}} {
+		onEach(b, fmt.Sprintf("requests=%d/", size.requests), size.callers, func(b *testing.B, kept *bus.Bus) {
+			items := make([]bus.Item, size.requests)
+			for i := range items {
+				r := request(fmt.Sprint(next.Add(1)))
+				r.Event.Data = webhookOf
+				items[i] = bus.Item{Request: &r}
+			}
+			seen, err := kept.Keep(b.Context(), "", items...)
+			if err != nil || seen[0] {
+				b.Errorf("seen before: %t, error %v", seen[0], err)
+			}
+		})
+	}
+}
+
+// BenchmarkClaim is the ledger's first record of a request, which is written
+// before a call may leave.
+func BenchmarkClaim(b *testing.B) {
+	claim := []byte(`{"state":"claimed","owner":"` + strings.Repeat("x", 36) + `","attempt":1,"nonce":"` + strings.Repeat("x", 36) + `"}`)
+	var next atomic.Int64
+	onEach(b, "", 64, func(b *testing.B, kept *bus.Bus) {
+		id := event.RequestID(uuid.Nil, fmt.Sprint(next.Add(1)))
+		if _, err := kept.Ledger().Put(b.Context(), id, claim, 0); err != nil {
+			b.Error(err)
+		}
+	})
+}
