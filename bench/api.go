@@ -9,52 +9,102 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
+
+	"callbridge/callab/callabsim"
 )
 
-// api is a Callab that answers at once and counts how often each webhook led to
-// a call. It speaks just enough HTTP to do that: a server that is slower than
-// what it measures would be what is measured. Whether calls are lost or doubled
-// in a crash is counted at the real simulator (see crash.go).
+// api is a Callab that counts how often each webhook led to a call.
 type api struct {
+	url    string
 	socket net.Listener
-	// calls and first are by the number of the webhook: how often it was
-	// called, and when first, in nanoseconds since began.
-	calls []atomic.Int32
-	first []atomic.Int64
-	began time.Time
+	began  time.Time
 
-	received, connections atomic.Int64
+	mu sync.Mutex
+	// placed is by the number of the webhook.
+	placed map[int]placed
 }
 
-// maxWebhooks is how many webhooks one run of an api can tell apart.
-const maxWebhooks = 4 << 20
+// placed are the calls for one webhook.
+type placed struct {
+	times int
+	// first is when the first of them arrived, since the API began.
+	first time.Duration
+}
 
-func startAPI() (*api, error) {
+func listen() (*api, error) {
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start the API: %w", err)
 	}
-	a := &api{
-		socket: socket, began: time.Now(),
-		calls: make([]atomic.Int32, maxWebhooks), first: make([]atomic.Int64, maxWebhooks),
+	return &api{url: "http://" + socket.Addr().String() + "/v1", socket: socket, began: time.Now(), placed: map[int]placed{}}, nil
+}
+
+// startAPI starts one that answers at once, and speaks just enough HTTP to do
+// so: a server that is slower than what it measures would be what is measured.
+func startAPI() (*api, error) {
+	a, err := listen()
+	if err != nil {
+		return nil, err
 	}
-	go a.serve()
+	go a.serve(a.socket)
 	return a, nil
 }
 
-func (a *api) url() string { return "http://" + a.socket.Addr().String() + "/v1" }
+// startSimulator starts one that takes its time, and has a list of calls, in
+// which a call that may have been made is looked for after a crash.
+func startSimulator(latency time.Duration) (*api, error) {
+	a, err := listen()
+	if err != nil {
+		return nil, err
+	}
+	sim := callabsim.New(callabsim.Options{Latency: latency, HeaderTimeout: time.Minute})
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method == http.MethodPost {
+			arrived := time.Now()
+			body, err := io.ReadAll(req.Body)
+			if err != nil {
+				return // cut off: nobody is called
+			}
+			a.count(body, arrived)
+			req.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		sim.ServeHTTP(w, req)
+	})}
+	go func() { _ = server.Serve(a.socket) }()
+	return a, nil
+}
 
 func (a *api) close() { _ = a.socket.Close() }
 
-func (a *api) serve() {
+// count notes the call that a body asks for.
+func (a *api) count(body []byte, arrived time.Time) {
+	n, ok := numberIn(body)
+	if !ok {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.placed[n]
+	if p.times++; p.times == 1 {
+		p.first = arrived.Sub(a.began)
+	}
+	a.placed[n] = p
+}
+
+func (a *api) calls(number int) placed {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.placed[number]
+}
+
+func (a *api) serve(socket net.Listener) {
 	for {
-		conn, err := a.socket.Accept()
+		conn, err := socket.Accept()
 		if err != nil {
 			return
 		}
-		a.connections.Add(1)
 		go a.talk(conn)
 	}
 }
@@ -64,7 +114,8 @@ const (
 	listAnswer = `{"status":"success","message":"","data":{"data":[],"total":0,"page":1,"per_page":100}}`
 )
 
-// talk answers the requests of one connection.
+// talk answers the requests of one connection. A call has arrived when its head
+// can be read: that comes in one packet with its first byte.
 func (a *api) talk(conn net.Conn) {
 	defer conn.Close()
 	reader := bufio.NewReaderSize(conn, 4<<10)
@@ -73,7 +124,7 @@ func (a *api) talk(conn net.Conn) {
 		if err != nil {
 			return
 		}
-		now := time.Since(a.began)
+		arrived := time.Now()
 		if cap(body) < length {
 			body = make([]byte, length)
 		}
@@ -84,7 +135,7 @@ func (a *api) talk(conn net.Conn) {
 		answer := listAnswer
 		if method == http.MethodPost {
 			answer = callAnswer
-			a.count(body, now)
+			a.count(body, arrived)
 		}
 		if _, err := io.WriteString(conn, head(answer, last)+answer); err != nil || last {
 			return
@@ -125,17 +176,4 @@ func readHead(r *bufio.Reader) (method string, length int, last bool, err error)
 			last = bytes.EqualFold(bytes.TrimSpace(value), []byte("close"))
 		}
 	}
-}
-
-// count notes a call. It begins with the first byte of its request, which is
-// when its head can be read: they come in one packet.
-func (a *api) count(body []byte, now time.Duration) {
-	n, ok := numberIn(body)
-	if !ok {
-		return
-	}
-	if a.calls[n].Add(1) == 1 {
-		a.first[n].Store(int64(now))
-	}
-	a.received.Add(1)
 }

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -18,75 +18,75 @@ import (
 var bentoFiles embed.FS
 
 // bento is a Bento program and a NATS server beside it.
-func bento(name, program string, threads int) system {
-	return system{name: name, start: func(j job) (*running, error) {
-		j.threads = threads
-		return startBento(program, j)
+func bento(program string, threads int) system {
+	return system{name: fmt.Sprintf("Bento, %d threads", threads), start: func(ctx context.Context, j job, r *running) error {
+		r.requests, r.results = "BENCH_REQUESTS", "BENCH_RESULTS"
+		files, err := writeBento(j)
+		if err != nil {
+			return err
+		}
+		var server string
+		if err := freeAddresses(&r.address, &server); err != nil {
+			return err
+		}
+		r.nats = "nats://" + server
+		if r.keeper, err = launchOwn(ctx, j.dir, "nats", server, filepath.Join(j.dir, "store"), j.sync); err != nil {
+			return err
+		}
+		if err := makeStreams(ctx, r); err != nil {
+			return err
+		}
+		r.again = func(ctx context.Context) (err error) {
+			arguments := append([]string{"--log.level", "warn", "streams", "--no-api"}, files...)
+			if r.taker, err = launch(j.dir, "bento", program, bentoEnviron(r, j, threads), arguments...); err != nil {
+				return err
+			}
+			return r.taker.answers(ctx, "tcp://"+r.address)
+		}
+		return r.again(ctx)
 	}}
 }
 
-func startBento(program string, j job) (*running, error) {
-	r := &running{path: "/webhooks/bench", requests: "BENCH_REQUESTS", results: "BENCH_RESULTS"}
-	var server string
-	if err := freeAddresses(&r.address, &server); err != nil {
-		return nil, err
+// bentoEnviron sets what the files in bento/ ask for.
+func bentoEnviron(r *running, j job, threads int) []string {
+	return []string{
+		"WEBHOOKS=" + r.address, "NATS=" + r.nats, "THREADS=" + strconv.Itoa(threads), "BENCH_SECRET=" + secret,
+		"CALLAB_URL=" + j.api, "CALLAB_TOKEN=" + callabToken,
 	}
-	r.nats = "nats://" + server
-	files := []string{"intake.yaml", "dial.yaml"}
+}
+
+// writeBento writes its configuration into the folder of the job.
+func writeBento(j job) (files []string, err error) {
+	names := []string{"intake.yaml", "dial.yaml"}
 	if j.keepOnly {
-		files = files[:1]
+		names = names[:1]
 	}
-	for i, name := range files {
+	for _, name := range names {
 		content, err := bentoFiles.ReadFile("bento/" + name)
 		if err != nil {
 			return nil, err
 		}
-		files[i] = filepath.Join(j.dir, name)
-		if err := os.WriteFile(files[i], content, 0o600); err != nil {
-			return nil, err
+		file := filepath.Join(j.dir, name)
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			return nil, fmt.Errorf("write configuration: %w", err)
 		}
+		files = append(files, file)
 	}
-	own, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	keeper, err := launch(j.dir, "nats", own, nil, "nats", server, filepath.Join(j.dir, "store"), j.sync)
-	if err != nil {
-		return nil, err
-	}
-	if err := keeper.answers("tcp://" + server); err != nil {
-		return nil, err
-	}
-	if err := makeStreams(r.nats); err != nil {
-		return nil, err
-	}
-	environ := []string{
-		"WEBHOOKS=" + r.address, "NATS=" + r.nats, "THREADS=" + strconv.Itoa(j.threads), "BENCH_SECRET=" + secret,
-		"CALLAB_URL=" + j.api, "CALLAB_TOKEN=" + callabToken,
-	}
-	r.children = []*child{nil, keeper}
-	r.again = func() (err error) {
-		arguments := append([]string{"--log.level", "warn", "streams", "--no-api"}, files...)
-		if r.children[0], err = launch(j.dir, "bento", program, environ, arguments...); err != nil {
-			return err
-		}
-		return r.children[0].answers("tcp://" + r.address)
-	}
-	return r, r.again()
+	return files, nil
 }
 
-func makeStreams(url string) error {
-	conn, err := nats.Connect(url)
-	if err != nil {
-		return fmt.Errorf("connect to Bento's NATS: %w", err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
+// seenFor is how long Bento's streams refuse what they have seen: longer than
+// any load lasts.
+const seenFor = 30 * time.Minute
+
+func makeStreams(ctx context.Context, r *running) error {
+	s, err := r.streams()
 	if err != nil {
 		return err
 	}
-	for name, subject := range map[string]string{"BENCH_REQUESTS": "bench.request.*", "BENCH_RESULTS": "bench.result.>"} {
-		if _, err := js.CreateStream(context.Background(), jetstream.StreamConfig{Name: name, Subjects: []string{subject}}); err != nil {
+	defer s.close()
+	for name, subject := range map[string]string{r.requests: "bench.request.*", r.results: "bench.result.>"} {
+		if _, err := s.js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{subject}, Duplicates: seenFor}); err != nil {
 			return fmt.Errorf("make stream %s: %w", name, err)
 		}
 	}

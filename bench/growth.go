@@ -1,44 +1,76 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net/http"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// routes measures how accepting depends on the number of routes, of which one
-// wants the webhook.
-func (b *bench) routes(s system, t *table) error {
+// growth measures how accepting depends on the number of routes, of which one
+// wants the webhook, of connections, and of requests that are kept.
+func (c comparison) growth(ctx context.Context, t *table) error {
 	for _, routes := range []int{1, 10, 100, 1000} {
-		err := b.live(s, job{sync: syncInterval, keepOnly: true, api: nowhere, routes: routes}, func(r *running) error {
-			warm(r)
-			got, err := b.acceptLoad(r, load{connections: connections, first: warmth})
-			t.add(fmt.Sprintf("%d routes", routes), perSecond(got.perSecond), milliseconds(got.p50), milliseconds(got.p99), megabytes(got.memory))
-			return err
-		})
-		if err != nil {
+		if err := c.grown(ctx, t, routes, usual); err != nil {
 			return err
 		}
 	}
-	return nil
+	for _, connections := range []int{1, 8, 256, 1000} {
+		if err := c.grown(ctx, t, 1, connections); err != nil {
+			return err
+		}
+	}
+	return c.filled(ctx, t, 100_000, 1_000_000)
 }
 
-// connected measures how accepting depends on the number of connections.
-func (b *bench) connected(s system, t *table) error {
-	return b.live(s, job{sync: syncInterval, keepOnly: true, api: nowhere}, func(r *running) error {
-		warm(r)
-		first := warmth
-		for _, n := range []int{1, 8, 64, 256, 1000} {
-			got, err := b.acceptLoad(r, load{connections: n, first: first})
+func (c comparison) grown(ctx context.Context, t *table, routes, connections int) error {
+	return c.live(ctx, c.callbridge, job{sync: syncInterval, keepOnly: true, api: nowhere, routes: routes}, func(r *running) error {
+		if err := r.warm(ctx); err != nil {
+			return err
+		}
+		got, err := c.acceptLoad(ctx, r, load{connections: connections})
+		addGrowth(t, routes, connections, 0, got, unknown, unknown)
+		return err
+	})
+}
+
+func addGrowth(t *table, routes, connections, kept int, got accepting, heap, start string) {
+	t.add(thousands(routes), thousands(connections), thousands(kept), perSecond(got.perSecond),
+		milliseconds(got.p50), milliseconds(got.p99), megabytes(got.memory), heap, start)
+}
+
+// filled fills the stream up step by step, and measures accepting, the heap that
+// each request costs, and how long the next start takes.
+func (c comparison) filled(ctx context.Context, t *table, steps ...int) error {
+	return c.live(ctx, c.callbridge, job{sync: syncInterval, keepOnly: true, api: nowhere}, func(r *running) error {
+		if err := r.warm(ctx); err != nil {
+			return err
+		}
+		empty, err := r.heap()
+		if err != nil {
+			return err
+		}
+		for _, kept := range steps {
+			if missing := kept - r.next; missing > 0 {
+				fill := load{path: r.lists, connections: 8, contacts: list, count: (missing + list - 1) / list}
+				if _, err := r.send(ctx, fill); err != nil {
+					return fmt.Errorf("fill up: %w", err)
+				}
+			}
+			full, err := r.heap()
 			if err != nil {
 				return err
 			}
-			first += 1 << 19
-			t.add(fmt.Sprintf("%d connections", n), perSecond(got.perSecond), milliseconds(got.p50), milliseconds(got.p99), megabytes(got.memory))
+			each := fmt.Sprintf("%d B", (full-empty)/int64(kept))
+			got, err := c.acceptLoad(ctx, r, load{connections: usual})
+			if err != nil {
+				return err
+			}
+			r.taker.kill()
+			began := time.Now()
+			if err := r.again(ctx); err != nil {
+				return err
+			}
+			addGrowth(t, 1, usual, kept, got, each, seconds(time.Since(began)))
 		}
 		return nil
 	})
@@ -47,93 +79,25 @@ func (b *bench) connected(s system, t *table) error {
 // list is how many contacts a list holds.
 const list = 100
 
-// lists compares a list of contacts with a single one.
-func (b *bench) lists(s system, sync string, t *table) error {
-	return b.live(s, job{sync: sync, keepOnly: true, api: nowhere}, func(r *running) error {
-		warm(r)
-		one, err := b.acceptLoad(r, load{connections: 1, first: warmth})
-		if err != nil {
-			return err
-		}
-		many, err := b.acceptLoad(r, load{connections: 1, first: 1 << 20, path: r.batches, contacts: list})
-		if err != nil {
-			return err
-		}
-		t.add("NATS_SYNC="+sync, milliseconds(one.p50), milliseconds(many.p50), ratio(float64(many.p50)/float64(one.p50)),
-			microseconds(one.cpu/100_000), microseconds(many.cpu/100_000), ratio(float64(many.cpu)/float64(one.cpu)))
-		return nil
-	})
-}
-
-func microseconds(d time.Duration) string { return fmt.Sprintf("%.0f µs", float64(d.Nanoseconds())/1000) }
-
-// keeps fills the stream up step by step, and measures accepting, the heap that
-// each request costs, and how long the next start takes.
-func (b *bench) keeps(s system, t *table, steps ...int) error {
-	return b.live(s, job{sync: syncInterval, keepOnly: true, api: nowhere}, func(r *running) error {
-		warm(r)
-		empty, err := r.heap()
-		if err != nil {
-			return err
-		}
-		kept, first := 0, warmth
-		for _, step := range steps {
-			fill := load{address: r.address, path: r.batches, connections: 8, contacts: list, first: first, count: (step - kept) / list}
-			if seen := fill.run(context.Background()); seen.errors > 0 {
-				return fmt.Errorf("fill up: %d webhooks were not accepted", seen.errors)
+// lists compares a list of contacts with a single one, on one connection.
+func (c comparison) lists(ctx context.Context, t *table) error {
+	for _, sync := range []string{syncInterval, syncAlways} {
+		err := c.live(ctx, c.callbridge, job{sync: sync, keepOnly: true, api: nowhere}, func(r *running) error {
+			if err := r.warm(ctx); err != nil {
+				return err
 			}
-			first += step - kept
-			heap, err := r.heap()
+			one, err := c.acceptLoad(ctx, r, load{connections: 1})
 			if err != nil {
 				return err
 			}
-			got, err := b.acceptLoad(r, load{connections: connections, first: first})
-			if err != nil {
-				return err
-			}
-			first += 1 << 18
-			if kept, err = r.kept(); err != nil {
-				return err
-			}
-			r.children[0].kill()
-			began := time.Now()
-			if err := r.again(); err != nil {
-				return err
-			}
-			each := "–"
-			if step > 0 {
-				each = fmt.Sprintf("%d B", (heap-empty)/int64(step))
-			}
-			t.add(thousands(step)+" requests kept", perSecond(got.perSecond), milliseconds(got.p50), milliseconds(got.p99), megabytes(got.memory), each, seconds(time.Since(began)))
-		}
-		return nil
-	})
-}
-
-func thousands(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
-// heap is what the process has on its heap after a collection, in bytes.
-func (r *running) heap() (int64, error) {
-	resp, err := http.Get("http://" + r.admin + "/debug/pprof/heap?gc=1")
-	if err != nil {
-		return 0, fmt.Errorf("collect garbage: %w", err)
-	}
-	_ = resp.Body.Close()
-	if resp, err = http.Get("http://" + r.admin + "/metrics"); err != nil {
-		return 0, fmt.Errorf("read metrics: %w", err)
-	}
-	defer resp.Body.Close()
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		if text, is := strings.CutPrefix(lines.Text(), "go_memstats_heap_alloc_bytes "); is {
-			bytes, err := strconv.ParseFloat(text, 64)
-			return int64(bytes), err
+			many, err := c.acceptLoad(ctx, r, load{connections: 1, path: r.lists, contacts: list})
+			t.add(sync, milliseconds(one.p50), milliseconds(many.p50), ratio(many.p50, one.p50),
+				processor(one.cpu/100_000, microseconds), processor(many.cpu/100_000, microseconds), ratio(many.cpu, one.cpu))
+			return err
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return 0, fmt.Errorf("no go_memstats_heap_alloc_bytes in the metrics")
+	return nil
 }

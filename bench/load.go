@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"io"
 	"net"
-	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,14 +11,15 @@ import (
 // load sends webhooks over so many connections, each of which waits for its
 // answer. Without a rate that is a closed loop: as fast as the system answers.
 // With a rate it is an open one: each webhook has its moment, and one that
-// leaves late because all connections wait is late by that much.
+// leaves late because all connections wait is late by that much; it is never
+// left out.
 type load struct {
 	address     string
 	path        string
 	connections int
 	// contacts in each webhook; 1 for a single event.
 	contacts int
-	// first is the number of the first webhook.
+	// first is the number of the first contact.
 	first int
 	// count ends the load after so many webhooks, duration after that time;
 	// zero for no limit.
@@ -31,62 +27,54 @@ type load struct {
 	duration time.Duration
 	// rate is webhooks per second; zero for a closed loop.
 	rate float64
-	// patient: a webhook that was not answered is sent again until it is, as
-	// CRMs do. Otherwise it counts as an error.
-	patient bool
+	// patience is how long after the end a webhook that was not accepted is
+	// sent again, as CRMs do. With none it is not sent again.
+	patience time.Duration
 }
 
 // report is what a load has seen.
 type report struct {
-	took time.Duration
+	load  load
+	began time.Time
+	took  time.Duration
+	// next is the number of the contact after the last one.
+	next int
 	// accepted are the numbers of the webhooks that were answered with 2xx.
 	accepted []int
 	errors   int
 	// latencies are from the moment a webhook was to be sent to its answer.
 	latencies []time.Duration
-	// sent is when webhook first+i was to be sent.
-	began time.Time
-	rate  float64
-	first int
 }
 
-// meant is when a webhook of an open loop was to be sent.
+// perSecond is how many contacts were accepted.
+func (r report) perSecond() float64 {
+	return float64(len(r.accepted)*r.load.contacts) / r.took.Seconds()
+}
+
+// meant is when the webhook of that number was to be sent, in an open loop.
 func (r report) meant(number int) time.Time {
-	return r.began.Add(time.Duration(float64(number-r.first) / r.rate * float64(time.Second)))
+	return r.load.moment(r.began, (number-r.load.first)/r.load.contacts)
 }
 
-func (r report) perSecond(contacts int) float64 {
-	return float64(len(r.accepted)*contacts) / r.took.Seconds()
-}
-
-// quantile of latencies, which it sorts.
-func quantile(of []time.Duration, q float64) time.Duration {
-	if len(of) == 0 {
-		return 0
+// moment is when the i-th webhook is to be sent.
+func (l load) moment(began time.Time, i int) time.Time {
+	if l.rate == 0 {
+		return time.Now()
 	}
-	slices.Sort(of)
-	return of[min(int(q*float64(len(of))), len(of)-1)]
+	return began.Add(time.Duration(float64(i) / l.rate * float64(time.Second)))
 }
 
-// run sends until count, duration or ctx ends it.
+// run sends until count or duration ends it, or ctx breaks it off.
 func (l load) run(ctx context.Context) report {
-	if l.contacts == 0 {
-		l.contacts = 1
-	}
-	if l.duration > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, l.duration)
-		defer cancel()
-	}
 	var next atomic.Int64
 	parts := make([]report, l.connections)
-	began := time.Now()
+	total := report{load: l, began: time.Now()}
 	var senders sync.WaitGroup
 	for i := range parts {
-		senders.Go(func() { parts[i] = l.send(ctx, began, &next) })
+		senders.Go(func() { parts[i] = l.send(ctx, total.began, &next) })
 	}
 	senders.Wait()
-	total := report{took: time.Since(began), began: began, rate: l.rate, first: l.first}
+	total.took, total.next = time.Since(total.began), l.first+int(next.Load())*l.contacts
 	for _, p := range parts {
 		total.accepted = append(total.accepted, p.accepted...)
 		total.latencies = append(total.latencies, p.latencies...)
@@ -98,25 +86,24 @@ func (l load) run(ctx context.Context) report {
 // send is one connection at work.
 func (l load) send(ctx context.Context, began time.Time, next *atomic.Int64) (r report) {
 	hook := newWebhook(l.path, l.contacts)
-	conn := &connection{address: l.address}
+	conn := &connection{dial: func() (net.Conn, error) { return net.DialTimeout("tcp", l.address, answerTimeout) }}
 	defer conn.close()
+	clock, err := newAlarm()
+	if err != nil {
+		r.errors++
+		return r
+	}
+	defer clock.close()
+	end := began.Add(l.duration)
 	for {
 		i := int(next.Add(1)) - 1
-		if l.count > 0 && i >= l.count {
-			return r
-		}
-		meant := time.Now()
-		if l.rate > 0 {
-			meant = began.Add(time.Duration(float64(i) / l.rate * float64(time.Second)))
-			if !sleepUntil(ctx, meant) {
-				return r
-			}
-		}
-		if ctx.Err() != nil {
+		meant := l.moment(began, i)
+		over := l.count > 0 && i >= l.count || l.duration > 0 && !meant.Before(end)
+		if over || !clock.wakeAt(ctx, meant) {
 			return r
 		}
 		number := l.first + i*l.contacts
-		if !l.deliver(ctx, conn, hook.number(number)) {
+		if !l.deliver(ctx, conn, hook.number(number), end) {
 			r.errors++
 			continue
 		}
@@ -128,85 +115,41 @@ func (l load) send(ctx context.Context, began time.Time, next *atomic.Int64) (r 
 // resendAfter is the pause of a patient sender.
 const resendAfter = 100 * time.Millisecond
 
-func (l load) deliver(ctx context.Context, conn *connection, wire []byte) bool {
+func (l load) deliver(ctx context.Context, conn *connection, wire []byte, end time.Time) bool {
 	for {
 		status, err := conn.post(wire)
 		if err == nil && status/100 == 2 {
 			return true
 		}
-		if !l.patient || !sleepUntil(context.WithoutCancel(ctx), time.Now().Add(resendAfter)) {
-			return false
-		}
-		if ctx.Err() != nil && l.duration > 0 && time.Now().After(deadline(ctx).Add(patience)) {
+		if l.patience == 0 || time.Since(end) > l.patience || !sleepUntil(ctx, time.Now().Add(resendAfter)) {
 			return false
 		}
 	}
 }
 
-// patience is how long a webhook is sent again after the load has ended.
-const patience = time.Minute
-
-func deadline(ctx context.Context) time.Time {
-	d, _ := ctx.Deadline()
-	return d
-}
-
+// sleepUntil waits for a moment, and reports whether ctx is still good then.
 func sleepUntil(ctx context.Context, moment time.Time) bool {
-	wait := time.Until(moment)
-	if wait <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
-// connection is kept from webhook to webhook, and made anew when it failed.
-type connection struct {
-	address string
-	conn    net.Conn
-	reader  *bufio.Reader
-}
-
-// answerTimeout is how long a CRM waits (HubSpot: 5 s).
-const answerTimeout = 5 * time.Second
-
-func (c *connection) post(wire []byte) (status int, err error) {
-	if c.conn == nil {
-		if c.conn, err = net.DialTimeout("tcp", c.address, answerTimeout); err != nil {
-			c.conn = nil
-			return 0, err
+	if wait := time.Until(moment); wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
 		}
-		c.reader = bufio.NewReader(c.conn)
 	}
-	_ = c.conn.SetDeadline(time.Now().Add(answerTimeout))
-	status, again, err := c.exchange(wire)
-	if err != nil || !again {
-		c.close()
-	}
-	return status, err
+	return ctx.Err() == nil
 }
 
-func (c *connection) exchange(wire []byte) (status int, again bool, err error) {
-	if _, err := c.conn.Write(wire); err != nil {
-		return 0, false, err
-	}
-	resp, err := http.ReadResponse(c.reader, nil)
-	if err != nil {
-		return 0, false, err
-	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode, !resp.Close, errors.Join(err, resp.Body.Close())
-}
+// coarse is how much too late sleepUntil may be.
+const coarse = 2 * time.Millisecond
 
-func (c *connection) close() {
-	if c.conn != nil {
-		_ = c.conn.Close()
-		c.conn = nil
+// wakeAt is sleepUntil, and exact.
+func (a *alarm) wakeAt(ctx context.Context, moment time.Time) bool {
+	if !sleepUntil(ctx, moment.Add(-coarse)) {
+		return false
 	}
+	if wait := time.Until(moment); wait > 0 {
+		a.sleep(wait)
+	}
+	return true
 }

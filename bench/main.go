@@ -11,12 +11,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -26,7 +29,9 @@ func main() {
 			exit(serve(os.Args[2:]))
 		}
 	}
-	exit(run())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	exit(run(ctx, readOptions()))
 }
 
 func exit(err error) {
@@ -48,7 +53,7 @@ func readOptions() (o options) {
 	installed, _ := exec.LookPath("bento")
 	flag.StringVar(&o.only, "only", "", "parts to run, divided by commas; all if empty: "+strings.Join(names(), ", "))
 	flag.DurationVar(&o.time, "time", 5*time.Second, "how long a load lasts")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often systems are compared, in turn; medians are shown")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often systems are compared, in turn; the round in the middle is shown")
 	flag.StringVar(&o.bento, "bento", installed, "a Bento program; none if empty")
 	flag.StringVar(&o.profiles, "profile", "", "folder for profiles of callbridge")
 	flag.StringVar(&o.into, "into", "", "page whose tables are replaced by these")
@@ -56,32 +61,44 @@ func readOptions() (o options) {
 	return o
 }
 
-func run() error {
-	o := readOptions()
-	dir, err := os.MkdirTemp("", "callbridge-bench-")
+func run(ctx context.Context, o options) error {
+	if o.time <= 0 || o.rounds < 1 {
+		return errors.New("-time and -rounds must be more than nothing")
+	}
+	chosen, err := choose(o.only)
 	if err != nil {
 		return err
 	}
+	tables := make([]*table, len(chosen))
+	for i, p := range chosen {
+		tables[i] = &table{name: p.name, head: p.head}
+	}
+	// A page that has no place for a table is found out now, not in half an hour.
+	if _, err := readInto(o.into, tables); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "callbridge-bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	program, err := build(dir)
+	program, err := build(ctx, dir)
 	if err != nil {
 		return err
 	}
 	c := comparison{bench: &bench{dir: dir, time: o.time, profiles: o.profiles}, rounds: o.rounds, callbridge: callbridge(program), bento: o.bento}
-	var tables []*table
-	for _, p := range parts {
-		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), p.name) {
-			continue
-		}
-		t := &table{name: p.name}
-		if err := p.run(c, t); err != nil {
+	for i, p := range chosen {
+		if err := p.run(c, ctx, tables[i]); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		t.print(os.Stdout)
-		tables = append(tables, t)
+		tables[i].print(os.Stdout)
 	}
 	if o.into == "" {
 		return nil
 	}
-	return into(o.into, tables)
+	page, err := readInto(o.into, tables)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.into, []byte(page), 0o644)
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,23 +23,49 @@ import (
 // The reference points are what any such service in Go would have to do at the
 // least: take a webhook with Gin and check its HMAC, and keep its bytes with
 // one JetStream publish in the same process. They run as processes of their
-// own, started by this program as "bench gin ADDR" and "bench publish ADDR DIR SYNC".
+// own, started by this program as one of its modes: "bench MODE ADDR NATS DIR SYNC".
 
 // modes are what this program can be beside itself.
 var modes = map[string]func(arguments []string) error{
-	"gin":     func(a []string) error { return ginMain(a[0]) },
-	"publish": func(a []string) error { return publishMain(a[0], a[1], a[2]) },
+	"gin":     func(a []string) error { return takeWebhooks(a[0], func(*gin.Context, []byte) error { return nil }) },
+	"publish": func(a []string) error { return keepWebhooks(a[0], a[1], a[2], a[3], publishEach) },
 	"nats":    func(a []string) error { return natsMain(a[0], a[1], a[2]) },
 }
 
-// ginMain takes webhooks and forgets them.
-func ginMain(address string) error {
-	return takeWebhooks(address, func(*gin.Context, []byte) error { return nil })
+// reference is this program in one of its modes.
+func reference(mode, name string) system {
+	return system{name: name, start: func(ctx context.Context, j job, r *running) (err error) {
+		var nats string
+		if err := freeAddresses(&r.address, &nats); err != nil {
+			return err
+		}
+		if mode != "gin" {
+			r.nats, r.requests = "nats://"+nats, "WEBHOOKS"
+		}
+		r.taker, err = launchOwn(ctx, j.dir, mode, r.address, nats, filepath.Join(j.dir, "store"), j.sync)
+		return err
+	}}
 }
 
-// publishMain takes webhooks and keeps them.
-func publishMain(address, dir, sync string) error {
-	ns, err := startServer(&server.Options{DontListen: true, StoreDir: dir, SyncAlways: sync == syncAlways})
+// launchOwn starts this program in a mode that listens at its first argument.
+func launchOwn(ctx context.Context, dir, mode string, arguments ...string) (*child, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c, err := launch(dir, mode, own, nil, append([]string{mode}, arguments...)...)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.answers(ctx, "tcp://"+arguments[0])
+}
+
+// keeper keeps one webhook; several come at once.
+type keeper func(c *gin.Context, body []byte) error
+
+// keepWebhooks takes webhooks and keeps them in a NATS server of its own.
+func keepWebhooks(address, natsAddress, dir, sync string, by func(jetstream.JetStream) keeper) error {
+	ns, err := startServer(natsAddress, dir, sync)
 	if err != nil {
 		return err
 	}
@@ -53,19 +80,20 @@ func publishMain(address, dir, sync string) error {
 	if _, err := js.CreateOrUpdateStream(context.Background(), jetstream.StreamConfig{Name: "WEBHOOKS", Subjects: []string{"webhook.*"}}); err != nil {
 		return err
 	}
-	return takeWebhooks(address, func(c *gin.Context, body []byte) error {
+	return takeWebhooks(address, by(js))
+}
+
+// publishEach writes each webhook as one message.
+func publishEach(js jetstream.JetStream) keeper {
+	return func(c *gin.Context, body []byte) error {
 		_, err := js.Publish(c.Request.Context(), "webhook."+strings.TrimPrefix(c.GetHeader("X-Signature"), "sha256="), body)
 		return err
-	})
+	}
 }
 
 // natsMain is a NATS server with JetStream for systems that need one.
 func natsMain(address, dir, sync string) error {
-	listen, err := net.ResolveTCPAddr("tcp", address)
-	if err != nil {
-		return err
-	}
-	ns, err := startServer(&server.Options{Host: listen.IP.String(), Port: listen.Port, StoreDir: dir, SyncAlways: sync == syncAlways})
+	ns, err := startServer(address, dir, sync)
 	if err != nil {
 		return err
 	}
@@ -73,9 +101,15 @@ func natsMain(address, dir, sync string) error {
 	return nil
 }
 
-func startServer(options *server.Options) (*server.Server, error) {
-	options.JetStream, options.NoSigs = true, true
-	ns, err := server.NewServer(options)
+func startServer(address, dir, sync string) (*server.Server, error) {
+	listen, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	ns, err := server.NewServer(&server.Options{
+		Host: listen.IP.String(), Port: listen.Port, NoSigs: true,
+		JetStream: true, StoreDir: dir, SyncAlways: sync == syncAlways,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +120,8 @@ func startServer(options *server.Options) (*server.Server, error) {
 	return ns, nil
 }
 
-func takeWebhooks(address string, keep func(*gin.Context, []byte) error) error {
+// takeWebhooks answers 202 to what is signed and kept.
+func takeWebhooks(address string, keep keeper) error {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.POST("/webhooks/:source", func(c *gin.Context) {
@@ -103,7 +138,6 @@ func takeWebhooks(address string, keep func(*gin.Context, []byte) error) error {
 		}
 	})
 	server := &http.Server{Addr: address, Handler: engine, ReadHeaderTimeout: 5 * time.Second}
-	_, _ = fmt.Fprintln(os.Stderr, "listening on", address)
 	return server.ListenAndServe()
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -38,46 +40,91 @@ func (t *table) marks() (begin, end string) {
 }
 
 // into puts tables in place of those that a page has.
-func into(file string, tables []*table) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("read page: %w", err)
-	}
-	page := string(text)
+func into(page string, tables []*table) (string, error) {
 	for _, t := range tables {
 		begin, end := t.marks()
 		before, rest, found := strings.Cut(page, begin)
 		_, after, closed := strings.Cut(rest, end)
 		if !found || !closed {
-			return fmt.Errorf("%s has no place for the table %q: write %s and %s where it belongs", file, t.name, strings.TrimSpace(begin), end)
+			return "", fmt.Errorf("no place for the table %q: write %s and %s where it belongs", t.name, strings.TrimSpace(begin), end)
 		}
 		page = before + begin + t.String() + end + after
 	}
-	return os.WriteFile(file, []byte(page), 0o644)
+	return page, nil
 }
 
-// median of values, which it sorts.
-func median[T int64 | float64 | time.Duration](values []T) T {
-	if len(values) == 0 {
-		return 0
+// readInto is into for a file; no file is no page.
+func readInto(file string, tables []*table) (string, error) {
+	if file == "" {
+		return "", nil
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read page: %w", err)
+	}
+	page, err := into(string(text), tables)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return page, nil
 }
+
+// quantile of values, which it sorts; 0 of none.
+func quantile[T cmp.Ordered](of []T, q float64) (none T) {
+	if len(of) == 0 {
+		return none
+	}
+	slices.Sort(of)
+	return of[min(int(q*float64(len(of))), len(of)-1)]
+}
+
+// middle is the round whose value is the median.
+func middle[T any](rounds []T, value func(T) float64) T {
+	sorted := slices.SortedFunc(slices.Values(rounds), func(a, b T) int { return cmp.Compare(value(a), value(b)) })
+	return sorted[len(sorted)/2]
+}
+
+// unknown stands where there is nothing to show, or no way to measure it.
+const unknown = "–"
 
 func perSecond(v float64) string { return fmt.Sprintf("%.0f", v) }
 
-func ratio(v float64) string { return fmt.Sprintf("%.2f", v) }
+func ratio[T ~int64 | float64](v, of T) string {
+	if of == 0 {
+		return unknown
+	}
+	return fmt.Sprintf("%.2f", float64(v)/float64(of))
+}
 
 func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000)
 }
 
+func microseconds(d time.Duration) string {
+	return fmt.Sprintf("%.0f µs", float64(d.Nanoseconds())/1000)
+}
+
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// processor is time of processors as measured gives it.
+func processor(d time.Duration, format func(time.Duration) string) string {
+	if d == 0 {
+		return unknown
+	}
+	return format(d)
+}
 
 func megabytes(n int64) string {
 	if n == 0 {
-		return "–"
+		return unknown
 	}
 	return fmt.Sprintf("%d MB", n/1_000_000)
+}
+
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }

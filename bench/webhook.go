@@ -40,12 +40,11 @@ const phoneMark = `"mobilephone":"+1202555`
 // webhook is one signed HTTP request that is changed in place from number to
 // number. It is for one connection at a time.
 type webhook struct {
-	wire, body       []byte
-	signature        []byte
-	numbers, phones  [][]byte
-	mac              hash.Hash
-	sum              [sha256.Size]byte
-	perWebhook, next int
+	// wire is the request as it is sent; the others are parts of it.
+	wire, body, signature []byte
+	numbers, phones       [][]byte
+	mac                   hash.Hash
+	sum                   [sha256.Size]byte
 }
 
 // newWebhook makes a webhook of so many contacts: one alone, or a list.
@@ -56,7 +55,7 @@ func newWebhook(path string, contacts int) *webhook {
 	}
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nUser-Agent: bench\r\n"+
 		"X-Signature: sha256=%s\r\nContent-Length: %d\r\n\r\n", path, strings.Repeat("0", 2*sha256.Size), len(body))
-	w := &webhook{wire: []byte(head + body), mac: hmac.New(sha256.New, []byte(secret)), perWebhook: contacts}
+	w := &webhook{wire: []byte(head + body), mac: hmac.New(sha256.New, []byte(secret))}
 	w.body = w.wire[len(head):]
 	at := strings.Index(head, "sha256=") + len("sha256=")
 	w.signature = w.wire[at : at+2*sha256.Size]
@@ -65,15 +64,14 @@ func newWebhook(path string, contacts int) *webhook {
 	return w
 }
 
-// after finds the bytes that follow each mark.
+// after finds so many bytes behind each mark.
 func after(body []byte, mark string, length int) (found [][]byte) {
-	for at := 0; ; {
-		i := bytes.Index(body[at:], []byte(mark))
-		if i < 0 {
+	for {
+		_, rest, is := bytes.Cut(body, []byte(mark))
+		if !is || len(rest) < length {
 			return found
 		}
-		at += i + len(mark)
-		found = append(found, body[at:at+length])
+		found, body = append(found, rest[:length]), rest[length:]
 	}
 }
 
@@ -98,12 +96,23 @@ func digits(into []byte, n int) {
 	}
 }
 
-// numberIn reads the number of the webhook that a call came of.
+// numberIn reads the number of the webhook that a message or a call came of.
 func numberIn(body []byte) (int, bool) {
 	found := after(body, numberMark, numberDigits)
 	if len(found) == 0 {
 		return 0, false
 	}
 	n, err := strconv.Atoi(string(found[0]))
-	return n, err == nil && n < maxWebhooks
+	return n, err == nil
+}
+
+// numbersIn reads all numbers of a message, each once.
+func numbersIn(body []byte) map[int]bool {
+	all := map[int]bool{}
+	for _, found := range after(body, numberMark, numberDigits) {
+		if n, err := strconv.Atoi(string(found)); err == nil {
+			all[n] = true
+		}
+	}
+	return all
 }

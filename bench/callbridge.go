@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+const callabToken = "bench-token"
+
+// configSource and configRoute are the mapping of callbridge; Bento's is in
+// bento/.
+const (
+	configSource = `  %s:
+    verify: [{kind: hmac, hash: sha256, header: X-Signature, prefix: "sha256=", encoding: hex, keys: ["${BENCH_SECRET}"]}]
+    key: body:id
+    type: body:type
+    time: body:occurred_at
+    fields:
+      phone: {path: contact.properties.mobilephone, type: phone, country: contact.properties.country}
+      first_name: {path: contact.properties.firstname, optional: true}
+      lead_score: {path: contact.properties.hs_lead_score, type: number, default: 0}
+      consent: {path: contact.properties.consent_voice_ai, type: bool}
+      stage: {path: contact.properties.lifecyclestage}
+      company: {path: company.name, default: your company}
+`
+	configRoute = `  - name: route-%d
+    source: [bench, bench-list]
+    mode: live
+    when: type == "contact.updated" && consent && lead_score >= %d && stage in ["lead", "opportunity"]
+    call:
+      ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11
+      call_from: "+12025550100"
+      call_to: phone
+      agent_dynamic_variables: {first_name: "{{first_name|there}}", company: "{{company}}", score: "{{lead_score}}"}
+      metadata: {lead: "{{key}}"}
+`
+)
+
+// build compiles callbridge as it is shipped (Dockerfile).
+func build(ctx context.Context, dir string) (string, error) {
+	program := filepath.Join(dir, "callbridge.exe")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "nomsgpack", "-o", program, "callbridge/cmd/callbridge")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build callbridge: %w: %s", err, out)
+	}
+	return program, nil
+}
+
+// callbridge is that program, with the limits on calls opened.
+func callbridge(program string) system {
+	return system{name: "callbridge", start: func(ctx context.Context, j job, r *running) error {
+		r.lists, r.requests, r.results = "/webhooks/bench-list", "CALLBRIDGE_REQUESTS", "CALLBRIDGE_RESULTS"
+		var nats string
+		if err := freeAddresses(&r.address, &r.admin, &nats); err != nil {
+			return err
+		}
+		r.nats = "nats://" + nats
+		config := filepath.Join(j.dir, "callbridge.yaml")
+		if err := os.WriteFile(config, []byte(callbridgeConfig(max(1, j.routes))), 0o600); err != nil {
+			return fmt.Errorf("write configuration: %w", err)
+		}
+		environ := []string{
+			"CONFIG_FILE=" + config, "BENCH_SECRET=" + secret, "HTTP_ADDR=" + r.address, "ADMIN_ADDR=" + r.admin,
+			"NATS_LISTEN=" + nats, "NATS_STORE_DIR=" + filepath.Join(j.dir, "store"), "NATS_SYNC=" + j.sync,
+			"CALLAB_URL=" + j.api, "CALLAB_TOKEN=" + callabToken,
+		}
+		if !j.keepOnly {
+			environ = append(environ, "DIAL_RATE=0", "DIAL_CONCURRENCY=64")
+		}
+		r.again = func(ctx context.Context) (err error) {
+			if r.taker, err = launch(j.dir, "callbridge", program, environ, "serve"); err != nil {
+				return err
+			}
+			return r.taker.answers(ctx, "http://"+r.admin+"/readyz")
+		}
+		return r.again(ctx)
+	}}
+}
+
+// callbridgeConfig has so many routes, of which the first wants the webhook.
+func callbridgeConfig(routes int) string {
+	var text strings.Builder
+	text.WriteString("sources:\n")
+	fmt.Fprintf(&text, configSource, "bench")
+	fmt.Fprintf(&text, configSource+"    split: \"[*]\"\n", "bench-list")
+	text.WriteString("routes:\n")
+	for i := range routes {
+		score := 50
+		if i > 0 {
+			score = 1000
+		}
+		fmt.Fprintf(&text, configRoute, i, score)
+	}
+	return text.String()
+}
+
+// heap is what callbridge has on its heap after a collection, in bytes.
+func (r *running) heap() (int64, error) {
+	resp, err := http.Get("http://" + r.admin + "/debug/pprof/heap?gc=1")
+	if err != nil {
+		return 0, fmt.Errorf("collect garbage: %w", err)
+	}
+	_ = resp.Body.Close()
+	if resp, err = http.Get("http://" + r.admin + "/metrics"); err != nil {
+		return 0, fmt.Errorf("read metrics: %w", err)
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if text, is := strings.CutPrefix(lines.Text(), "go_memstats_heap_alloc_bytes "); is {
+			bytes, err := strconv.ParseFloat(text, 64)
+			return int64(bytes), err
+		}
+	}
+	return 0, fmt.Errorf("the metrics have no go_memstats_heap_alloc_bytes")
+}
