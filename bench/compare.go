@@ -13,7 +13,7 @@ func (c comparison) accepting(ctx context.Context, t *table) error {
 	for _, sync := range []string{syncInterval, syncAlways} {
 		publish := &contender[accepting]{system: reference("publish", "Gin + HMAC + one JetStream publish"), sync: sync}
 		all = append(all, publish)
-		others := append([]system{c.callbridge}, c.bentos()...)
+		others := append([]system{reference("packed", "Gin + HMAC + publishes shared"), c.callbridge}, c.bentos()...)
 		for _, s := range others {
 			all = append(all, &contender[accepting]{system: s, sync: sync, beside: publish})
 		}

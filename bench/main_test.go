@@ -86,7 +86,7 @@ func installedBento() []system {
 
 func TestEverySystemKeepsWhatItAccepts(t *testing.T) {
 	t.Parallel()
-	systems := append([]system{reference("gin", "gin"), reference("publish", "publish"), bridge(t)}, installedBento()...)
+	systems := append([]system{reference("gin", "gin"), reference("publish", "publish"), reference("packed", "packed"), bridge(t)}, installedBento()...)
 	for _, s := range systems {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()

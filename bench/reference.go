@@ -29,6 +29,7 @@ import (
 var modes = map[string]func(arguments []string) error{
 	"gin":     func(a []string) error { return takeWebhooks(a[0], func(*gin.Context, []byte) error { return nil }) },
 	"publish": func(a []string) error { return keepWebhooks(a[0], a[1], a[2], a[3], publishEach) },
+	"packed":  func(a []string) error { return keepWebhooks(a[0], a[1], a[2], a[3], publishPacked) },
 	"nats":    func(a []string) error { return natsMain(a[0], a[1], a[2]) },
 }
 
