@@ -134,8 +134,8 @@ func TestAPICountsMissingAndDoubledCalls(t *testing.T) {
 			conn := &connection{dial: func() (net.Conn, error) { return net.Dial("tcp", a.socket.Addr().String()) }}
 			defer conn.close()
 			for _, n := range []int{1, 2, 2, 5_000_000} {
-				body := fmt.Sprintf(`{"metadata":{"lead":"bench-%010d"},"call_to":"+12025550142","call_from":"+12025550100"}`, n)
-				if status, err := conn.post(fmt.Appendf(nil, "POST /v1/calls HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer t\r\nContent-Length: %d\r\n\r\n%s", len(body), body)); err != nil || status != http.StatusOK {
+				body := strings.Replace(callBody, `"lead":"-"`, fmt.Sprintf(`"lead":"bench-%010d"`, n), 1)
+				if status, err := conn.post(fmt.Appendf(nil, "%sContent-Length: %d\r\n\r\n%s", callHead, len(body), body)); err != nil || status != http.StatusOK {
 					t.Fatalf("status %d, error %v", status, err)
 				}
 			}

@@ -162,6 +162,19 @@ func TestFillsAndListsAreCounted(t *testing.T) {
 	}
 }
 
+func TestAFreshConnectionIsMeasuredAgainstAKeptOne(t *testing.T) {
+	t.Parallel()
+	c := comparison{bench: newBench(t)}
+	c.time = short / 6
+	var got table
+	if err := c.connection(t.Context(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.rows) != 4 {
+		t.Errorf("got\n%s", &got)
+	}
+}
+
 func TestWhatIsBrokenOffLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

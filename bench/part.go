@@ -35,6 +35,7 @@ var parts = []part{
 	{"killed", []string{"kill -9", "webhooks", "until calls flow again", "lost / doubled"}, comparison.killed},
 	{"growth", []string{"routes", "connections", "kept before", "webhooks/s", "answer p50", "answer p99", "peak memory", "heap for each kept", "next start"}, comparison.growth},
 	{"lists", []string{"sync", "one contact", fmt.Sprintf("list of %d", list), "ratio", "CPU one", "CPU list", "ratio"}, comparison.lists},
+	{"connection", []string{"one call after the other", "p50", "more than kept", "CPU of both ends", "more than kept"}, comparison.connection},
 }
 
 func names() (all []string) {
