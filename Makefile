@@ -17,6 +17,7 @@ demo: ## see it work
 
 bench: ## how fast it is, beside reference points; half an hour
 	go run ./bench -into docs/performance.md
+	go test -run '^$$' -bench '^Benchmark(VerifyHMAC|Map|Keep|Claim|CreateCall)$$' -count 6 ./signature ./mapping ./bus ./callab
 
 fuzz: ## every fuzz target for a minute
 	./.ci/fuzz 60s

@@ -27,6 +27,55 @@ func TestTablesGoBetweenTheirMarks(t *testing.T) {
 	}
 }
 
+func page(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestEveryPartHasItsPlaceInThePage(t *testing.T) {
+	t.Parallel()
+	for _, p := range parts {
+		empty := &table{name: p.name, head: p.head}
+		begin, end := empty.marks()
+		_, rest, found := strings.Cut(page(t), begin)
+		text, _, closed := strings.Cut(rest, end)
+		if !found || !closed {
+			t.Errorf("the page has no place for %s", p.name)
+			continue
+		}
+		if text != "" && !strings.HasPrefix(text, empty.String()) {
+			t.Errorf("%s is not what the part prints today: run it again\n%s", p.name, text)
+		}
+	}
+	for _, m := range regexp.MustCompile(`<!-- /?bench: (\S+) -->`).FindAllStringSubmatch(page(t), -1) {
+		if !slices.Contains(names(), m[1]) {
+			t.Errorf("the page has a table %s, and there is no such part", m[1])
+		}
+	}
+}
+
+// TestFiguresStandInTablesOnly: what is measured is printed by the program, or
+// it is not in the page.
+func TestFiguresStandInTablesOnly(t *testing.T) {
+	t.Parallel()
+	figure := regexp.MustCompile(`(?i)\d\s*(ns|µs|us|ms|s|seconds?|minutes?|[kmg]i?b|bytes?|×|x|%|times|/s|a second|per second)(\W|$)`)
+	for _, is := range []string{"12 ms", "3×", "1.2 KB", "5000/s", "80 MB.", "2 s", "0.75 times"} {
+		if !figure.MatchString(is) {
+			t.Errorf("%q is not taken for a figure", is)
+		}
+	}
+	tables := regexp.MustCompile(`(?s)<!-- bench: .*?<!-- /bench: \S+ -->`)
+	for _, line := range strings.Split(tables.ReplaceAllString(page(t), ""), "\n") {
+		if found := figure.FindString(line); found != "" {
+			t.Errorf("%q stands outside the tables: %s", strings.TrimSpace(found), line)
+		}
+	}
+}
+
 // TestBentoIsToldWhatItsFilesAskFor: an unset name would be an empty string.
 func TestBentoIsToldWhatItsFilesAskFor(t *testing.T) {
 	t.Parallel()
