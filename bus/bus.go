@@ -64,6 +64,7 @@ type Bus struct {
 	lock   *storeLock
 	// The streams by name: they stay good when the stream is re-made.
 	requests, ledger, results, limits jetstream.Stream
+	durable                           durable
 	metrics                           *metrics
 	// opening ends Open with the server's refusal, which would otherwise only
 	// show as silence.
@@ -95,6 +96,9 @@ func (b *Bus) open(ctx context.Context) error {
 		return err
 	}
 	if err := b.Declare(ctx); err != nil {
+		return err
+	}
+	if err := b.makeDurable(); err != nil {
 		return err
 	}
 	return b.bind(ctx)
@@ -161,6 +165,9 @@ func (b *Bus) Ready(ctx context.Context) error {
 	if !b.conn.IsConnected() {
 		return errors.New("nats: not connected")
 	}
+	if err := b.durable.err(); err != nil {
+		return fmt.Errorf("%w; look at the disk, and start again", err)
+	}
 	for _, s := range b.streams() {
 		if _, err := b.js.Stream(ctx, s.Name); err != nil {
 			return fmt.Errorf("stream %s: %w", s.Name, err)
@@ -184,6 +191,9 @@ func (b *Bus) Close() {
 	if b.server != nil {
 		b.server.Shutdown()
 		b.server.WaitForShutdown()
+	}
+	for _, f := range b.durable {
+		f.stop()
 	}
 	b.lock.release()
 }

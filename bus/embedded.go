@@ -22,8 +22,9 @@ type Embedded struct {
 	// User and Password are what others must give. Needed where Listen is
 	// not loopback.
 	User, Password string
-	// SyncAlways writes through to the disk on every publish, so that an
-	// answered webhook survives a power cut and not only a crash.
+	// SyncAlways flushes to the disk what is published and claimed here before
+	// it counts, so that an answered webhook survives a power cut and not only
+	// a crash. What others publish to this server is flushed within syncOthers.
 	SyncAlways bool
 	// MaxStoreBytes bounds the files. 0: three quarters of the free disk.
 	// Past it publishing fails cleanly; a full disk would make it hang.
@@ -50,7 +51,7 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 	}
 	b.server, err = server.NewServer(&server.Options{
 		ServerName: "callbridge", StoreDir: e.Dir,
-		JetStream: true, JetStreamMaxStore: e.MaxStoreBytes, SyncAlways: e.SyncAlways,
+		JetStream: true, JetStreamMaxStore: e.MaxStoreBytes, SyncInterval: e.syncInterval(),
 		DontListen: e.Listen == "", Host: host, Port: port,
 		Username: e.User, Password: e.Password,
 		MaxPayload: maxPayloadBytes,
@@ -73,6 +74,17 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 		return nil, fmt.Errorf("connect to embedded NATS: %w", err)
 	}
 	return conn, nil
+}
+
+// syncOthers is how often the server itself flushes where SyncAlways is set: for
+// what others publish, who do not wait for our flusher.
+const syncOthers = time.Second
+
+func (e Embedded) syncInterval() time.Duration {
+	if e.SyncAlways {
+		return syncOthers
+	}
+	return 0 // the server's own, two minutes
 }
 
 // address checks Listen before the server does, which would only log that the

@@ -60,6 +60,9 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 	if err != nil {
 		return 0, fmt.Errorf("write ledger %s: %w", id, explain(err))
 	}
+	if err := l.bus.durable.flush(ctx, "ledger"); err != nil {
+		return 0, fmt.Errorf("write ledger %s: %w", id, err)
+	}
 	return ack.Sequence, nil
 }
 

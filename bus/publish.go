@@ -30,6 +30,8 @@ const TraceHeader = "traceparent"
 
 // Message is one thing to keep that was never kept before.
 type Message struct {
+	// stream is which one takes it: "requests" or "results".
+	stream          string
 	subject, filter string
 	data            []byte
 	trace           string
@@ -41,7 +43,7 @@ func (b *Bus) Request(r event.Request, trace string) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	return Message{b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, nil
+	return Message{"requests", b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, nil
 }
 
 // Pending makes the message of an event that waits for its look-up.
@@ -51,7 +53,7 @@ func (b *Bus) Pending(p event.Pending, trace string) (Message, error) {
 		return Message{}, err
 	}
 	subject := b.LookupSubject(p.Event.Source, p.Event.ID)
-	return Message{subject, subject, data, trace}, nil
+	return Message{"requests", subject, subject, data, trace}, nil
 }
 
 // Result makes the message of an outcome.
@@ -61,7 +63,7 @@ func (b *Bus) Result(r event.Result) (Message, error) {
 		return Message{}, err
 	}
 	subject := b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID)
-	return Message{subject, subject, data, r.TraceParent}, nil
+	return Message{"results", subject, subject, data, r.TraceParent}, nil
 }
 
 // Published reports whether the result of that outcome stands already. Publish
@@ -111,7 +113,27 @@ func (b *Bus) Publish(ctx context.Context, messages ...Message) []error {
 			errs[i] = verdict(ctx, f)
 		}
 	}
+	b.settle(ctx, messages, errs)
 	return errs
+}
+
+// settle waits for the disk. What has been seen before may be on its way there
+// only now.
+func (b *Bus) settle(ctx context.Context, messages []Message, errs []error) {
+	flushed := map[string]error{}
+	for i, m := range messages {
+		if errs[i] != nil && !errors.Is(errs[i], ErrExists) {
+			continue
+		}
+		err, done := flushed[m.stream]
+		if !done {
+			err = b.durable.flush(ctx, m.stream)
+			flushed[m.stream] = err
+		}
+		if err != nil {
+			errs[i] = fmt.Errorf("publish to %s: %w", m.subject, err)
+		}
+	}
 }
 
 // once: what is not acknowledged is not sent again behind our back.

@@ -1,0 +1,233 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"callbridge/event"
+)
+
+// durably opens an embedded server that keeps the promise.
+func durably(t *testing.T) *Bus {
+	t.Helper()
+	b, err := Open(t.Context(), Config{
+		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 30 * time.Second, Log: slog.New(slog.DiscardHandler),
+		Embedded: Embedded{Dir: t.TempDir(), SyncAlways: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+func sample(key string, size int) event.Request {
+	e := event.Event{ID: event.EventID("website", key), Source: "website", Key: key, Data: json.RawMessage(`"` + strings.Repeat("x", size) + `"`)}
+	return event.Request{ID: event.RequestID(e.ID, "new-lead"), Route: "new-lead", Event: e, Call: json.RawMessage(`{}`)}
+}
+
+// What the flusher relies on: whatever was acknowledged is in the blocks that it
+// has flushed, also when the server went on to new ones meanwhile.
+func TestAcknowledgedIsInFlushedBlocks(t *testing.T) {
+	t.Parallel()
+	b := durably(t)
+	flushed := map[string]map[string][]byte{} // by stream and file, as of its last flush
+	for name, f := range b.durable {
+		flushed[name] = map[string][]byte{}
+		f.sync = func(file *os.File) error {
+			if strings.HasSuffix(file.Name(), ".blk") {
+				content, err := os.ReadFile(file.Name())
+				if err != nil {
+					return err
+				}
+				flushed[name][file.Name()] = content
+			}
+			return file.Sync()
+		}
+	}
+	holds := func(stream, text string) {
+		t.Helper()
+		for _, content := range flushed[stream] {
+			if bytes.Contains(content, []byte(text)) {
+				return
+			}
+		}
+		t.Fatalf("%s was acknowledged, and is in no block of %s that was flushed", text, stream)
+	}
+	// Eight megabytes are a block.
+	for i := range 40 {
+		r := sample(fmt.Sprint("lead-", i), 300_000)
+		result := event.Result{RequestID: r.ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: r.Event}
+		if _, err := b.Keep(t.Context(), "", Item{Request: &r}, Item{Result: &result}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Ledger().Put(t.Context(), r.ID, []byte(`{"state":"claimed"}`), 0); err != nil {
+			t.Fatal(err)
+		}
+		holds("requests", r.ID.String())
+		holds("ledger", r.ID.String())
+		holds("results", r.ID.String())
+	}
+	if n := len(flushed["requests"]); n < 2 {
+		t.Errorf("%d blocks were flushed, want several", n)
+	}
+}
+
+// blockDir is a folder with a block, and a flusher that only notes what it would
+// have flushed.
+func blockDir(t *testing.T) (*flusher, func(name string), *[]string) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("1.blk")
+	f, err := newFlusher(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.stop)
+	var order []string
+	f.sync = func(file *os.File) error {
+		if strings.HasSuffix(file.Name(), ".blk") {
+			order = append(order, filepath.Base(file.Name()))
+		}
+		return nil
+	}
+	return f, write, &order
+}
+
+func TestFlushCoversEveryBlock(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(dir string, write func(string))
+		want   []string
+	}{
+		"the same":         {func(string, func(string)) {}, []string{"1.blk"}},
+		"a new one":        {func(_ string, write func(string)) { write("2.blk") }, []string{"1.blk", "2.blk"}},
+		"two new ones":     {func(_ string, write func(string)) { write("2.blk"); write("3.blk") }, []string{"1.blk", "2.blk", "3.blk"}},
+		"another file":     {func(_ string, write func(string)) { write("index.db"); write("2.blk.tmp") }, []string{"1.blk"}},
+		"the old one gone": {func(dir string, write func(string)) { _ = os.Remove(filepath.Join(dir, "1.blk")); write("2.blk") }, []string{"2.blk"}},
+		"counted anew": {func(dir string, write func(string)) {
+			write("x")
+			_ = os.Rename(filepath.Join(dir, "x"), filepath.Join(dir, "1.blk"))
+		}, []string{"1.blk"}},
+		"anew, and further": {func(dir string, write func(string)) {
+			_ = os.Remove(filepath.Join(dir, "1.blk"))
+			write("10.blk")
+			write("9.blk")
+		}, []string{"9.blk", "10.blk"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, write, order := blockDir(t)
+			if err := f.flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			*order = nil
+			c.change(f.dir, write)
+			if err := f.flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := slices.Compact(*order); !slices.Equal(got, c.want) {
+				t.Errorf("flushed %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestFlushesAreShared(t *testing.T) {
+	t.Parallel()
+	f, _, _ := blockDir(t)
+	begun, release := make(chan struct{}, 1000), make(chan struct{})
+	count := 0
+	f.sync = func(file *os.File) error {
+		if strings.HasSuffix(file.Name(), ".blk") {
+			count++
+			begun <- struct{}{}
+			<-release
+		}
+		return nil
+	}
+	var all sync.WaitGroup
+	all.Go(func() { _ = f.flush(t.Context()) })
+	<-begun
+	waiting := make(chan struct{})
+	for range 50 {
+		all.Go(func() {
+			waiting <- struct{}{}
+			if err := f.flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 50 {
+		<-waiting
+	}
+	close(release)
+	all.Wait()
+	// The one that was going on, one for those who came while it was, and one
+	// for each who came later still.
+	if count < 2 || count > 25 {
+		t.Errorf("%d flushes for 51 writes", count)
+	}
+}
+
+func TestWhatCannotBeFlushedIsNotKept(t *testing.T) {
+	t.Parallel()
+	b := durably(t)
+	broken := errors.New("the disk is gone")
+	b.durable["requests"].sync = func(*os.File) error { return broken }
+	r := sample("lead-1", 10)
+	if _, err := b.Keep(t.Context(), "", Item{Request: &r}); !errors.Is(err, broken) {
+		t.Errorf("kept on a broken disk: %v", err)
+	}
+	// A disk that works again does not bring back what the kernel has dropped.
+	b.durable["requests"].sync = (*os.File).Sync
+	if _, err := b.Keep(t.Context(), "", Item{Request: &r}); !errors.Is(err, broken) {
+		t.Errorf("kept after a failed flush: %v", err)
+	}
+	if err := b.Ready(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("ready after a failed flush: %v", err)
+	}
+}
+
+func TestFlushGivesUpWithItsCaller(t *testing.T) {
+	t.Parallel()
+	f, _, _ := blockDir(t)
+	release := make(chan struct{})
+	f.sync = func(*os.File) error { <-release; return nil }
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.flush(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	close(release)
+	if err := f.flush(t.Context()); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+}
+
+func TestFlushWithoutABlockIsAnError(t *testing.T) {
+	t.Parallel()
+	f, err := newFlusher(filepath.Join(t.TempDir(), "msgs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.flush(t.Context()); err == nil {
+		t.Error("nothing was flushed, and that is no error")
+	}
+}
