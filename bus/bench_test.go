@@ -53,7 +53,7 @@ func share(n, callers int, step func()) {
 // time ever.
 func BenchmarkKeep(b *testing.B) {
 	var next atomic.Int64
-	for _, size := range []struct{ requests, callers int }{{1, 64}, {100, 16}} {
+	for _, size := range []struct{ requests, callers int }{{1, 64}, {100, 64}} {
 		onEach(b, fmt.Sprintf("requests=%d/", size.requests), size.callers, func(b *testing.B, kept *bus.Bus) {
 			items := make([]bus.Item, size.requests)
 			for i := range items {

@@ -104,6 +104,11 @@ func (b *Bus) open(ctx context.Context) error {
 	return b.bind(ctx)
 }
 
+// maxPending is how many messages may wait for their acknowledgement, over all
+// webhooks: past it nats.go refuses what a CRM would have to send again. Their
+// senders hold them in memory anyway; publishTimeout is what bounds them.
+const maxPending = 1 << 20
+
 func (b *Bus) connect() (err error) {
 	options := []nats.Option{
 		nats.Name("callbridge"),
@@ -129,7 +134,7 @@ func (b *Bus) connect() (err error) {
 		return fmt.Errorf("nats-server %s is too old: callbridge needs %s or newer", version, MinServer)
 	}
 	limits := []jetstream.JetStreamOpt{
-		jetstream.WithPublishAsyncMaxPending(4096),
+		jetstream.WithPublishAsyncMaxPending(maxPending),
 		jetstream.WithPublishAsyncTimeout(publishTimeout),
 	}
 	if b.config.URL != "" && b.config.Domain != "" {

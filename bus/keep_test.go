@@ -2,6 +2,8 @@ package bus_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -125,4 +127,25 @@ func TestWhatARouteHasSkippedIsNotRequestedAnyMore(t *testing.T) {
 	if seen, err := b.Keep(t.Context(), "", bus.Item{Request: &other}); err != nil || seen[0] {
 		t.Errorf("nobody wanted it before: seen %v, error %v", seen, err)
 	}
+}
+
+// A bulk edit comes as many lists at once.
+func TestManyListsAtOnceAreKept(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	const lists, contacts = 100, 100
+	var all sync.WaitGroup
+	for i := range lists {
+		items := make([]bus.Item, contacts)
+		for n := range items {
+			r := request(fmt.Sprintf("list-%d-%d", i, n))
+			items[n] = bus.Item{Request: &r}
+		}
+		all.Go(func() {
+			if _, err := b.Keep(t.Context(), "", items...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }
