@@ -38,6 +38,10 @@ func addGrowth(t *table, routes, connections, kept int, got accepting, heap, sta
 		milliseconds(got.p50), milliseconds(got.p99), megabytes(got.memory), heap, start)
 }
 
+// rest is how long after its start a process is looked at: nats-server forgets
+// the index of a block that has not been used for two minutes.
+const rest = 150 * time.Second
+
 // filled fills the stream up step by step, and measures accepting, the heap that
 // each request costs, and how long the next start takes.
 func (c comparison) filled(ctx context.Context, t *table, steps ...int) error {
@@ -56,11 +60,6 @@ func (c comparison) filled(ctx context.Context, t *table, steps ...int) error {
 					return fmt.Errorf("fill up: %w", err)
 				}
 			}
-			full, err := r.heap()
-			if err != nil {
-				return err
-			}
-			each := fmt.Sprintf("%d B", (full-empty)/int64(kept))
 			got, err := c.acceptLoad(ctx, r, load{connections: usual})
 			if err != nil {
 				return err
@@ -70,7 +69,16 @@ func (c comparison) filled(ctx context.Context, t *table, steps ...int) error {
 			if err := r.again(ctx); err != nil {
 				return err
 			}
-			addGrowth(t, 1, usual, kept, got, each, seconds(time.Since(began)))
+			start := time.Since(began)
+			if !sleepUntil(ctx, time.Now().Add(rest)) {
+				return ctx.Err()
+			}
+			resting, err := r.heap()
+			if err != nil {
+				return err
+			}
+			each := fmt.Sprintf("%d B", (resting-empty)/int64(r.next))
+			addGrowth(t, 1, usual, kept, got, each, seconds(start))
 		}
 		return nil
 	})
