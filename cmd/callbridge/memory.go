@@ -33,10 +33,10 @@ func boundMemory(ctx context.Context) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
 	tick := time.NewTicker(limitEvery)
 	defer tick.Stop()
-	for _, before := heap(); ; {
-		alive, allocated := heap()
-		debug.SetMemoryLimit(memoryLimit(alive, allocated-before))
-		before = allocated
+	for before := readMemory(); ; {
+		now := readMemory()
+		debug.SetMemoryLimit(memoryLimit(now, now.allocated-before.allocated))
+		before = now
 		select {
 		case <-ctx.Done():
 			return
@@ -45,17 +45,28 @@ func boundMemory(ctx context.Context) {
 	}
 }
 
-// heap is how much of the heap the last collection has kept, and how much has
-// been taken from it ever, in bytes.
-func heap() (alive, allocated uint64) {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64(), sample[1].Value.Uint64()
+// memory is what the process has, in bytes.
+type memory struct {
+	// alive is what the last collection has kept, and other what no collection
+	// gives back: stacks, the runtime's own, gaps between objects.
+	alive, other uint64
+	// allocated is what has been taken from the heap ever.
+	allocated uint64
+}
+
+func readMemory() memory {
+	samples := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(samples)
+	value := func(i int) uint64 { return samples[i].Value.Uint64() }
+	return memory{alive: value(0), allocated: value(1), other: value(2) - min(value(2), value(3)+value(4)+value(5))}
 }
 
 // memoryLimit is never so near to what is alive that collecting would take the
 // processor from calls. Rate is in bytes a second.
-func memoryLimit(alive, rate uint64) int64 {
+func memoryLimit(m memory, rate uint64) int64 {
 	room := min(max(rate/5, leastRoom), mostRoom)
-	return int64(max(leastLimit, alive+alive/4+room))
+	return int64(max(leastLimit, m.other+m.alive+m.alive/4+room))
 }

@@ -15,15 +15,31 @@ func TestMemoryLimitLeavesRoom(t *testing.T) {
 	t.Parallel()
 	for _, alive := range []uint64{0, 1 << 20, 40 << 20, 500 << 20, 8 << 30} {
 		for _, rate := range []uint64{0, 200 << 20, 8 << 30} {
-			got := memoryLimit(alive, rate)
-			if got < leastLimit || got < int64(alive+leastRoom) || got > int64(alive+alive/4+leastLimit+mostRoom) {
+			const other = 30 << 20
+			got := memoryLimit(memory{alive: alive, other: other}, rate)
+			if got < leastLimit || got < int64(alive+other+leastRoom) || got > int64(alive+alive/4+other+leastLimit+mostRoom) {
 				t.Errorf("%d MiB alive, %d MiB/s: limit %d MiB", alive>>20, rate>>20, got>>20)
 			}
-			if got < memoryLimit(alive, 0) {
+			if got < memoryLimit(memory{alive: alive, other: other}, 0) {
 				t.Errorf("%d MiB alive, %d MiB/s: less room than for a process that rests", alive>>20, rate>>20)
 			}
 		}
 	}
+}
+
+func TestMemoryIsRead(t *testing.T) {
+	t.Parallel()
+	before := readMemory()
+	kept := make([][]byte, 64)
+	for i := range kept {
+		kept[i] = make([]byte, 1<<20)
+	}
+	runtime.GC()
+	after := readMemory()
+	if after.alive < 64<<20 || after.allocated-before.allocated < 64<<20 || after.other == 0 || after.other > 1<<30 {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	runtime.KeepAlive(kept)
 }
 
 // Not parallel: the limit is the whole process's.
