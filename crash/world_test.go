@@ -158,6 +158,15 @@ func (w *world) explain() {
 	}
 }
 
+// whenSynced is the default in the long form. The short one must not hang on the disk
+// of whatever machine it runs on.
+func whenSynced() string {
+	if *long {
+		return "always"
+	}
+	return "interval"
+}
+
 // environ is all that a bridge gets from its surroundings; the plan only if it
 // is to have one.
 func (w *world) environ(planned bool) []string {
@@ -165,7 +174,7 @@ func (w *world) environ(planned bool) []string {
 		"PATH": os.Getenv("PATH"), "CONFIG_FILE": filepath.Join(w.dir, "callbridge.yaml"), "CRM_SECRET": crmSecret,
 		"HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "",
 		"NATS_URL": w.nats.url(), "NATS_REPLICAS": fmt.Sprint(max(1, w.setup.nats)),
-		"NATS_LISTEN": "127.0.0.1:0", "NATS_STORE_DIR": filepath.Join(w.dir, "store"), "NATS_SYNC": "interval",
+		"NATS_LISTEN": "127.0.0.1:0", "NATS_STORE_DIR": filepath.Join(w.dir, "store"), "NATS_SYNC": whenSynced(),
 		"CALLAB_URL": w.callab.url(), "CALLAB_TOKEN": callabToken,
 		"CALLAB_TIMEOUT": callabTimeout.String(), "CALLAB_IDLE": callabIdle.String(),
 		"DIAL_RATE": "0", "DIAL_ATTEMPTS": "100",
