@@ -16,6 +16,10 @@ import (
 // ErrConflict: somebody else has written since the revision that was read.
 var ErrConflict = errors.New("ledger has moved on")
 
+// ErrNotDurable: the record was stored and is perhaps not on the disk. Whoever
+// reads it back finds it, and must not act on it.
+var ErrNotDurable = errors.New("not known to be on the disk")
+
 // Entry is the newest record of one request. The zero Entry stands for a
 // request that the ledger does not know.
 type Entry struct {
@@ -61,7 +65,7 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 		return 0, fmt.Errorf("write ledger %s: %w", id, explain(err))
 	}
 	if err := l.bus.durable.flush(ctx, "ledger"); err != nil {
-		return 0, fmt.Errorf("write ledger %s: %w", id, err)
+		return 0, fmt.Errorf("write ledger %s: %w: %w", id, ErrNotDurable, err)
 	}
 	return ack.Sequence, nil
 }

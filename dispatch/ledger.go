@@ -67,8 +67,10 @@ func (d *Dispatcher) put(ctx context.Context, id uuid.UUID, next Record, over en
 	if isConflict(err) {
 		return entry{}, err
 	}
-	if found, readErr := d.read(ctx, id); readErr == nil && found.Nonce == next.Nonce {
-		return found, nil
+	if !errors.Is(err, bus.ErrNotDurable) {
+		if found, readErr := d.read(ctx, id); readErr == nil && found.Nonce == next.Nonce {
+			return found, nil
+		}
 	}
 	if next.State == Claimed {
 		d.abandoned.Store(next.Nonce, true)

@@ -44,9 +44,14 @@ func fast() dispatch.Config {
 
 func newWorld(t *testing.T, options callabsim.Options) *world {
 	t.Helper()
+	return newWorldOn(t, options, bus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+}
+
+func newWorldOn(t *testing.T, options callabsim.Options, embedded bus.Embedded) *world {
+	t.Helper()
 	b, err := bus.Open(t.Context(), bus.Config{
 		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 3 * time.Second, Log: quiet(),
-		Embedded: bus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"},
+		Embedded: embedded,
 	})
 	if err != nil {
 		t.Fatal(err)
