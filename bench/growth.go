@@ -70,7 +70,7 @@ func (c comparison) filled(ctx context.Context, t *table, steps ...int) error {
 				return err
 			}
 			start := time.Since(began)
-			if !sleepUntil(ctx, time.Now().Add(rest)) {
+			if !sleepUntil(ctx, time.Now().Add(c.rest)) {
 				return ctx.Err()
 			}
 			resting, err := r.heap()

@@ -86,7 +86,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	c := comparison{bench: &bench{dir: dir, time: o.time, profiles: o.profiles}, rounds: o.rounds, callbridge: callbridge(program), bento: o.bento}
+	c := comparison{bench: &bench{dir: dir, time: o.time, rest: rest, profiles: o.profiles}, rounds: o.rounds, callbridge: callbridge(program), bento: o.bento}
 	for i, p := range chosen {
 		if err := p.run(c, ctx, tables[i]); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)

@@ -14,6 +14,8 @@ type bench struct {
 	profiles string
 	// time is how long a load lasts.
 	time time.Duration
+	// rest is how long a process is left alone before its heap is looked at.
+	rest time.Duration
 	// lives is how many systems have been started.
 	lives int
 }
