@@ -14,9 +14,9 @@ import (
 // let it grow by what comes in a fifth of a second, within bounds.
 const (
 	gcPercent = 400
-	// leastRoom and mostRoom bound, in bytes, what may come beside half of what
-	// is alive.
-	leastRoom, mostRoom = 16 << 20, 72 << 20
+	// leastRoom and mostRoom bound, in bytes, what may come beside a quarter of
+	// what is alive.
+	leastRoom, mostRoom = 16 << 20, 48 << 20
 	// leastLimit is below what a process without work needs.
 	leastLimit = 64 << 20
 	// limitEvery is how often the limit follows.
@@ -68,5 +68,5 @@ func readMemory() memory {
 // processor from calls. Rate is in bytes a second.
 func memoryLimit(m memory, rate uint64) int64 {
 	room := min(max(rate/5, leastRoom), mostRoom)
-	return int64(max(leastLimit, m.other+m.alive+m.alive/2+room))
+	return int64(max(leastLimit, m.other+m.alive+m.alive/4+room))
 }

@@ -17,7 +17,7 @@ func TestMemoryLimitLeavesRoom(t *testing.T) {
 		for _, rate := range []uint64{0, 200 << 20, 8 << 30} {
 			const other = 30 << 20
 			got := memoryLimit(memory{alive: alive, other: other}, rate)
-			if got < leastLimit || got < int64(alive+other+leastRoom) || got > int64(alive+alive/2+other+leastLimit+mostRoom) {
+			if got < leastLimit || got < int64(alive+other+leastRoom) || got > int64(alive+alive/4+other+leastLimit+mostRoom) {
 				t.Errorf("%d MiB alive, %d MiB/s: limit %d MiB", alive>>20, rate>>20, got>>20)
 			}
 			if got < memoryLimit(memory{alive: alive, other: other}, 0) {
