@@ -14,17 +14,19 @@ import (
 // nobody: at a remote server, and with SyncAlways off.
 type durable map[string]*flusher
 
-// streamsDir is where nats-server keeps the streams of its global account.
-func (e Embedded) streamsDir() string {
-	return filepath.Join(e.Dir, "jetstream", "$G", "streams")
-}
+// jetStreamDir is where nats-server keeps everything. Beside it may be what is
+// not ours, such as the lost+found of a volume, which we may not read.
+func (e Embedded) jetStreamDir() string { return filepath.Join(e.Dir, "jetstream") }
+
+// streamsDir is where it keeps the streams of its global account.
+func (e Embedded) streamsDir() string { return filepath.Join(e.jetStreamDir(), "$G", "streams") }
 
 // makeDurable begins to keep the promise. The streams are there by now.
 func (b *Bus) makeDurable() error {
 	if !b.Embedded() || !b.config.Embedded.SyncAlways {
 		return nil
 	}
-	if err := syncTree(b.config.Embedded.Dir); err != nil {
+	if err := syncTree(b.config.Embedded.jetStreamDir()); err != nil {
 		return err
 	}
 	b.durable = durable{}

@@ -19,17 +19,31 @@ import (
 )
 
 // durably opens an embedded server that keeps the promise.
-func durably(t *testing.T) *Bus {
+func durably(t *testing.T, dir string) *Bus {
 	t.Helper()
 	b, err := Open(t.Context(), Config{
 		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 30 * time.Second, Log: slog.New(slog.DiscardHandler),
-		Embedded: Embedded{Dir: t.TempDir(), SyncAlways: true},
+		Embedded: Embedded{Dir: dir, SyncAlways: true},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
 	return b
+}
+
+// A volume has a folder of its own in it, which we may not read.
+func TestWhatIsNotOursInTheStoreDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Symlink("nowhere", filepath.Join(dir, "lost+found")); err != nil {
+		t.Fatal(err)
+	}
+	b := durably(t, dir)
+	r := sample("lead-1", 10)
+	if _, err := b.Keep(t.Context(), "", Item{Request: &r}); err != nil {
+		t.Error(err)
+	}
 }
 
 func sample(key string, size int) event.Request {
@@ -41,7 +55,7 @@ func sample(key string, size int) event.Request {
 // has flushed, also when the server went on to new ones meanwhile.
 func TestAcknowledgedIsInFlushedBlocks(t *testing.T) {
 	t.Parallel()
-	b := durably(t)
+	b := durably(t, t.TempDir())
 	flushed := map[string]map[string][]byte{} // by stream and file, as of its last flush
 	for name, f := range b.durable {
 		flushed[name] = map[string][]byte{}
@@ -188,7 +202,7 @@ func TestFlushesAreShared(t *testing.T) {
 
 func TestWhatCannotBeFlushedIsNotKept(t *testing.T) {
 	t.Parallel()
-	b := durably(t)
+	b := durably(t, t.TempDir())
 	broken := errors.New("the disk is gone")
 	b.durable["requests"].sync = func(*os.File) error { return broken }
 	r := sample("lead-1", 10)
