@@ -109,7 +109,7 @@ func (b *Bus) openStream(ctx context.Context, name string) (jetstream.Stream, er
 func (b *Bus) declareStream(ctx context.Context, want jetstream.StreamConfig) error {
 	found, err := b.openStream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		_, err = b.js.CreateStream(ctx, want)
+		err = b.makeStream(ctx, want)
 		if err == nil {
 			b.config.Log.Info("nats.stream_made", "stream", want.Name)
 			return nil
@@ -127,6 +127,28 @@ func (b *Bus) declareStream(ctx context.Context, want jetstream.StreamConfig) er
 		return b.change(ctx, want, have)
 	}
 	return contradiction(want, have)
+}
+
+// errCodeNoPeers is how a cluster says that too few of its servers are there to
+// keep a stream (nats-server, server/errors.json; nats.go has no name of it).
+const errCodeNoPeers jetstream.ErrorCode = 10005
+
+// makeStream waits for the servers of a cluster that is just starting, as all do
+// together when somebody starts everything at once.
+func (b *Bus) makeStream(ctx context.Context, want jetstream.StreamConfig) error {
+	for said := false; ; said = true {
+		_, err := b.js.CreateStream(ctx, want)
+		var api *jetstream.APIError
+		if !errors.As(err, &api) || api.ErrorCode != errCodeNoPeers {
+			return err
+		}
+		if !said {
+			b.config.Log.Info("nats.waiting_for_servers", "stream", want.Name, "error", err)
+		}
+		if sleep(ctx, silence/2) != nil {
+			return err
+		}
+	}
 }
 
 // change follows RETENTION, and the subjects of a newer callbridge, in the
