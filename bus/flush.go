@@ -95,12 +95,15 @@ func (f *flusher) run() {
 			f.mu.Unlock()
 			return
 		}
+		failed := f.failed
 		f.mu.Unlock()
-		if now.err = f.flushBlocks(); now.err != nil {
+		if failed == nil {
+			failed = f.flushBlocks()
 			f.mu.Lock()
-			f.failed = now.err
+			f.failed = failed
 			f.mu.Unlock()
 		}
+		now.err = failed
 		close(now.done)
 	}
 }

@@ -245,3 +245,41 @@ func TestFlushWithoutABlockIsAnError(t *testing.T) {
 		t.Error("nothing was flushed, and that is no error")
 	}
 }
+
+// Whoever came while a flush failed may have had his bytes among those that the
+// kernel dropped; the next fsync would say that all is well.
+func TestAFailedFlushIsForThoseWhoWaitToo(t *testing.T) {
+	t.Parallel()
+	f, _, _ := blockDir(t)
+	broken := errors.New("the disk is gone")
+	begun, release := make(chan struct{}, 100), make(chan error, 1)
+	release <- nil
+	f.sync = func(file *os.File) error {
+		begun <- struct{}{}
+		select {
+		case err := <-release:
+			return err
+		case <-t.Context().Done():
+			return nil
+		}
+	}
+	first := make(chan error)
+	go func() { first <- f.flush(t.Context()) }()
+	<-begun // the folder
+	<-begun // the block
+	second := make(chan error)
+	go func() { second <- f.flush(t.Context()) }()
+	for waits := false; !waits; {
+		f.mu.Lock()
+		waits = f.next != nil
+		f.mu.Unlock()
+	}
+	release <- broken
+	if err := <-first; !errors.Is(err, broken) {
+		t.Errorf("the first: %v", err)
+	}
+	close(release) // from here on every fsync goes well
+	if err := <-second; !errors.Is(err, broken) {
+		t.Errorf("who waited: %v", err)
+	}
+}
