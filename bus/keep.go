@@ -54,13 +54,9 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 		}
 		messages, owner = append(messages, m), append(owner, i)
 	}
-	// A sender that hangs up does not take back what is half stored.
-	ctx = context.WithoutCancel(ctx)
 	var failed error
-	if slices.Contains(seen, true) {
-		failed = b.settled(ctx)
-	}
-	for n, err := range b.Publish(ctx, messages...) {
+	// A sender that hangs up does not take back what is half stored.
+	for n, err := range b.Publish(context.WithoutCancel(ctx), messages...) {
 		exists := errors.Is(err, ErrExists)
 		if err != nil && !exists {
 			failed = cmp.Or(failed, err)
@@ -72,14 +68,6 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 		}
 	}
 	return seen, failed
-}
-
-// settled waits for results that stand: they may be on their way to the disk
-// only now.
-func (b *Bus) settled(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
-	defer cancel()
-	return b.durable.flush(ctx, "results")
 }
 
 // noOwner marks a message that says nothing about whether its item was there.

@@ -71,8 +71,7 @@ func (b *Bus) Result(r event.Result) (Message, error) {
 // without JetStream, and they would take it for a second result. A wrong no is
 // harmless.
 func (b *Bus) Published(ctx context.Context, r event.Result) bool {
-	_, err := b.results.GetLastMsgForSubject(ctx, b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID))
-	return err == nil
+	return b.stands(ctx, b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID))
 }
 
 // Concluded reports whether the request has any outcome. A wrong no is
@@ -80,19 +79,14 @@ func (b *Bus) Published(ctx context.Context, r event.Result) bool {
 func (b *Bus) Concluded(ctx context.Context, source string, requestID uuid.UUID) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	has, _ := b.hasResult(ctx, source, requestID)
-	return has
+	return b.stands(ctx, b.ResultSubject("*", source, requestID))
 }
 
-func (b *Bus) hasResult(ctx context.Context, source string, requestID uuid.UUID) (bool, error) {
-	_, err := b.results.GetLastMsgForSubject(ctx, b.ResultSubject("*", source, requestID))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read results of %s: %w", requestID, err)
-	}
-	return true, nil
+// stands reports whether there is a result. It may be on its way to the disk only
+// now, so that a yes waits for that.
+func (b *Bus) stands(ctx context.Context, subject string) bool {
+	_, err := b.results.GetLastMsgForSubject(ctx, subject)
+	return err == nil && b.durable.flush(ctx, "results") == nil
 }
 
 // Publish stores messages and waits until JetStream has acknowledged them all.
@@ -120,6 +114,9 @@ func (b *Bus) Publish(ctx context.Context, messages ...Message) []error {
 // settle waits for the disk. What has been seen before may be on its way there
 // only now.
 func (b *Bus) settle(ctx context.Context, messages []Message, errs []error) {
+	if b.durable == nil {
+		return
+	}
 	flushed := map[string]error{}
 	for i, m := range messages {
 		if errs[i] != nil && !errors.Is(errs[i], ErrExists) {
