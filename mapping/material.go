@@ -98,7 +98,7 @@ func (m *material) digest(l *lookup) string {
 			return ""
 		}
 	}
-	text, err := payload.Encode(tree)
+	text, err := payload.Encode(payload.Open(tree))
 	if err != nil {
 		return ""
 	}

@@ -10,10 +10,15 @@ import (
 )
 
 // Encode writes a tree, or a part of one, as JSON: keys sorted, numbers with
-// the digits they came with, and <, > and & as they are. What is no Value is
-// left to encoding/json, and may be an error.
+// the digits they came with, and <, > and & as they are. A Part keeps the order
+// of its keys. What is no Value is left to encoding/json, and may be an error.
 func Encode(v Value) (json.RawMessage, error) {
-	text, err := appendJSON(make([]byte, 0, 1024), v)
+	return Append(make([]byte, 0, 1024), v)
+}
+
+// Append is Encode behind what is written already.
+func Append(b []byte, v Value) ([]byte, error) {
+	text, err := appendJSON(b, v)
 	if err != nil {
 		return nil, fmt.Errorf("encode payload: %w", err)
 	}
@@ -38,7 +43,11 @@ func appendJSON(b []byte, v Value) ([]byte, error) {
 	case []any:
 		return appendList(b, v)
 	case map[string]any:
-		return appendObject(b, v)
+		return appendObject(b, v, appendJSON)
+	case map[string]string:
+		return appendObject(b, v, appendString)
+	case Part:
+		return v.appendJSON(b)
 	default:
 		return appendMarshalled(b, v)
 	}
@@ -57,7 +66,7 @@ func appendList(b []byte, list []any) (_ []byte, err error) {
 	return append(b, ']'), nil
 }
 
-func appendObject(b []byte, object map[string]any) (_ []byte, err error) {
+func appendObject[V any](b []byte, object map[string]V, appendValue func([]byte, V) ([]byte, error)) (_ []byte, err error) {
 	keys := make([]string, 0, len(object))
 	for key := range object {
 		keys = append(keys, key)
@@ -72,7 +81,7 @@ func appendObject(b []byte, object map[string]any) (_ []byte, err error) {
 			return nil, err
 		}
 		b = append(b, ':')
-		if b, err = appendJSON(b, object[key]); err != nil {
+		if b, err = appendValue(b, object[key]); err != nil {
 			return nil, err
 		}
 	}

@@ -6,33 +6,37 @@ import (
 	"unicode/utf8"
 )
 
-// decodeJSON reads RFC 8259 JSON in one pass, and refuses what that leaves
-// open: a key that an object has twice (readers differ in which one they take)
-// and text that is not UTF-8. encoding/json checks neither, and with a second
-// pass for them takes three times as long; a fuzz test holds both against each
-// other.
-func decodeJSON(body []byte, set charset) (Value, error) {
-	r := jsonReader{text: string(set.toUTF8(body))}
+// scanJSON reads RFC 8259 JSON in one pass, and refuses what that leaves open:
+// a key that an object has twice (readers differ in which one they take) and
+// text that is not UTF-8. encoding/json checks neither, and with a second pass
+// for them takes three times as long; a fuzz test holds both against each other.
+func scanJSON(body []byte, set charset) (*document, error) {
+	r := newReader(string(set.toUTF8(body)))
 	if !utf8.ValidString(r.text) {
 		return nil, syntaxErrorAt(JSON, r.text, invalidUTF8(r.text), notUTF8)
 	}
-	tree, ok := r.value(0)
-	if ok {
+	if r.value(node{}, 0) {
 		if r.space(); r.pos == len(r.text) {
-			return tree, nil
+			return &r.document, nil
 		}
 		r.problem = trailingText
 	}
 	return nil, syntaxErrorAt(JSON, r.text, r.pos, r.problem)
 }
 
-// jsonReader reads from left to right; pos is the next byte. Strings of the
-// tree are parts of text, without a copy.
+// jsonReader reads from left to right; pos is the next byte.
 type jsonReader struct {
-	text    string
+	document
 	pos     int
-	nodes   int
 	problem problem
+}
+
+// bytesEach is how long the values of a webhook are at least, on the average,
+// with their names.
+const bytesEach = 18
+
+func newReader(text string) *jsonReader {
+	return &jsonReader{document: document{text: text, nodes: make([]node, 0, 4+len(text)/bytesEach)}}
 }
 
 func (r *jsonReader) fail(p problem) bool {
@@ -44,6 +48,7 @@ func (r *jsonReader) space() {
 	for r.pos < len(r.text) {
 		switch r.text[r.pos] {
 		case ' ', '\t', '\r', '\n':
+			r.spaced = true
 			r.pos++
 		default:
 			return
@@ -64,126 +69,146 @@ func (r *jsonReader) take(c byte) bool {
 	return true
 }
 
-func (r *jsonReader) value(depth int) (Value, bool) {
+// value reads a value and what it holds. The node has its name already.
+func (r *jsonReader) value(n node, depth int) bool {
 	r.space()
 	if r.pos == len(r.text) {
-		return nil, r.fail(endsEarly)
+		return r.fail(endsEarly)
 	}
-	if r.nodes++; r.nodes > MaxNodes {
-		return nil, r.fail(tooMany)
+	at := len(r.nodes)
+	if at == MaxNodes {
+		return r.fail(tooMany)
 	}
+	n.start, n.next = uint32(r.pos), uint32(at+1)
+	ok := true
 	switch c := r.text[r.pos]; c {
 	case '{', '[':
 		if depth == MaxDepth {
-			return nil, r.fail(tooDeep)
+			return r.fail(tooDeep)
 		}
-		if c == '{' {
-			return r.object(depth + 1)
-		}
-		return r.list(depth + 1)
+		return r.holder(c, n, depth+1)
 	case '"':
-		return r.string()
+		n.kind = text
+		n.start, n.end, n.escaped, ok = r.string()
 	case 't':
-		return true, r.literal("true")
+		n.kind, ok = yes, r.literal("true")
 	case 'f':
-		return false, r.literal("false")
+		n.kind, ok = no, r.literal("false")
 	case 'n':
-		return nil, r.literal("null")
+		n.kind, ok = null, r.literal("null")
 	default:
-		return r.number()
+		n.kind, ok = number, r.number()
 	}
+	if n.kind != text {
+		n.end = uint32(r.pos)
+	}
+	r.nodes = append(r.nodes, n)
+	return ok
 }
 
-func (r *jsonReader) object(depth int) (Value, bool) {
-	r.pos++
-	object := map[string]any{}
-	if r.take('}') {
-		return object, true
+// holder reads an object or a list, and then knows where it ends.
+func (r *jsonReader) holder(c byte, n node, depth int) bool {
+	at := len(r.nodes)
+	n.kind = list
+	if c == '{' {
+		n.kind = object
 	}
+	r.nodes = append(r.nodes, n)
+	r.pos++
+	read := r.list
+	if n.kind == object {
+		read = r.object
+	}
+	ok := read(depth)
+	r.nodes[at].end, r.nodes[at].next = uint32(r.pos), uint32(len(r.nodes))
+	return ok
+}
+
+func (r *jsonReader) object(depth int) bool {
+	if r.take('}') {
+		return true
+	}
+	keys := keys{of: &r.document, first: len(r.nodes)}
 	for {
 		r.space()
-		start := r.pos
-		key, ok := r.string()
-		if !ok {
-			return nil, false
+		began := r.pos
+		var n node
+		var ok bool
+		if n.key, n.keyEnd, n.escapedKey, ok = r.string(); !ok {
+			return false
 		}
-		if _, twice := object[key]; twice {
-			r.pos = start
-			return nil, r.fail(repeatedKey)
+		if !keys.add(n) {
+			r.pos = began
+			return r.fail(repeatedKey)
 		}
-		if !r.take(':') {
-			return nil, false
-		}
-		if object[key], ok = r.value(depth); !ok {
-			return nil, false
+		if !r.take(':') || !r.value(n, depth) {
+			return false
 		}
 		if r.take('}') {
-			return object, true
+			return true
 		}
 		if !r.take(',') {
-			return nil, false
+			return false
 		}
 	}
 }
 
-func (r *jsonReader) list(depth int) (Value, bool) {
-	r.pos++
-	list := []any{}
+func (r *jsonReader) list(depth int) bool {
 	if r.take(']') {
-		return list, true
+		return true
 	}
 	for {
-		item, ok := r.value(depth)
-		if !ok {
-			return nil, false
+		if !r.value(node{}, depth) {
+			return false
 		}
-		list = append(list, item)
 		if r.take(']') {
-			return list, true
+			return true
 		}
 		if !r.take(',') {
-			return nil, false
+			return false
 		}
 	}
 }
 
-func (r *jsonReader) string() (string, bool) {
-	start := r.pos
+// string reads a text and returns where it stands between its quotes.
+func (r *jsonReader) string() (start, end uint32, escaped, ok bool) {
+	quote := r.pos
 	if !r.take('"') {
-		return "", false
+		return 0, 0, false, false
 	}
 	for ; r.pos < len(r.text); r.pos++ {
 		switch c := r.text[r.pos]; {
 		case c == '"':
 			r.pos++
-			return r.text[start+1 : r.pos-1], true
+			return uint32(quote + 1), uint32(r.pos - 1), false, true
 		case c == '\\':
-			return r.escaped(start)
+			ok = r.escaped(quote)
+			return uint32(quote + 1), uint32(r.pos - 1), true, ok
 		case c < ' ':
-			return "", r.fail(notJSON)
+			return 0, 0, false, r.fail(notJSON)
 		}
 	}
-	return "", r.fail(endsEarly)
+	return 0, 0, false, r.fail(endsEarly)
 }
 
 // escaped leaves the rare string with a backslash to encoding/json.
-func (r *jsonReader) escaped(start int) (string, bool) {
+func (r *jsonReader) escaped(quote int) bool {
 	for ; r.pos < len(r.text); r.pos++ {
 		switch r.text[r.pos] {
 		case '\\':
 			r.pos++
 		case '"':
 			r.pos++
-			var text string
-			if err := json.Unmarshal([]byte(r.text[start:r.pos]), &text); err != nil {
-				r.pos = start
-				return "", r.fail(notJSON)
+			var plain string
+			if err := json.Unmarshal([]byte(r.text[quote:r.pos]), &plain); err != nil {
+				r.pos = quote
+				return r.fail(notJSON)
 			}
-			return text, true
+			return true
 		}
 	}
 	r.pos = len(r.text)
-	return "", r.fail(endsEarly)
+	return r.fail(endsEarly)
 }
 
 func (r *jsonReader) literal(word string) bool {
@@ -194,13 +219,13 @@ func (r *jsonReader) literal(word string) bool {
 	return true
 }
 
-func (r *jsonReader) number() (Value, bool) {
+func (r *jsonReader) number() bool {
 	size := numberLen(r.text[r.pos:])
 	if size == 0 {
-		return nil, r.fail(notJSON)
+		return r.fail(notJSON)
 	}
 	r.pos += size
-	return json.Number(r.text[r.pos-size : r.pos]), true
+	return true
 }
 
 func invalidUTF8(text string) int {

@@ -1,10 +1,5 @@
 package payload
 
-import (
-	"encoding/json"
-	"strconv"
-)
-
 // Path names a place in a tree. The zero Path is the tree itself.
 //
 //	contact.phone                    the member of a member
@@ -47,130 +42,115 @@ func (p Path) String() string { return p.text }
 
 // Lookup returns the value at p, the first one where p says [*]. A null that
 // is there is found; see Present.
-func (p Path) Lookup(tree Value) (Value, bool) { return walk{tree}.lookup(p.steps, tree) }
+func (p Path) Lookup(tree Value) (Value, bool) {
+	top := cursorAt(tree)
+	found, ok := walk{top}.lookup(p.steps, top)
+	if !ok {
+		return nil, false
+	}
+	return found.open(), true
+}
 
 // All returns the values at p: as many as its [*] find, one or none without.
-func (p Path) All(tree Value) []Value { return walk{tree}.appendAll(nil, p.steps, tree) }
+func (p Path) All(tree Value) []Value { return p.all(tree, cursor.open) }
+
+// Parts is All, but leaves the objects and lists that it finds in a Part as
+// Parts: for the events of a delivery.
+func (p Path) Parts(tree Value) []Value { return p.all(tree, cursor.part) }
+
+func (p Path) all(tree Value, value func(cursor) Value) []Value {
+	top := cursorAt(tree)
+	var found []Value
+	walk{top}.each(p.steps, top, func(c cursor) { found = append(found, value(c)) })
+	return found
+}
 
 // walk is one way through a tree, whose top {path} begins at.
-type walk struct{ top Value }
+type walk struct{ top cursor }
 
-func (w walk) lookup(steps []step, v Value) (Value, bool) {
+func (w walk) lookup(steps []step, c cursor) (cursor, bool) {
 	for i := range steps {
 		s := &steps[i]
 		if s.kind == every {
-			return w.lookupEvery(steps[i+1:], v)
+			return w.lookupEvery(steps[i+1:], c)
 		}
-		next, ok := w.step(s, v)
+		next, ok := w.step(s, c)
 		if !ok {
-			return nil, false
+			return cursor{}, false
 		}
-		v = next
+		c = next
 	}
-	return v, true
+	return c, true
 }
 
-func (w walk) lookupEvery(rest []step, v Value) (Value, bool) {
-	list, ok := v.([]any)
-	if !ok {
-		return w.lookup(rest, v)
+func (w walk) lookupEvery(rest []step, c cursor) (cursor, bool) {
+	if !c.isList() {
+		return w.lookup(rest, c)
 	}
-	for _, inner := range list {
+	for inner := range c.items() {
 		if found, ok := w.lookup(rest, inner); ok {
 			return found, true
 		}
 	}
-	return nil, false
+	return cursor{}, false
 }
 
-func (w walk) appendAll(found []Value, steps []step, v Value) []Value {
+func (w walk) each(steps []step, c cursor, found func(cursor)) {
 	for i := range steps {
 		if steps[i].kind == every {
-			return w.appendEvery(found, steps[i+1:], v)
+			w.eachOfEvery(steps[i+1:], c, found)
+			return
 		}
-		next, ok := w.step(&steps[i], v)
+		next, ok := w.step(&steps[i], c)
 		if !ok {
-			return found
+			return
 		}
-		v = next
+		c = next
 	}
-	return append(found, v)
+	found(c)
 }
 
-func (w walk) appendEvery(found []Value, rest []step, v Value) []Value {
-	list, ok := v.([]any)
-	if !ok {
-		return w.appendAll(found, rest, v)
+func (w walk) eachOfEvery(rest []step, c cursor, found func(cursor)) {
+	if !c.isList() {
+		w.each(rest, c, found)
+		return
 	}
-	for _, inner := range list {
-		found = w.appendAll(found, rest, inner)
+	for inner := range c.items() {
+		w.each(rest, inner, found)
 	}
-	return found
 }
 
 // step takes one step other than [*].
-func (w walk) step(s *step, v Value) (Value, bool) {
-	if s.kind == member {
-		object, _ := v.(map[string]any)
-		found, ok := object[s.key]
-		return found, ok
+func (w walk) step(s *step, c cursor) (cursor, bool) {
+	switch {
+	case s.kind == member:
+		return c.member(s.key)
+	case !c.isList():
+		return c, s.kind == item && (s.index == 0 || s.index == -1) || s.kind == match && w.matches(s, c)
+	case s.kind == item:
+		return c.item(s.index)
 	}
-	list, ok := v.([]any)
-	if !ok {
-		return w.stepOne(s, v)
-	}
-	if s.kind == item {
-		i := s.index
-		if i < 0 {
-			i += len(list)
-		}
-		if i < 0 || i >= len(list) {
-			return nil, false
-		}
-		return list[i], true
-	}
-	for _, inner := range list {
+	for inner := range c.items() {
 		if w.matches(s, inner) {
 			return inner, true
 		}
 	}
-	return nil, false
-}
-
-func (w walk) stepOne(s *step, v Value) (Value, bool) {
-	if s.kind == item {
-		return v, s.index == 0 || s.index == -1
-	}
-	return v, w.matches(s, v)
+	return cursor{}, false
 }
 
 // matches compares as text, so that [id=5] finds 5 and "5", and [primary=true]
 // finds true and "true".
-func (w walk) matches(s *step, v Value) bool {
+func (w walk) matches(s *step, c cursor) bool {
 	equal := s.equal
 	if s.same != nil {
 		same, _ := w.lookup(s.same, w.top)
-		text, ok := text(same)
+		text, ok := same.text()
 		if !ok {
 			return false
 		}
 		equal = text
 	}
-	found, _ := w.lookup(s.where.steps, v)
-	text, ok := text(found)
+	found, _ := w.lookup(s.where.steps, c)
+	text, ok := found.text()
 	return ok && text == equal
-}
-
-// text spells a single value.
-func text(v Value) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return string(v), true
-	case bool:
-		return strconv.FormatBool(v), true
-	default:
-		return "", false
-	}
 }

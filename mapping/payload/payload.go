@@ -13,7 +13,8 @@ import (
 
 // Value is a node of the tree: map[string]any, []any, string, json.Number
 // (with the digits that were sent), bool or nil. Forms and XML know no types:
-// their leaves are strings, but for the nil of xsi:nil="true".
+// their leaves are strings, but for the nil of xsi:nil="true". What comes of
+// Scan and Parts may also be a Part, until it is opened.
 type Value = any
 
 // Limits of a tree, whatever form it came in. The body's size is limited by
@@ -45,6 +46,13 @@ const (
 // The error is ErrUnsupported (415: not a form or character set that is read
 // here) or a *SyntaxError (400: not well-formed, ambiguous or over a limit).
 func Decode(contentType string, form Form, body []byte) (Value, error) {
+	tree, err := Scan(contentType, form, body)
+	return Open(tree), err
+}
+
+// Scan is Decode, but leaves a JSON object or list as a Part, for those who
+// need little of it.
+func Scan(contentType string, form Form, body []byte) (Value, error) {
 	m, err := mediaOf(contentType, form, body)
 	if err != nil {
 		return nil, err
@@ -59,8 +67,16 @@ func Decode(contentType string, form Form, body []byte) (Value, error) {
 	case XML:
 		return decodeXML(body, m.charset)
 	default:
-		return decodeJSON(body, m.charset)
+		return partOfJSON(body, m.charset)
 	}
+}
+
+func partOfJSON(body []byte, set charset) (Value, error) {
+	read, err := scanJSON(body, set)
+	if err != nil {
+		return nil, err
+	}
+	return cursor{in: read}.part(), nil
 }
 
 // Present reports whether v says anything: null, the empty string and a string
