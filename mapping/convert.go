@@ -36,7 +36,7 @@ func (f *field) convert(v payload.Value) reading {
 		}
 	case typeBool:
 		if b, ok := boolWords[strings.ToLower(text)]; ok {
-			return reading{rule: types.Bool(b), text: strconv.FormatBool(b), json: b}
+			return reading{rule: types.Bool(b), text: strconv.FormatBool(b)}
 		}
 	case typeTime:
 		if t, ok := parseTime(text, f.formats); ok {
@@ -124,7 +124,7 @@ func numberReading(text string) (reading, bool) {
 			rule = types.Int(whole)
 		}
 	}
-	return reading{rule: rule, text: plain, json: json.Number(plain)}, true
+	return reading{rule: rule, text: plain}, true
 }
 
 // isPlain spares most numbers the regular expression.
@@ -166,21 +166,17 @@ func plainDecimal(sign, whole, fraction, exponent string) string {
 }
 
 func textReading(text string) reading {
-	return reading{rule: types.String(text), text: text, json: text}
+	return reading{rule: types.String(text), text: text}
 }
 
 func timeReading(t time.Time) reading {
 	text := t.Format(time.RFC3339Nano)
-	return reading{rule: types.Timestamp{Time: t}, text: text, json: text, moment: t}
+	return reading{rule: types.Timestamp{Time: t}, text: text}
 }
 
 func listReading(texts []string) reading {
-	values := make([]any, len(texts))
-	for i, text := range texts {
-		values[i] = text
-	}
 	rule := types.NewStringList(types.DefaultTypeAdapter, texts)
-	return reading{rule: rule, text: strings.Join(texts, ", "), json: values}
+	return reading{rule: rule, text: strings.Join(texts, ", ")}
 }
 
 // describe says what was found, for the result event: the kind, and of a

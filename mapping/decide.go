@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"callbridge/event"
-	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
 )
 
@@ -74,7 +73,7 @@ func (s *Source) tooOld(r *reader) *Decision {
 		d := rejected(r.event, "", *refuse(r, nameTime))
 		return &d
 	}
-	if age := r.event.Received.Sub(moment.moment); age > s.maxAge {
+	if age := r.event.Received.Sub(moment.moment()); age > s.maxAge {
 		d := skipped(r.event, "", event.ReasonTooOld, "the event is older than "+s.maxAge.String())
 		return &d
 	}
@@ -119,7 +118,7 @@ func (b *binding) request(r *reader) Decision {
 	if refused != nil {
 		return rejected(r.event, route.Name, *refused)
 	}
-	body, err := payload.Encode(call)
+	body, err := call.encode()
 	if err != nil {
 		return rejected(r.event, route.Name, refusal{reason: reasonBadCall, detail: err.Error()})
 	}

@@ -137,7 +137,7 @@ func maskCall(body json.RawMessage) json.RawMessage {
 		call.Variables[name] = event.Redact(text)
 	}
 	call.Metadata, _ = masked(call.Metadata).(map[string]any)
-	text, err := payload.Encode(call)
+	text, err := call.encode()
 	if err != nil {
 		return nil
 	}
@@ -170,8 +170,8 @@ func traceField(r *reader, name string) FieldTrace {
 	if value.state != there {
 		return trace
 	}
-	trace.revealed, trace.Value = value.json, value.json
-	if text, ok := value.json.(string); ok && trace.Type != typeTime {
+	trace.revealed, trace.Value = value.json(), value.json()
+	if text, ok := trace.Value.(string); ok && trace.Type != typeTime {
 		trace.Value = event.Redact(text)
 	}
 	return trace

@@ -128,7 +128,7 @@ func renderText(t template, r *reader) (any, bool, *refusal) {
 	}
 	if tag, single := t.single(); single && tag.layout == "" {
 		if value := r.read(tag.name); value.state == there {
-			return value.json, true, nil
+			return value.json(), true, nil
 		}
 	}
 	text, refused := t.render(r)

@@ -31,7 +31,7 @@ func (f *field) convertPhone(v payload.Value, country string) reading {
 		return odd(reasonBadPhone, err.Error())
 	}
 	plain := number.E164.Reveal()
-	return reading{rule: types.String(plain), text: plain, json: plain, number: &number}
+	return reading{rule: types.String(plain), text: plain, number: &number}
 }
 
 // countryOf is what the CRM has as the contact's country, or nothing.

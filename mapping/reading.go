@@ -1,9 +1,12 @@
 package mapping
 
 import (
+	"encoding/json"
 	"time"
 
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
 
 	"callbridge/event"
 	"callbridge/mapping/payload"
@@ -11,7 +14,7 @@ import (
 )
 
 // state is whether a field has a value in one event.
-type state int
+type state uint8
 
 const (
 	there state = iota
@@ -24,6 +27,8 @@ const (
 // reading is what a field holds in one event.
 type reading struct {
 	state state
+	// done says that it has been read; see reader.
+	done bool
 	// reason and detail say why there is no value. Detail shows no value of
 	// a phone field, and masks what looks like a number in others.
 	reason event.Reason
@@ -33,11 +38,32 @@ type reading struct {
 	rule ref.Val
 	// text is what {{field}} puts into a text; a number keeps its digits.
 	text string
-	// json is what metadata gets: the value with its type.
-	json payload.Value
-	// number is set for a field of type phone, and moment for one of time.
+	// number is set for a field of type phone.
 	number *phone.Number
-	moment time.Time
+}
+
+// json is what metadata gets: the value with its type.
+func (r *reading) json() payload.Value {
+	switch rule := r.rule.(type) {
+	case types.Bool:
+		return bool(rule)
+	case types.Double, types.Int:
+		return json.Number(r.text)
+	case traits.Lister:
+		texts := []any{}
+		for i := rule.Iterator(); i.HasNext() == types.True; {
+			texts = append(texts, i.Next().Value())
+		}
+		return texts
+	default:
+		return r.text
+	}
+}
+
+// moment is the value of a field of type time.
+func (r *reading) moment() time.Time {
+	moment, _ := r.rule.(types.Timestamp)
+	return moment.Time
 }
 
 const (
@@ -58,9 +84,8 @@ type reader struct {
 	material *material
 	// timeProblem says why the CRM's time could not be read.
 	timeProblem string
-	// readings are in the order of Source.index; one is done if it was read.
+	// readings are in the order of Source.index.
 	readings []reading
-	done     []bool
 	// waits says that a name was asked for which waits for the look-up.
 	waits bool
 	// request is what the source asks its CRM about the event; nil for nothing.
@@ -71,23 +96,23 @@ func newReader(source *Source, in Incoming) *reader {
 	return &reader{
 		source: source, event: in.Event, material: in.material,
 		timeProblem: in.timeProblem,
-		readings:    make([]reading, len(source.index)), done: make([]bool, len(source.index)),
+		readings:    make([]reading, len(source.index)),
 	}
 }
 
 // read returns the value of a declared name.
 func (r *reader) read(name string) *reading {
-	i := r.source.index[name]
-	if !r.done[i] {
+	value := &r.readings[r.source.index[name]]
+	if !value.done {
 		if f, ok := r.source.fields[name]; ok {
-			r.readings[i] = f.read(r.material)
+			*value = f.read(r.material)
 		} else {
-			r.readings[i] = r.builtin(name)
+			*value = r.builtin(name)
 		}
-		r.done[i] = true
+		value.done = true
 	}
-	r.waits = r.waits || r.readings[i].state == awaited
-	return &r.readings[i]
+	r.waits = r.waits || value.state == awaited
+	return value
 }
 
 // builtin reads one of the four names that are always there. Where the CRM

@@ -129,7 +129,7 @@ func (p *part) read(r *reader) (string, *refusal) {
 	value := r.read(p.name)
 	switch {
 	case value.state == there && p.layout != "":
-		return value.moment.Format(p.layout), nil
+		return value.moment().Format(p.layout), nil
 	case value.state == there:
 		return value.text, nil
 	case p.fallback != nil && value.state != awaited && (value.state == missing || r.source.optional(p.name)):

@@ -1,0 +1,46 @@
+package mapping
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"testing"
+)
+
+// TestCallIsWrittenAsEncodingJSONWould holds encode against the struct's tags:
+// each member alone, all of them, and none.
+func TestCallIsWrittenAsEncodingJSONWould(t *testing.T) {
+	t.Parallel()
+	no := false
+	full := createCall{
+		IsTest: &no, Variables: map[string]string{"b": `"<&>" é`, "a": "line\nbreak"},
+		Metadata: map[string]any{"z": json.Number("9007199254740993"), "y": []any{nil, true, map[string]any{}}, "x": "é"},
+	}
+	none := map[string]any{}
+	calls := []createCall{{Metadata: none}, {Metadata: none, IsTest: &no}, {Metadata: none, Variables: full.Variables}}
+	for i, key := range callKeys {
+		alone := createCall{Metadata: none}
+		*key.field(&alone), *key.field(&full) = key.name+" <&>", strconv.Itoa(i)
+		calls = append(calls, alone)
+	}
+	for _, call := range append(calls, full) {
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(call); err != nil {
+			t.Fatal(err)
+		}
+		got, err := call.encode()
+		if err != nil || string(got)+"\n" != want.String() {
+			t.Errorf("got  %s, %v\nwant %s", got, err, want.String())
+		}
+	}
+}
+
+func TestCallThatIsNoJSONIsAnError(t *testing.T) {
+	t.Parallel()
+	call := createCall{Metadata: map[string]any{"amount": json.Number("1; drop")}}
+	if text, err := call.encode(); err == nil {
+		t.Errorf("got %s", text)
+	}
+}
