@@ -1,6 +1,9 @@
 package handlers
 
 import (
+	"slices"
+	"strconv"
+
 	"github.com/google/uuid"
 
 	"callbridge/event"
@@ -19,21 +22,73 @@ const (
 	pending status = "pending"
 )
 
+// statuses are in the order in which the log tells them.
+var statuses = [...]status{requested, pending, duplicate, skipped, rejected}
+
+// tally counts events by status, in the order of statuses.
+type tally [len(statuses)]int
+
+// add leaves out events that nothing was decided about, since one before them failed.
+func (t *tally) add(s status) {
+	if i := slices.Index(statuses[:], s); i >= 0 {
+		t[i]++
+	}
+}
+
 // answer is the body of a 202.
 type answer struct {
-	Events []eventAnswer `json:"events"`
+	Events []eventAnswer
 }
 
 // eventAnswer is what became of one event of a webhook so far.
 type eventAnswer struct {
-	ID     uuid.UUID `json:"id"`
-	Status status    `json:"status"`
+	ID     uuid.UUID
+	Status status
 	// Requests are the calls that were asked for, by request id.
-	Requests []uuid.UUID  `json:"requests,omitempty"`
-	Reason   event.Reason `json:"reason,omitempty"`
-	Field    string       `json:"field,omitempty"`
+	Requests []uuid.UUID
+	// Reason and Field may be empty.
+	Reason event.Reason
+	Field  string
 
 	decided, seen int
+}
+
+// roomOfEvent is what the answer to one event needs, in bytes.
+const roomOfEvent = 160
+
+// encode writes the answer as JSON. Each webhook waits for it.
+func (a answer) encode() []byte {
+	b := append(make([]byte, 0, len(a.Events)*roomOfEvent), `{"events":[`...)
+	for i, e := range a.Events {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = e.append(b)
+	}
+	return append(b, `]}`...)
+}
+
+func (a eventAnswer) append(b []byte) []byte {
+	b = append(append(b, `{"id":"`...), a.ID.String()...)
+	b = append(append(b, `","status":"`...), a.Status...)
+	for i, id := range a.Requests {
+		between := `","`
+		if i == 0 {
+			between = `","requests":["`
+		}
+		b = append(append(b, between...), id.String()...)
+	}
+	b = append(b, '"')
+	if len(a.Requests) > 0 {
+		b = append(b, ']')
+	}
+	if a.Reason != "" {
+		b = strconv.AppendQuote(append(b, `,"reason":`...), string(a.Reason))
+	}
+	if a.Field != "" { // a name of the configuration: a-z, 0-9 and _
+		b = strconv.AppendQuote(append(b, `,"field":`...), a.Field)
+	}
+	return append(b, '}')
 }
 
 // expect adds one decision. An event that some route wants is requested,

@@ -36,13 +36,16 @@ type Intake struct {
 	failures *failures
 }
 
+// webhookPath is where CRMs send webhooks.
+const webhookPath = "/webhooks/:source"
+
 // Public is the listener for CRMs: webhooks, and the two health answers that a
 // load balancer needs. Nothing else stands there.
 func Public(in Intake, health Health, registry prometheus.Registerer) http.Handler {
 	in.metrics, in.failures = newMetrics(registry), newFailures()
 	engine := newEngine(in.Log, in.TrustedProxies)
-	engine.POST("/webhooks/:source", in.receive)
-	engine.Match(handshakeMethods, "/webhooks/:source", in.handshake)
+	engine.POST(webhookPath, in.receive)
+	engine.Match(handshakeMethods, webhookPath, in.handshake)
 	health.mount(engine)
 	return engine
 }
@@ -120,5 +123,9 @@ func reply(c *gin.Context, status int, body any) {
 	if err != nil {
 		panic("handlers: an answer is no JSON: " + err.Error())
 	}
+	replyText(c, status, text)
+}
+
+func replyText(c *gin.Context, status int, text []byte) {
 	c.Data(status, gin.MIMEJSON+"; charset=utf-8", append(text, '\n'))
 }

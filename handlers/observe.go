@@ -24,7 +24,7 @@ type line struct {
 	bytes  int
 	reason string
 	err    error
-	events map[status]int
+	events tally
 	span   span.Span
 	// limited is a refusal too many.
 	limited bool
@@ -38,14 +38,20 @@ type line struct {
 
 // newLine begins the line, and the span, of a webhook.
 func (in Intake) newLine(c *gin.Context, start time.Time) line {
-	name := c.Request.Method + " " + c.FullPath()
-	return line{start: start, source: c.Param("source"), span: in.Tracer.Start(c.GetHeader("traceparent"), span.Server, name)}
+	return line{start: start, source: c.Param("source"), span: in.Tracer.Start(c.GetHeader("traceparent"), span.Server, spanName(c))}
+}
+
+// spanName is as OpenTelemetry's conventions for HTTP servers have it.
+func spanName(c *gin.Context) string {
+	if c.Request.Method == http.MethodPost {
+		return "POST " + webhookPath // what nearly all are, put together once
+	}
+	return c.Request.Method + " " + c.FullPath()
 }
 
 func (l *line) count(a answer) {
-	l.events = map[status]int{}
 	for _, e := range a.Events {
-		l.events[e.Status]++
+		l.events.add(e.Status)
 		if e.Status == rejected && l.told.Status != rejected || e.Status == skipped && l.told.Status == "" {
 			l.told = e
 		}
@@ -58,25 +64,27 @@ func (l *line) count(a answer) {
 	}
 }
 
+// mostAttributes is as many as most lines have.
+const mostAttributes = 12
+
 // finish writes the line and counts the webhook.
 func (in Intake) finish(c *gin.Context, l *line) {
 	code, took := c.Writer.Status(), time.Since(l.start)
 	in.metrics.webhooks.WithLabelValues(l.source, strconv.Itoa(code)).Inc()
 	in.metrics.duration.Observe(took.Seconds())
 	level := slog.LevelInfo
-	attributes := []slog.Attr{
+	attributes := append(make([]slog.Attr, 0, mostAttributes),
 		slog.String("source", l.source), slog.Int("status", code), slog.Int("bytes", l.bytes),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", c.ClientIP()),
-		slog.String("trace_id", l.span.Parent().TraceID()),
-	}
+		slog.String("trace_id", l.span.Parent().TraceID()))
 	if l.event != "" {
 		attributes = append(attributes, slog.String("event_id", l.event))
 	}
 	if l.request != "" {
 		attributes = append(attributes, slog.String("request_id", l.request))
 	}
-	for _, s := range []status{requested, pending, duplicate, skipped, rejected} {
-		if n := l.events[s]; n > 0 && l.err == nil {
+	for i, s := range statuses {
+		if n := l.events[i]; n > 0 && l.err == nil {
 			attributes = append(attributes, slog.Int(string(s), n))
 			in.metrics.events.WithLabelValues(l.source, string(s)).Add(float64(n))
 		}
@@ -158,6 +166,9 @@ func (l *line) explained() (attributes []slog.Attr) {
 
 // endSpan names things as OpenTelemetry's conventions for HTTP servers do.
 func (l *line) endSpan(c *gin.Context, code int) {
+	if !l.span.Recorded() {
+		return
+	}
 	if code >= http.StatusInternalServerError {
 		l.span.Fail(l.reason)
 	}

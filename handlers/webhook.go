@@ -67,7 +67,7 @@ func succeed(c *gin.Context, as mapping.Answer, answer answer) {
 		c.Data(as.Status, as.ContentType, []byte(as.Body))
 		return
 	}
-	reply(c, as.Status, answer)
+	replyText(c, as.Status, answer.encode())
 }
 
 // refuseDelivery answers for a webhook that never became an event. The sender
