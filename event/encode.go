@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -137,10 +138,16 @@ func plain(text string) bool {
 }
 
 func (w *writer) time(name string, t time.Time) {
-	if !t.IsZero() {
-		w.key(name)
-		w.marshal(t)
+	if t.IsZero() {
+		return
 	}
+	w.key(name)
+	text, err := t.AppendText(append(w.b, '"')) // as strict as MarshalJSON
+	if err != nil {
+		w.err = cmp.Or(w.err, err)
+		return
+	}
+	w.b = append(text, '"')
 }
 
 // marshal leaves a value to encoding/json.
