@@ -23,11 +23,11 @@ func (c *createCall) encode() (json.RawMessage, error) {
 	w.always(keyCallTo, c.CallTo)
 	w.always("call_direction", c.CallDirection)
 	if c.IsTest != nil {
-		w.always(keyIsTest, *c.IsTest)
+		w.value(keyIsTest, *c.IsTest)
 	}
-	w.always(keyMetadata, c.Metadata)
+	w.value(keyMetadata, c.Metadata)
 	if len(c.Variables) > 0 {
-		w.always(keyVariables, c.Variables)
+		w.value(keyVariables, c.Variables)
 	}
 	w.always("notes", c.Notes)
 	w.text("workspace_id", c.WorkspaceID)
@@ -48,13 +48,21 @@ func (w *callWriter) text(name, text string) {
 	}
 }
 
-func (w *callWriter) always(name string, v payload.Value) {
-	if w.err != nil {
-		return
+func (w *callWriter) always(name, text string) {
+	if w.key(name); w.err == nil {
+		w.b, w.err = payload.AppendText(w.b, text)
 	}
+}
+
+func (w *callWriter) value(name string, v payload.Value) {
+	if w.key(name); w.err == nil {
+		w.b, w.err = payload.Append(w.b, v)
+	}
+}
+
+func (w *callWriter) key(name string) {
 	if len(w.b) > 1 {
 		w.b = append(w.b, ',')
 	}
 	w.b = append(append(append(w.b, '"'), name...), '"', ':')
-	w.b, w.err = payload.Append(w.b, v)
 }

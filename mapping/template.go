@@ -153,6 +153,9 @@ func isClock(layout string) bool {
 // spoken makes text from a CRM fit for an agent's prompt: one line, no control
 // characters, nothing that a template language would take for its own.
 func spoken(text string) string {
+	if speakable(text) {
+		return strings.TrimSpace(text)
+	}
 	var b strings.Builder
 	b.Grow(len(text))
 	var last rune
@@ -167,6 +170,17 @@ func spoken(text string) string {
 		last = r
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// speakable reports whether a text is fit already, as nearly all are. It does
+// not know all that are.
+func speakable(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '{' || c == '}' {
+			return false
+		}
+	}
+	return true
 }
 
 // isMark knows what begins and ends a tag in Liquid, Jinja and Mustache:

@@ -178,6 +178,12 @@ func composite(parts []lookup, m *material) (string, bool) {
 // between, such as change.deal. It does for what names no event.
 func (e expression) dotted(m *material) (string, bool) {
 	for _, parts := range e {
+		if len(parts) == 1 {
+			if text, ok := parts[0].text(m); ok {
+				return text, true
+			}
+			continue
+		}
 		texts, some := partTexts(parts, m)
 		var there []string
 		for _, text := range texts {

@@ -34,7 +34,7 @@ func appendJSON(b []byte, v Value) ([]byte, error) {
 	case bool:
 		return strconv.AppendBool(b, v), nil
 	case string:
-		return appendString(b, v)
+		return AppendText(b, v)
 	case json.Number:
 		if v == "" || numberLen(string(v)) != len(v) {
 			return nil, fmt.Errorf("not a number: %d characters", len(v))
@@ -45,7 +45,7 @@ func appendJSON(b []byte, v Value) ([]byte, error) {
 	case map[string]any:
 		return appendObject(b, v, appendJSON)
 	case map[string]string:
-		return appendObject(b, v, appendString)
+		return appendObject(b, v, AppendText)
 	case Part:
 		return v.appendJSON(b)
 	default:
@@ -77,7 +77,7 @@ func appendObject[V any](b []byte, object map[string]V, appendValue func([]byte,
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if b, err = appendString(b, key); err != nil {
+		if b, err = AppendText(b, key); err != nil {
 			return nil, err
 		}
 		b = append(b, ':')
@@ -88,7 +88,8 @@ func appendObject[V any](b []byte, object map[string]V, appendValue func([]byte,
 	return append(b, '}'), nil
 }
 
-func appendString(b []byte, text string) ([]byte, error) {
+// AppendText is Append for a text.
+func AppendText(b []byte, text string) ([]byte, error) {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
 			return appendMarshalled(b, text)
