@@ -31,7 +31,7 @@ const benchRoute = `
   - name: route-%d
     source: crm
     mode: live
-    when: type == "deal.updated" && consent && lead_score >= %d && stage in ["lead", "opportunity"]
+    when: type == "deal.updated" && consent && %s && stage in ["lead", "opportunity"]
     call:
       company_id: 11111111-2222-4333-8444-555555555555
       campaign_id: 11111111-2222-4333-8444-555555555555
@@ -45,16 +45,17 @@ const benchRoute = `
       metadata: {deal_id: "{{deal_id}}", contact: {key: "{{key}}"}}
 `
 
-func benchSetup(b *testing.B, routes int) (*mapping.Config, *mapping.Source, mapping.Delivery) {
+// benchSetup has so many routes: the first takes the event, the others do not.
+func benchSetup(b *testing.B, routes int, first, others string) (*mapping.Config, *mapping.Source, mapping.Delivery) {
 	b.Helper()
 	var text strings.Builder
 	text.WriteString(benchConfig)
 	for i := range routes {
-		score := 50 // the first route takes the event, the others do not
+		condition := first
 		if i > 0 {
-			score = 1000
+			condition = strings.ReplaceAll(others, "#", fmt.Sprint(i))
 		}
-		fmt.Fprintf(&text, benchRoute, i, score)
+		fmt.Fprintf(&text, benchRoute, i, condition)
 	}
 	config := parse(b, text.String())
 	body, err := os.ReadFile("testdata/benchmark.json")
@@ -68,7 +69,7 @@ func benchSetup(b *testing.B, routes int) (*mapping.Config, *mapping.Source, map
 // BenchmarkMap is one event of 1.4 KB from its bytes to the request: decode,
 // name, fields, one rule, the whole call.
 func BenchmarkMap(b *testing.B) {
-	config, source, d := benchSetup(b, 1)
+	config, source, d := benchSetup(b, 1, "lead_score >= 50", "")
 	b.SetBytes(int64(len(d.Body)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -76,12 +77,22 @@ func BenchmarkMap(b *testing.B) {
 	}
 }
 
-// BenchmarkRoutes shows that the cost grows with the rules, and with nothing
-// else: fields are read once, and one route makes the call.
+// BenchmarkRoutes shows that the cost grows with the rules that are asked, and
+// with nothing else: fields are read once, and one route makes the call. A
+// number tells these routes apart, so all are asked.
 func BenchmarkRoutes(b *testing.B) {
+	benchRoutes(b, "lead_score >= 50", "lead_score >= 1000")
+}
+
+// BenchmarkRoutesOfTexts has routes that a text tells apart.
+func BenchmarkRoutesOfTexts(b *testing.B) {
+	benchRoutes(b, `company == "Example Heating"`, `company == "Company #"`)
+}
+
+func benchRoutes(b *testing.B, first, others string) {
 	for _, routes := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprint(routes), func(b *testing.B) {
-			config, source, d := benchSetup(b, routes)
+			config, source, d := benchSetup(b, routes, first, others)
 			for b.Loop() {
 				mapOnce(b, config, source, d)
 			}
