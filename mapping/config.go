@@ -11,6 +11,7 @@ type Config struct {
 	sources  map[string]*Source
 	routes   []*Route
 	bySource map[string][]*binding
+	indexes  map[string]*routeIndex // by source
 	hash     string
 	warnings Problems
 }
@@ -53,12 +54,14 @@ func (c *Config) WithMode(mode Mode) *Config {
 		changed.routes[i], copies[route] = &r, &r
 	}
 	changed.bySource = make(map[string][]*binding, len(c.bySource))
-	for source, bindings := range c.bySource {
-		for _, b := range bindings {
+	changed.indexes = make(map[string]*routeIndex, len(c.indexes))
+	for source := range c.sources {
+		for _, b := range c.bySource[source] {
 			moved := *b
 			moved.route = copies[b.route]
 			changed.bySource[source] = append(changed.bySource[source], &moved)
 		}
+		changed.indexes[source] = newRouteIndex(changed.bySource[source])
 	}
 	return &changed
 }

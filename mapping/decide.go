@@ -47,7 +47,7 @@ func (c *Config) Map(in Incoming) []Decision {
 		return []Decision{*tooOld}
 	}
 	var decisions []Decision
-	for _, b := range c.bySource[source.name] {
+	for _, b := range c.indexes[source.name].candidates(r) {
 		decision, takes := b.decide(r)
 		if takes {
 			decisions = append(decisions, decision)

@@ -48,6 +48,8 @@ type binding struct {
 	route *Route
 	rule  *rule
 	call  *callTemplate
+	// position is its place among the source's routes.
+	position int
 }
 
 // routeName is what a metric label and a log take without escaping.
@@ -153,7 +155,7 @@ func (l *loader) bind(keys object, route *Route) {
 		if l.broken[name] || source.env == nil {
 			continue
 		}
-		b := &binding{route: route}
+		b := &binding{route: route, position: len(l.config.bySource[name])}
 		if when, ok := keys.get("when"); ok {
 			b.rule = compileRule(when, source)
 		}

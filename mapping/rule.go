@@ -26,6 +26,8 @@ type rule struct {
 	text    string
 	ast     *cel.Ast
 	program cel.Program
+	// limited says that the rule is stopped when it costs too much.
+	limited bool
 }
 
 // verdict is what a rule says of an event.
@@ -70,12 +72,13 @@ func compileRule(at node, source *Source) *rule {
 		at.problem("the rule may take too long on a large event", "loop over fewer lists")
 		return nil
 	}
-	program, err := source.env.Program(checked, costLimit(checked, source)...)
+	limit := costLimit(checked, source)
+	program, err := source.env.Program(checked, limit...)
 	if err != nil {
 		at.problem("plan rule: "+err.Error(), "")
 		return nil
 	}
-	return &rule{source: source, text: text, ast: checked, program: program}
+	return &rule{source: source, text: text, ast: checked, program: program, limited: len(limit) > 0}
 }
 
 // costLimit counts what an evaluation costs, where it could cost too much at

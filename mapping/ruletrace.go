@@ -35,7 +35,7 @@ func (r *rule) parts(read *reader) []RulePart {
 	}
 	native := written.NativeRep()
 	var parts []RulePart
-	for _, e := range conditions(native.Expr()) {
+	for _, e := range conditions(native.Expr(), operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot) {
 		text, err := cel.ExprToString(e, native.SourceInfo())
 		if err != nil {
 			continue
@@ -51,18 +51,15 @@ func (r *rule) parts(read *reader) []RulePart {
 	return parts
 }
 
-// conditions are the parts between &&, || and !.
-func conditions(e ast.Expr) []ast.Expr {
-	if e.Kind() != ast.CallKind {
-		return []ast.Expr{e}
-	}
-	call := e.AsCall()
-	if !slices.Contains([]string{operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot}, call.FunctionName()) {
+// conditions are the parts between these operators, in the order in which they
+// are written.
+func conditions(e ast.Expr, between ...string) []ast.Expr {
+	if e.Kind() != ast.CallKind || !slices.Contains(between, e.AsCall().FunctionName()) {
 		return []ast.Expr{e}
 	}
 	var parts []ast.Expr
-	for _, arg := range call.Args() {
-		parts = append(parts, conditions(arg)...)
+	for _, arg := range e.AsCall().Args() {
+		parts = append(parts, conditions(arg, between...)...)
 	}
 	return parts
 }
