@@ -17,8 +17,11 @@ import (
 type routeIndex struct {
 	// splits have no route in common.
 	splits []split
-	// others are the routes of no split: every event is held against them.
+	// others are the routes of no split: every event is held against them, or at
+	// least against their bounds.
 	others []*binding
+	// bounded says that some want a number within bounds.
+	bounded bool
 }
 
 // split is routes whose rules want a value of one field, in the file's order.
@@ -46,7 +49,21 @@ func (x *routeIndex) candidates(r *reader) []*binding {
 	if mixed {
 		slices.SortFunc(candidates, func(a, b *binding) int { return a.position - b.position })
 	}
-	return candidates
+	return x.within(r, candidates)
+}
+
+// within leaves out the routes that want other numbers than the event has.
+func (x *routeIndex) within(r *reader, routes []*binding) []*binding {
+	if !x.bounded {
+		return routes
+	}
+	left := make([]*binding, 0, min(len(routes), 8))
+	for _, b := range routes {
+		if b.rule.admits(r) {
+			left = append(left, b)
+		}
+	}
+	return left
 }
 
 func (s *split) routes(r *reader) []*binding {
@@ -61,7 +78,10 @@ func newRouteIndex(routes []*binding) *routeIndex {
 	x := &routeIndex{others: slices.Clone(routes)}
 	tests := make(map[*binding]map[string][]string, len(routes))
 	for _, b := range routes {
-		tests[b] = b.rule.tests()
+		if b.rule != nil {
+			tests[b] = b.rule.texts
+			x.bounded = x.bounded || len(b.rule.bounds) > 0
+		}
 	}
 	for {
 		s := finest(x.others, tests)
@@ -105,26 +125,25 @@ func (s *split) add(b *binding, values []string) {
 	}
 }
 
-// tests returns, by field, the texts of which an event that has the field must
-// have one: what stands between the rule's && and compares a field with texts.
-// A rule that is stopped when it costs too much may fail before it comes to a
+// findTests notes, by field, the texts of which an event that has the field must
+// have one, and the bounds of its numbers: what stands between the rule's && and
+// compares a field with literals. A rule that is stopped when it costs too much may fail before it comes to a
 // test. Tests themselves cost a unit or two for each character, so those that
 // it begins with are come to.
-func (r *rule) tests() map[string][]string {
-	if r == nil || r.limited && len(r.text) > ruleCost/10 {
-		return nil
+func (r *rule) findTests() {
+	if r.limited && len(r.text) > ruleCost/10 {
+		return
 	}
-	tests := map[string][]string{}
+	r.texts = map[string][]string{}
 	for _, part := range conditions(r.ast.NativeRep().Expr(), operators.LogicalAnd) {
-		field, texts, ok := r.test(part)
-		if r.limited && !ok {
+		if field, texts, ok := r.test(part); ok {
+			r.texts[field] = texts
+		} else if want, ok := r.bound(part); ok {
+			r.bounds = append(r.bounds, want)
+		} else if r.limited {
 			break
 		}
-		if ok {
-			tests[field] = texts
-		}
 	}
-	return tests
 }
 
 // test reads field == "a", "a" == field, field in ["a", "b"], and an || of these

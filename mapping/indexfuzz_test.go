@@ -55,14 +55,28 @@ func (d dice) rule(depth int) string {
 func (d dice) condition() string {
 	field, text := d.field(), d.text()
 	return d.of(field+" != "+text, field+" in []", field+" in ["+text+", stage]", field+" == stage",
-		"present("+field+")", "consent", "score > 5", text+" in tags", `tags[1] == `+text,
+		"present("+field+")", "consent", d.bound(), d.bound(), text+" in tags", `tags[1] == `+text,
 		"tags.all(tag, !"+field+".contains(tag))")
 }
 
 // test is what the index is made of.
 func (d dice) test() string {
 	field, a, b := d.field(), d.text(), d.text()
-	return d.of(field+" == "+a, a+" == "+field, field+" in ["+a+", "+b+"]", "("+field+" == "+a+" || "+b+" == "+field+")")
+	return d.of(field+" == "+a, a+" == "+field, field+" in ["+a+", "+b+"]", "("+field+" == "+a+" || "+b+" == "+field+")",
+		d.bound(), d.bound())
+}
+
+// bound is a number that the index looks at.
+func (d dice) bound() string {
+	operator, number := d.of("<", "<=", ">", ">="), d.number()
+	if d.IntN(4) == 0 {
+		operator, number = "==", d.of("9", "8.0", "0") // no larger ones are taken there
+	}
+	return d.of("score "+operator+" "+number, number+" "+operator+" score")
+}
+
+func (d dice) number() string {
+	return d.of("9", "9.0", "-9.5", "10", "8", "0", "9007199254740993", "9007199254740992.0", "1e300", "-1e300")
 }
 
 func (d dice) field() string {
@@ -82,7 +96,7 @@ func (d dice) event() string {
 		case 2:
 			members = append(members, fmt.Sprintf("%q: %s", field, d.of(`null`, `" "`, `7`, `["a", "b"]`, `[]`, `true`)))
 		default:
-			value, ok := map[string]string{"phone": `"+12025550142"`, "consent": `"yes"`, "score": "9", "ask": "true"}[field]
+			value, ok := map[string]string{"phone": `"+12025550142"`, "consent": `"yes"`, "score": d.of("9", d.number()), "ask": "true"}[field]
 			if !ok {
 				value = d.text()
 			}

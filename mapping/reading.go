@@ -101,8 +101,11 @@ func newReader(source *Source, in Incoming) *reader {
 }
 
 // read returns the value of a declared name.
-func (r *reader) read(name string) *reading {
-	value := &r.readings[r.source.index[name]]
+func (r *reader) read(name string) *reading { return r.at(r.source.index[name], name) }
+
+// at is read for who knows the name's number in Source.index.
+func (r *reader) at(index int, name string) *reading {
+	value := &r.readings[index]
 	if !value.done {
 		if f, ok := r.source.fields[name]; ok {
 			*value = f.read(r.material)

@@ -28,6 +28,10 @@ type rule struct {
 	program cel.Program
 	// limited says that the rule is stopped when it costs too much.
 	limited bool
+	// texts and bounds are of what an event must have for the rule to hold;
+	// see routeIndex.
+	texts  map[string][]string
+	bounds []bound
 }
 
 // verdict is what a rule says of an event.
@@ -78,7 +82,9 @@ func compileRule(at node, source *Source) *rule {
 		at.problem("plan rule: "+err.Error(), "")
 		return nil
 	}
-	return &rule{source: source, text: text, ast: checked, program: program, limited: len(limit) > 0}
+	r := &rule{source: source, text: text, ast: checked, program: program, limited: len(limit) > 0}
+	r.findTests()
+	return r
 }
 
 // costLimit counts what an evaluation costs, where it could cost too much at
