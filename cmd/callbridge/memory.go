@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -23,13 +24,30 @@ const (
 	limitEvery = time.Second
 )
 
+// ownMemory reports whether the operator has set GOGC or GOMEMLIMIT, which are
+// left alone.
+func ownMemory() bool { return os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" }
+
+// letGrow is for a process that starts: what it takes then is the index of what
+// is kept, hardly any of it garbage, and who collects again and again holds up
+// the first webhook. It holds until undo; boundMemory adds the limit.
+func letGrow() (undo func()) {
+	if ownMemory() {
+		return func() {}
+	}
+	before := debug.SetGCPercent(gcPercent)
+	return func() { debug.SetGCPercent(before) }
+}
+
 // boundMemory sets the garbage collector's limit by what is alive, until ctx
-// ends. The operator's own GOGC or GOMEMLIMIT is left alone.
+// ends.
 func boundMemory(ctx context.Context) {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+	if ownMemory() {
 		return
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	// What is alive is only known after a collection, and a limit below it would
+	// have every request help to collect.
+	runtime.GC()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
 	tick := time.NewTicker(limitEvery)
 	defer tick.Stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 )
@@ -67,6 +68,32 @@ func TestMemoryIsBoundedWhileTheProcessRuns(t *testing.T) {
 		cancel()
 		if limit() != before {
 			t.Errorf("GOGC=%s GOMEMLIMIT=%s: limit %d is left, was %d", c.gogc, c.memlimit, limit(), before)
+		}
+	}
+}
+
+// percent is how much the heap may grow before it is collected.
+func percent() uint64 {
+	samples := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(samples)
+	return samples[0].Value.Uint64()
+}
+
+// Not parallel: the percentage is the whole process's.
+func TestAProcessThatStartsMayGrow(t *testing.T) {
+	before := percent()
+	for _, c := range []struct {
+		gogc, memlimit string
+		want           uint64
+	}{{"", "", gcPercent}, {"50", "", before}, {"", "1GiB", before}} {
+		t.Setenv("GOGC", c.gogc)
+		t.Setenv("GOMEMLIMIT", c.memlimit)
+		undo := letGrow()
+		if got := percent(); got != c.want {
+			t.Errorf("GOGC=%s GOMEMLIMIT=%s: %d%%, want %d%%", c.gogc, c.memlimit, got, c.want)
+		}
+		if undo(); percent() != before {
+			t.Errorf("GOGC=%s GOMEMLIMIT=%s: %d%% is left, was %d%%", c.gogc, c.memlimit, percent(), before)
 		}
 	}
 }

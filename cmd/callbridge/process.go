@@ -32,11 +32,13 @@ type process struct {
 	dispatcher *dispatch.Dispatcher
 	public     *listener
 	admin      *listener
+	// bounded gives back the room that a start is given.
+	bounded func()
 }
 
 // start makes a process that is ready to run, or says in one sentence why not.
 func start(ctx context.Context, s settings, config *configuration, log *slog.Logger) (*process, error) {
-	p := &process{config: config, log: log, registry: prometheus.NewRegistry()}
+	p := &process{config: config, log: log, registry: prometheus.NewRegistry(), bounded: letGrow()}
 	if err := p.wire(ctx, s); err != nil {
 		p.close()
 		return nil, err
@@ -130,6 +132,7 @@ func (p *process) close() {
 		p.bus.Close()
 	}
 	p.tracer.Close()
+	p.bounded()
 }
 
 // listener is one HTTP server on its socket.
