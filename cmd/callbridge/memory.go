@@ -9,15 +9,21 @@ import (
 	"time"
 )
 
-// Most of what is alive in this process are the buffers of the embedded NATS,
-// some ten megabytes that the garbage collector need not look into. Go would let
-// the heap grow by as much again before it collects, however fast that is; we
-// let it grow by what comes in a fifth of a second, within bounds.
+// Most of what is alive in a small process are the buffers of the embedded NATS,
+// some ten megabytes that the garbage collector need not look into; in a large
+// one it is the index of what is kept, and a look through it takes the better part
+// of a second. Go would let either grow by as much again before it collects. We
+// let it grow by what comes while collecting takes collectShare of a processor,
+// within bounds.
 const (
-	gcPercent = 400
-	// leastRoom and mostRoom bound, in bytes, what may come beside a quarter of
-	// what is alive.
-	leastRoom, mostRoom = 16 << 20, 48 << 20
+	gcPercent    = 400
+	collectShare = 1. / 5
+	// markRate is how many bytes that may hold pointers one processor looks
+	// through in a second, where they lie all over the memory.
+	markRate = 256 << 20
+	// leastRoom, or a quarter of what is alive, comes beside it at least, and
+	// mostRoom, or half of what is alive, at most.
+	leastRoom, mostRoom = 16 << 20, 56 << 20
 	// leastLimit is below what a process without work needs.
 	leastLimit = 64 << 20
 	// limitEvery is how often the limit follows.
@@ -68,6 +74,8 @@ type memory struct {
 	// alive is what the last collection has kept, and other what no collection
 	// gives back: stacks, the runtime's own, gaps between objects.
 	alive, other uint64
+	// scanned is what a collection has to look through.
+	scanned uint64
 	// allocated is what has been taken from the heap ever.
 	allocated uint64
 }
@@ -76,15 +84,19 @@ func readMemory() memory {
 	samples := []metrics.Sample{
 		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
+		{Name: "/gc/scan/total:bytes"},
 	}
 	metrics.Read(samples)
 	value := func(i int) uint64 { return samples[i].Value.Uint64() }
-	return memory{alive: value(0), allocated: value(1), other: value(2) - min(value(2), value(3)+value(4)+value(5))}
+	other := value(2) - min(value(2), value(3)+value(4)+value(5))
+	return memory{alive: value(0), allocated: value(1), other: other, scanned: value(6)}
 }
 
 // memoryLimit is never so near to what is alive that collecting would take the
 // processor from calls. Rate is in bytes a second.
 func memoryLimit(m memory, rate uint64) int64 {
-	room := min(max(rate/5, leastRoom), mostRoom)
-	return int64(max(leastLimit, m.other+m.alive+m.alive/4+room))
+	cheap := float64(rate) * float64(m.scanned) / (markRate * collectShare)
+	least, most := max(leastRoom, m.alive/4), max(mostRoom, m.alive/2)
+	room := uint64(min(max(cheap, float64(least)), float64(most)))
+	return int64(max(leastLimit, m.other+m.alive+room))
 }

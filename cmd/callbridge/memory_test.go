@@ -16,14 +16,38 @@ func TestMemoryLimitLeavesRoom(t *testing.T) {
 	t.Parallel()
 	for _, alive := range []uint64{0, 1 << 20, 40 << 20, 500 << 20, 8 << 30} {
 		for _, rate := range []uint64{0, 200 << 20, 8 << 30} {
-			const other = 30 << 20
-			got := memoryLimit(memory{alive: alive, other: other}, rate)
-			if got < leastLimit || got < int64(alive+other+leastRoom) || got > int64(alive+alive/4+other+leastLimit+mostRoom) {
+			m := memory{alive: alive, scanned: alive / 2, other: 30 << 20}
+			got := memoryLimit(m, rate)
+			if got < leastLimit || got < int64(alive+m.other+max(leastRoom, alive/4)) ||
+				got > int64(max(leastLimit, m.other+alive+max(mostRoom, alive/2))) {
 				t.Errorf("%d MiB alive, %d MiB/s: limit %d MiB", alive>>20, rate>>20, got>>20)
 			}
-			if got < memoryLimit(memory{alive: alive, other: other}, 0) {
+			if got < memoryLimit(m, 0) {
 				t.Errorf("%d MiB alive, %d MiB/s: less room than for a process that rests", alive>>20, rate>>20)
 			}
+		}
+	}
+}
+
+// The numbers are of measured processes, all with the same few megabytes beside.
+func TestMemoryLimitFollowsWhatCollectingCosts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name                 string
+		alive, scanned, rate uint64 // MiB
+		least, most          int64  // room, in MiB
+	}{
+		{"resting", 45, 10, 0, 16, 16},
+		{"a thousand webhooks a second with calls", 45, 10, 90, 16, 24},
+		{"as many webhooks as it can take", 45, 20, 340, 48, 56},
+		{"the same, with a million kept", 340, 150, 200, 160, 176},
+		{"resting, with a million kept", 340, 150, 0, 80, 88},
+	} {
+		const other = 30
+		m := memory{alive: c.alive << 20, scanned: c.scanned << 20, other: other << 20}
+		room := memoryLimit(m, c.rate<<20)>>20 - int64(c.alive) - other
+		if room < c.least || room > c.most {
+			t.Errorf("%s: room of %d MiB, want %d to %d", c.name, room, c.least, c.most)
 		}
 	}
 }
@@ -37,7 +61,7 @@ func TestMemoryIsRead(t *testing.T) {
 	}
 	runtime.GC()
 	after := readMemory()
-	if after.alive < 64<<20 || after.allocated-before.allocated < 64<<20 || after.other == 0 || after.other > 1<<30 {
+	if after.alive < 64<<20 || after.allocated-before.allocated < 64<<20 || after.other == 0 || after.scanned == 0 || after.other > 1<<30 {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
 	runtime.KeepAlive(kept)
