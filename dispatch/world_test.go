@@ -26,7 +26,7 @@ const token = "test-token"
 // world is a bus on its own server, a simulator, and what is needed to ask
 // both what happened.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	bus     *bus.Bus
 	sim     *callabsim.Sim
 	url     string
@@ -42,12 +42,12 @@ func fast() dispatch.Config {
 	}
 }
 
-func newWorld(t *testing.T, options callabsim.Options) *world {
+func newWorld(t testing.TB, options callabsim.Options) *world {
 	t.Helper()
 	return newWorldOn(t, options, bus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 }
 
-func newWorldOn(t *testing.T, options callabsim.Options, embedded bus.Embedded) *world {
+func newWorldOn(t testing.TB, options callabsim.Options, embedded bus.Embedded) *world {
 	t.Helper()
 	b, err := bus.Open(t.Context(), bus.Config{
 		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 3 * time.Second, Log: quiet(),

@@ -1,0 +1,89 @@
+package dispatch_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"callbridge/bus"
+	"callbridge/callab/callabsim"
+)
+
+// benchEvent is a webhook's data of the usual size, about 1.2 KB.
+var benchEvent = func() json.RawMessage {
+	properties := map[string]any{}
+	for i := range 24 {
+		properties[fmt.Sprintf("property_%d", i)] = fmt.Sprintf("value %d of a contact", i)
+	}
+	data, _ := json.Marshal(map[string]any{"id": 42, "type": "contact.updated", "properties": properties})
+	return data
+}()
+
+// BenchmarkCall is one request's whole way, from its delivery to its
+// acknowledgement: two records of the ledger, the call on a connection of its
+// own, the result. The API and the embedded NATS are in the same process and in
+// the figures.
+func BenchmarkCall(b *testing.B) {
+	for _, sync := range []string{"interval", "always"} {
+		b.Run("sync="+sync, func(b *testing.B) {
+			w := newWorldOn(b, callabsim.Options{}, bus.Embedded{Dir: b.TempDir(), SyncAlways: sync == "always"})
+			for i := range b.N {
+				r := request(strconv.Itoa(i), "+12025550142")
+				r.Event.Data = benchEvent
+				w.send(r)
+			}
+			config := fast()
+			config.Concurrency, config.WriteWindow, config.CallTimeout = 64, 5*time.Second, 15*time.Second
+			config.ClaimAge, config.Settle = time.Minute, 10*time.Second
+			b.ReportAllocs()
+			b.ResetTimer()
+			w.runOn(w.bus, placeAtOnce(b), config, good)
+			for range b.N {
+				if m := <-w.results; !strings.Contains(m.Subject, ".accepted.") {
+					b.Fatalf("%s: %s", m.Subject, m.Data)
+				}
+			}
+			b.StopTimer()
+		})
+	}
+}
+
+// placeAtOnce is a Callab that takes every call, and costs as little as it can.
+func placeAtOnce(b *testing.B) (url string) {
+	b.Helper()
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = socket.Close() })
+	go func() {
+		for {
+			conn, err := socket.Accept()
+			if err != nil {
+				return
+			}
+			go place(conn)
+		}
+	}()
+	return "http://" + socket.Addr().String()
+}
+
+func place(conn net.Conn) {
+	const answer = `{"status":"success","message":"Call created","data":{"id":"0b7d9a3e-2f4c-4a61-9d38-5e1c7f2a6b90","call_status":"in-progress","call_direction":"outbound","created_at":"2026-01-02T03:04:05Z"}}`
+	defer conn.Close()
+	req, err := http.ReadRequest(bufio.NewReader(conn))
+	if err != nil {
+		return
+	}
+	if _, err := io.Copy(io.Discard, req.Body); err != nil {
+		return
+	}
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(answer), answer)
+}
