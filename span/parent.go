@@ -5,7 +5,6 @@ package span
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,7 +15,22 @@ import (
 // is the one before (https://www.w3.org/TR/trace-context/#traceparent-header).
 type Parent string
 
-var form = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+// form is a traceparent with an x for each hex digit.
+const form = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx"
+
+func fits(header string) bool {
+	if len(header) != len(form) {
+		return false
+	}
+	for i := range len(form) {
+		c := header[i]
+		hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
+		if form[i] == 'x' && !hex || form[i] != 'x' && c != form[i] {
+			return false
+		}
+	}
+	return true
+}
 
 const (
 	noTrace = "00000000000000000000000000000000"
@@ -26,7 +40,7 @@ const (
 // Parse takes a traceparent header. What is not of its form is no parent.
 func Parse(header string) (Parent, bool) {
 	p := Parent(header)
-	if !form.MatchString(header) || p.TraceID() == noTrace || p.spanID() == noSpan {
+	if !fits(header) || p.TraceID() == noTrace || p.spanID() == noSpan {
 		return "", false
 	}
 	return p, true

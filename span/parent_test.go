@@ -30,6 +30,15 @@ func TestContinueKeepsATraceOrBeginsOne(t *testing.T) {
 	}
 }
 
+func TestEachCharacterOfATraceParentCounts(t *testing.T) {
+	t.Parallel()
+	for at := range len(parent) {
+		if _, ok := span.Parse(parent[:at] + "g" + parent[at+1:]); ok {
+			t.Errorf("with a g at %d it is a parent", at)
+		}
+	}
+}
+
 func TestTraceOfAnIDIsAlwaysTheSame(t *testing.T) {
 	t.Parallel()
 	id := uuid.MustParse("6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11")
