@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -135,23 +136,28 @@ func (b *Bus) named(subject string) (source, id string) {
 }
 
 // keepAlive tells the server that the message is being worked on, so that no
-// other process gets it meanwhile.
+// other process gets it meanwhile. Most messages are done before the first beat,
+// which then costs a timer.
 func keepAlive(msg jetstream.Msg, every time.Duration, alive func()) (stop func()) {
-	stopped := make(chan struct{})
-	go func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stopped:
-				return
-			case <-tick.C:
-				alive()
-				_ = msg.InProgress()
-			}
+	var mu sync.Mutex
+	var next *time.Timer // nil: stopped
+	mu.Lock()
+	defer mu.Unlock()
+	next = time.AfterFunc(every, func() {
+		alive()
+		_ = msg.InProgress()
+		mu.Lock()
+		defer mu.Unlock()
+		if next != nil {
+			next.Reset(every)
 		}
-	}()
-	return func() { close(stopped) }
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		next.Stop()
+		next = nil
+	}
 }
 
 // giveBack hands what was delivered and not begun to another process at once.
