@@ -9,13 +9,12 @@
 package callab
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -67,6 +66,10 @@ type Client struct {
 	base   *url.URL
 	tls    *tls.Config
 	reader *http.Client
+	dialer *net.Dialer
+	// create and test are the requests that place a call, without what is
+	// said in each anew.
+	create, test *http.Request
 }
 
 // New makes a Client. It does not connect.
@@ -91,8 +94,12 @@ func New(config Config) (*Client, error) {
 		config.Proxy = http.ProxyFromEnvironment
 	}
 	c := &Client{config: config, base: base, tls: clientTLS(config.TLS, base.Hostname())}
-	c.reader = newReader(c)
-	return c, nil
+	c.reader, c.dialer = newReader(c), newDialer(config.Timeout)
+	if c.create, err = c.newRequest(context.Background(), http.MethodPost, "calls"); err != nil {
+		return nil, err
+	}
+	c.test, err = c.newRequest(context.Background(), http.MethodPost, "calls", "make-call")
+	return c, err
 }
 
 func parseBase(text string) (*url.URL, error) {
@@ -132,31 +139,31 @@ func clientTLS(config *tls.Config, host string) *tls.Config {
 	return config
 }
 
-// newRequest makes a request with the headers that every endpoint wants.
-// Path segments must be escaped.
-func (c *Client) newRequest(ctx context.Context, method string, body []byte, path ...string) (*http.Request, error) {
-	token, err := c.token()
-	if err != nil {
-		return nil, err
-	}
-	var content io.Reader
-	if body != nil {
-		content = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path...).String(), content)
+// newRequest makes a request that says nothing yet. Path segments must be
+// escaped.
+func (c *Client) newRequest(ctx context.Context, method string, path ...string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path...).String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
-	req.Header.Set("Authorization", bearer+token)
-	req.Header.Set("User-Agent", c.config.UserAgent)
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	return req, nil
+}
+
+// setHeader sets the headers that every endpoint wants.
+func (c *Client) setHeader(req *http.Request) error {
+	token, err := c.token()
+	if err != nil {
+		return err
 	}
-	if parent, ok := ctx.Value(traceParent{}).(string); ok {
+	req.Header = http.Header{
+		"Authorization": {bearer + token},
+		"User-Agent":    {c.config.UserAgent},
+		"Accept":        {"application/json"},
+	}
+	if parent, ok := req.Context().Value(traceParent{}).(string); ok {
 		req.Header.Set("Traceparent", parent)
 	}
-	return req, nil
+	return nil
 }
 
 const bearer = "Bearer "

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -16,32 +17,47 @@ import (
 // and only if its first byte can leave within the window. A ctx that ends
 // before that means not sent; one that ends later leaves the call unknown.
 func (c *Client) CreateCall(ctx context.Context, call NewCall, window Window) Answer {
-	return c.post(ctx, call, window, "calls")
+	return c.encode(ctx, c.create, call, window)
+}
+
+// CreateCallJSON is CreateCall with a body that is JSON already: what
+// json.Marshal makes of a NewCall. It is sent as it is.
+func (c *Client) CreateCallJSON(ctx context.Context, call []byte, window Window) Answer {
+	return c.post(ctx, c.create, call, window)
 }
 
 // MakeCall places a call with POST /calls/make-call, under the same terms as
 // CreateCall. Callab calls it a test call.
 func (c *Client) MakeCall(ctx context.Context, call TestCall, window Window) Answer {
-	return c.post(ctx, call, window, "calls", "make-call")
+	return c.encode(ctx, c.test, call, window)
 }
 
-// post sends the body once. It does not use http.Transport, which sends some
-// requests again by itself, and does not tell whether a byte has left.
-func (c *Client) post(ctx context.Context, body any, window Window, path ...string) Answer {
-	if !window.Open(c.config.Now()) {
-		return notSent(ErrWindowClosed)
-	}
-	data, err := json.Marshal(body)
+func (c *Client) encode(ctx context.Context, to *http.Request, call any, window Window) Answer {
+	body, err := json.Marshal(call)
 	if err != nil {
 		return notSent(fmt.Errorf("encode call: %w", err))
 	}
-	req, err := c.newRequest(ctx, http.MethodPost, data, path...)
-	if err != nil {
+	return c.post(ctx, to, body, window)
+}
+
+// roomForHead is what the head of a request usually takes.
+const roomForHead = 512
+
+// post sends the body once. It does not use http.Transport, which sends some
+// requests again by itself, and does not tell whether a byte has left.
+func (c *Client) post(ctx context.Context, to *http.Request, body []byte, window Window) Answer {
+	if !window.Open(c.config.Now()) {
+		return notSent(ErrWindowClosed)
+	}
+	req := to.WithContext(ctx)
+	if err := c.setHeader(req); err != nil {
 		return notSent(err)
 	}
+	req.Header["Content-Type"] = []string{"application/json"}
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	req.Close = true
-	var wire bytes.Buffer
-	if err := req.Write(&wire); err != nil {
+	wire := bytes.NewBuffer(make([]byte, 0, roomForHead+len(body)+bytes.MinRead))
+	if err := req.Write(wire); err != nil {
 		return notSent(fmt.Errorf("encode request: %w", err))
 	}
 	conn, fence, err := c.dial(ctx, req, window)
@@ -91,8 +107,11 @@ func cause(ctx context.Context, err error) error {
 const maxInterim = 8
 
 func readReply(conn io.Reader, req *http.Request) (reply, error) {
+	buffered := readers.Get().(*bufio.Reader)
+	defer readers.Put(buffered)
 	// Twice the body leaves room for headers and chunk sizes.
-	buffered := bufio.NewReader(io.LimitReader(conn, 2*maxBodyBytes))
+	buffered.Reset(io.LimitReader(conn, 2*maxBodyBytes))
+	defer buffered.Reset(nil)
 	for range maxInterim {
 		resp, err := http.ReadResponse(buffered, req)
 		if err != nil {
@@ -106,8 +125,17 @@ func readReply(conn io.Reader, req *http.Request) (reply, error) {
 	return reply{}, errNotHTTP
 }
 
+// readers are buffers for answers. One holds nothing of an answer that was read:
+// its parts are copied out.
+var readers = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
+
+// usualBody is the room that is made at once for a body of any length.
+const usualBody = 16 << 10
+
 func newReply(resp *http.Response) (reply, error) {
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes+1))
-	return reply{status: resp.StatusCode, header: resp.Header, body: body}, err
+	var body bytes.Buffer
+	body.Grow(int(min(max(resp.ContentLength, 0), usualBody)) + bytes.MinRead)
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBodyBytes+1))
+	return reply{status: resp.StatusCode, header: resp.Header, body: body.Bytes()}, err
 }

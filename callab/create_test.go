@@ -1,6 +1,8 @@
 package callab_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -26,6 +28,21 @@ func TestCreateCallIsAccepted(t *testing.T) {
 	call := answer.Call
 	if call.CallTo != callTo || call.Metadata["request"] != requestID || call.CreatedAt.IsZero() || len(call.Raw) == 0 {
 		t.Errorf("the answer's call is not the one that was sent: %s", call.Raw)
+	}
+}
+
+func TestCreateCallJSONIsSentAsItIs(t *testing.T) {
+	t.Parallel()
+	body, err := json.Marshal(newCall())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim, client := simulate(t, callabsim.Options{}, nil)
+	if answer := client.CreateCallJSON(t.Context(), body, window()); answer.Outcome != callab.Accepted {
+		t.Fatalf("answer %v: %v", answer.Outcome, answer.Err)
+	}
+	if placed := sim.Placed(); len(placed) != 1 || placed[0].Endpoint != "/v1/calls" || !bytes.Equal(placed[0].Body, body) {
+		t.Errorf("placed %v", placed)
 	}
 }
 

@@ -9,27 +9,38 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestUserTimeoutIsSet(t *testing.T) {
+func TestConnectionsGiveUpInTime(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	dialer := net.Dialer{Control: userTimeout(15 * time.Second)}
-	conn, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+	for timeout, probed := range map[time.Duration]int{15 * time.Second: 0, time.Minute: 1} {
+		conn, err := newDialer(timeout).DialContext(t.Context(), "tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if got := option(t, conn, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT); got != int(timeout.Milliseconds()) {
+			t.Errorf("TCP_USER_TIMEOUT is %d ms, want %v", got, timeout)
+		}
+		if got := option(t, conn, unix.SOL_SOCKET, unix.SO_KEEPALIVE); got != probed {
+			t.Errorf("with %v to answer, SO_KEEPALIVE is %d, want %d", timeout, got, probed)
+		}
 	}
-	defer conn.Close()
+}
+
+func option(t *testing.T, conn net.Conn, level, name int) (value int) {
+	t.Helper()
 	raw, err := conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got int
 	var getErr error
-	err = raw.Control(func(fd uintptr) { got, getErr = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT) })
-	if err != nil || getErr != nil || got != 15000 {
-		t.Errorf("TCP_USER_TIMEOUT is %d ms, want 15000 (%v, %v)", got, err, getErr)
+	err = raw.Control(func(fd uintptr) { value, getErr = unix.GetsockoptInt(int(fd), level, name) })
+	if err != nil || getErr != nil {
+		t.Fatal(err, getErr)
 	}
+	return value
 }

@@ -10,26 +10,40 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 )
+
+// firstProbe is when the keep-alive of TCP first looks whether a silent
+// connection stands (net.KeepAliveConfig).
+const firstProbe = 15 * time.Second
+
+// newDialer makes what opens the connections for calls. One that ends before the
+// first probe is spared the system calls that would set it up.
+func newDialer(timeout time.Duration) *net.Dialer {
+	d := &net.Dialer{Control: userTimeout(timeout)}
+	if timeout <= firstProbe {
+		d.KeepAlive = -1
+	}
+	return d
+}
 
 // connect opens the TCP connection for one call, through the proxy if there
 // is one.
 func (c *Client) connect(ctx context.Context, req *http.Request) (net.Conn, error) {
-	dialer := &net.Dialer{Control: userTimeout(c.config.Timeout)}
 	if req.URL.Scheme == "http" {
-		return dialer.DialContext(ctx, "tcp", hostPort(req.URL))
+		return c.dialer.DialContext(ctx, "tcp", hostPort(req.URL))
 	}
 	proxy, err := c.config.Proxy(req)
 	if err != nil {
 		return nil, errors.New("proxy address cannot be read")
 	}
 	if proxy == nil {
-		return dialer.DialContext(ctx, "tcp", hostPort(req.URL))
+		return c.dialer.DialContext(ctx, "tcp", hostPort(req.URL))
 	}
 	if proxy.Scheme != "http" {
 		return nil, fmt.Errorf("proxy scheme %q is not supported, only http", proxy.Scheme)
 	}
-	conn, err := dialer.DialContext(ctx, "tcp", hostPort(proxy))
+	conn, err := c.dialer.DialContext(ctx, "tcp", hostPort(proxy))
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}

@@ -76,8 +76,11 @@ func (c *Client) QueryCalls(ctx context.Context, query Query) ([]Call, error) {
 
 // get reads an envelope that says "ok".
 func (c *Client) get(ctx context.Context, query url.Values, path ...string) (envelope, error) {
-	req, err := c.newRequest(ctx, http.MethodGet, nil, path...)
+	req, err := c.newRequest(ctx, http.MethodGet, path...)
 	if err != nil {
+		return envelope{}, err
+	}
+	if err := c.setHeader(req); err != nil {
 		return envelope{}, err
 	}
 	req.URL.RawQuery = query.Encode()
