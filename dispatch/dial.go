@@ -71,7 +71,7 @@ func (d *Dispatcher) send(j job, window callab.Window) callab.Answer {
 	if d.config.MakeCall {
 		answer = d.api.MakeCall(ctx, testCall(j), window)
 	} else {
-		answer = d.api.CreateCall(ctx, j.call, window)
+		answer = d.api.CreateCallJSON(ctx, j.request.Call, window)
 	}
 	if answer.HTTPStatus == 0 || answer.HTTPStatus >= http.StatusBadRequest {
 		asking.Fail("HTTP status " + strconv.Itoa(answer.HTTPStatus))

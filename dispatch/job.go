@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -33,7 +33,11 @@ func (j job) attributes() []slog.Attr {
 	return []slog.Attr{slog.String("callbridge.request_id", j.request.ID.String()), slog.String("callbridge.source", j.request.Event.Source)}
 }
 
-var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+// isE164 reports whether a text is + and 7 to 15 digits, the first not 0.
+func isE164(text string) bool {
+	digits, found := strings.CutPrefix(text, "+")
+	return found && len(digits) >= 7 && len(digits) <= 15 && digits[0] != '0' && strings.Trim(digits, "0123456789") == ""
+}
 
 // read makes a job of a delivery. The subject says which source and which id;
 // the body must not say otherwise. Anybody may have written it, so it is
@@ -45,7 +49,7 @@ func read(d bus.Delivery) (job, error) {
 	if idErr != nil {
 		id = event.RequestID(event.EventID(d.Source, d.ID), "")
 	}
-	bodyErr := json.Unmarshal(d.Data, &j.request)
+	bodyErr := j.request.Decode(d.Data)
 	claimed := j.request.ID
 	j.trace = span.ContinueOf(d.Trace, id)
 	j.request.ID, j.request.Event.Source = id, d.Source
@@ -61,7 +65,7 @@ func read(d bus.Delivery) (job, error) {
 	if err := json.Unmarshal(j.request.Call, &j.call); err != nil {
 		return j, fmt.Errorf("call is not a create-call body: %w", err)
 	}
-	if !e164.MatchString(j.call.CallTo) {
+	if !isE164(j.call.CallTo) {
 		return j, errors.New("call.call_to is not an E.164 number")
 	}
 	return j, j.sign()

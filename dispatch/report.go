@@ -56,15 +56,17 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 func (d *Dispatcher) logAttempt(j job, claim entry, a callab.Answer, v verdict, took time.Duration) {
 	d.metrics.attempts.WithLabelValues(string(v.state)).Inc()
 	d.metrics.duration.Observe(took.Seconds())
-	d.logOf(j).Info("call.attempted",
-		"source", j.request.Event.Source, "route", j.request.Route,
-		"attempt", claim.Attempt, "to", j.to(), "state", v.state, "reason", v.reason,
-		"http_status", a.HTTPStatus, "call_id", a.Call.ID, "detail", v.detail,
-		"duration_ms", took.Milliseconds())
+	d.log.LogAttrs(context.Background(), slog.LevelInfo, "call.attempted",
+		slog.String("request_id", j.request.ID.String()), slog.String("trace_id", j.trace.TraceID()),
+		slog.String("source", j.request.Event.Source), slog.String("route", j.request.Route),
+		slog.Int("attempt", claim.Attempt), slog.Any("to", j.to()),
+		slog.String("state", string(v.state)), slog.String("reason", string(v.reason)),
+		slog.Int("http_status", a.HTTPStatus), slog.String("call_id", a.Call.ID), slog.String("detail", v.detail),
+		slog.Int64("duration_ms", took.Milliseconds()))
 }
 
-// logOf is for the lines about one request: they all name it, and the trace
-// that began with its webhook.
+// logOf is for the other lines about one request: they all name it, and the
+// trace that began with its webhook.
 func (d *Dispatcher) logOf(j job) *slog.Logger {
 	return d.log.With("request_id", j.request.ID, "trace_id", j.trace.TraceID())
 }
