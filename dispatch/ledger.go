@@ -54,7 +54,7 @@ func (d *Dispatcher) put(ctx context.Context, id uuid.UUID, next Record, over en
 		return entry{Record: next, stored: time.Now(), fresh: true}, nil
 	}
 	next.Owner, next.Nonce = d.instance, uuid.NewString()
-	data, err := json.Marshal(next)
+	data, err := next.encode()
 	if err != nil {
 		return entry{}, fmt.Errorf("encode ledger %s: %w", id, err)
 	}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"callbridge/event"
@@ -50,6 +51,38 @@ type Record struct {
 	// Call is Callab's answer: with it the result can be published again
 	// after a crash.
 	Call json.RawMessage `json:"call,omitempty"`
+}
+
+// encode is the JSON of the record. The usual one has no detail, and then no text
+// in it needs an escape: states, reasons and ids are our own words.
+func (r Record) encode() ([]byte, error) {
+	if r.Detail != "" {
+		return json.Marshal(r)
+	}
+	b := make([]byte, 0, roomBeside+len(r.Call))
+	b = append(append(b, `{"state":"`...), r.State...)
+	b = strconv.AppendInt(append(b, `","attempt":`...), int64(r.Attempt), 10)
+	b = append(append(b, `,"owner":"`...), r.Owner...)
+	b = append(append(append(b, `","nonce":"`...), r.Nonce...), '"')
+	b = appendTime(b, `,"claimed":"`, r.Claimed)
+	b = appendTime(b, `,"not_before":"`, r.NotBefore)
+	if r.Reason != "" {
+		b = append(append(append(b, `,"reason":"`...), r.Reason...), '"')
+	}
+	if len(r.Call) > 0 {
+		b = append(append(b, `,"call":`...), r.Call...)
+	}
+	return append(b, '}'), nil
+}
+
+// roomBeside is what a record needs beside the call.
+const roomBeside = 320
+
+func appendTime(b []byte, before string, t time.Time) []byte {
+	if t.IsZero() {
+		return b
+	}
+	return append(t.AppendFormat(append(b, before...), time.RFC3339Nano), '"')
 }
 
 // outcome is the result that a final state stands for.
