@@ -57,7 +57,7 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 	msg := &nats.Msg{Subject: l.bus.ledgerSubject(id), Data: data, Header: nats.Header{
 		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)},
 	}}
-	ack, err := l.bus.js.PublishMsg(ctx, msg, once)
+	stored, err := l.bus.write(ctx, msg)
 	if isConflict(err) {
 		return 0, ErrConflict
 	}
@@ -67,7 +67,7 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 	if err := l.bus.durable.flush(ctx, "ledger"); err != nil {
 		return 0, fmt.Errorf("write ledger %s: %w: %w", id, ErrNotDurable, err)
 	}
-	return ack.Sequence, nil
+	return stored, nil
 }
 
 // Now is the server's clock, the one that Entry.Stored was taken from: the age

@@ -27,7 +27,7 @@ func (b *Bus) take(ctx context.Context, subject string, ttl time.Duration, revis
 		// The server takes whole seconds.
 		jetstream.MsgTTLHeader: {strconv.Itoa(int(math.Ceil(ttl.Seconds()))) + "s"},
 	}}
-	ack, err := b.js.PublishMsg(ctx, msg, once)
+	stored, err := b.write(ctx, msg)
 	var api *jetstream.APIError
 	if isConflict(err) || errors.As(err, &api) && api.ErrorCode == errCodeWriteInFlight {
 		return 0, ErrConflict
@@ -35,7 +35,7 @@ func (b *Bus) take(ctx context.Context, subject string, ttl time.Duration, revis
 	if err != nil {
 		return 0, fmt.Errorf("publish to %s: %w", subject, explain(err))
 	}
-	return ack.Sequence, nil
+	return stored, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
