@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"callbridge/bus"
+	"callbridge/callab"
 	"callbridge/callab/callabsim"
+	"callbridge/event"
 )
 
 // benchEvent is a webhook's data of the usual size, about 1.2 KB.
@@ -37,6 +39,7 @@ func BenchmarkCall(b *testing.B) {
 			for i := range b.N {
 				r := request(strconv.Itoa(i), "+12025550142")
 				r.Event.Data = benchEvent
+				r.Call = signed(r)
 				w.send(r)
 			}
 			config := fast()
@@ -53,6 +56,18 @@ func BenchmarkCall(b *testing.B) {
 			b.StopTimer()
 		})
 	}
+}
+
+// signed is the call of a request as the mapping writes it.
+func signed(r event.Request) json.RawMessage {
+	id := r.ID.String()
+	call, _ := json.Marshal(callab.NewCall{
+		AIAgentID: "6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11", CallFrom: "+12025550100", CallTo: "+12025550142", CallDirection: "outbound",
+		Metadata:              map[string]any{event.RequestKey: id, "lead": "lead-1001"},
+		AgentDynamicVariables: map[string]string{"first_name": "Ada", "company": "Northwind Heating & Air", "score": "72"},
+		Notes:                 "callbridge " + id,
+	})
+	return call
 }
 
 // placeAtOnce is a Callab that takes every call, and costs as little as it can.

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -67,12 +68,7 @@ func (d *Dispatcher) dial(ctx context.Context, j job, e entry) (*entry, rest, er
 func (d *Dispatcher) send(j job, window callab.Window) callab.Answer {
 	asking := d.config.Tracer.Start(string(j.trace), span.Client, "POST Callab call")
 	ctx := callab.WithTraceParent(d.last, string(asking.Parent()))
-	var answer callab.Answer
-	if d.config.MakeCall {
-		answer = d.api.MakeCall(ctx, testCall(j), window)
-	} else {
-		answer = d.api.CreateCallJSON(ctx, j.request.Call, window)
-	}
+	answer := d.post(ctx, j, window)
 	if answer.HTTPStatus == 0 || answer.HTTPStatus >= http.StatusBadRequest {
 		asking.Fail("HTTP status " + strconv.Itoa(answer.HTTPStatus))
 	}
@@ -80,12 +76,27 @@ func (d *Dispatcher) send(j job, window callab.Window) callab.Answer {
 	return answer
 }
 
+func (d *Dispatcher) post(ctx context.Context, j job, window callab.Window) callab.Answer {
+	if !d.config.MakeCall {
+		return d.api.CreateCallJSON(ctx, j.request.Call, window)
+	}
+	call, err := testCall(j)
+	if err != nil {
+		return callab.Answer{Outcome: callab.NotSent, Err: err}
+	}
+	return d.api.MakeCall(ctx, call, window)
+}
+
 // testCall is the body of make-call. It takes neither metadata nor notes, so
 // the request id travels as a variable.
-func testCall(j job) callab.TestCall {
-	call := j.call.TestCall()
-	call.DynamicVariables = append(call.DynamicVariables, callab.Variable{Name: event.RequestKey, Value: j.request.ID.String()})
-	return call
+func testCall(j job) (callab.TestCall, error) {
+	var call callab.NewCall
+	if err := json.Unmarshal(j.request.Call, &call); err != nil {
+		return callab.TestCall{}, fmt.Errorf("decode call: %w", err)
+	}
+	test := call.TestCall()
+	test.DynamicVariables = append(test.DynamicVariables, callab.Variable{Name: event.RequestKey, Value: j.request.ID.String()})
+	return test, nil
 }
 
 // settle records what came of a claim, and does not give up while the process

@@ -18,12 +18,13 @@ import (
 
 // job is one delivered request, read and fit to be dialled.
 type job struct {
+	// request holds the call as it is sent: signed.
 	request event.Request
-	call    callab.NewCall
+	callTo  string
 	trace   span.Parent
 }
 
-func (j job) to() event.Phone { return event.Phone(j.call.CallTo) }
+func (j job) to() event.Phone { return event.Phone(j.callTo) }
 
 // notePrefix stands before the request id in a call's notes.
 const notePrefix = "callbridge "
@@ -62,27 +63,33 @@ func read(d bus.Delivery) (job, error) {
 	if claimed != uuid.Nil && claimed != id {
 		return j, errors.New("the id in the body is not the one in the subject")
 	}
-	if err := json.Unmarshal(j.request.Call, &j.call); err != nil {
-		return j, fmt.Errorf("call is not a create-call body: %w", err)
-	}
-	if !isE164(j.call.CallTo) {
-		return j, errors.New("call.call_to is not an E.164 number")
-	}
 	return j, j.sign()
 }
 
 // sign puts the request id where Callab's list can be searched for it, also
-// for a request that others have written.
+// for a request that others have written. Our own have it there.
 func (j *job) sign() error {
 	id := j.request.ID.String()
-	if j.call.Metadata == nil {
-		j.call.Metadata = map[string]any{}
+	if callTo, mark, ok := callab.Glance(j.request.Call, event.RequestKey); ok && mark == id && isE164(callTo) {
+		j.callTo = callTo
+		return nil
 	}
-	j.call.Metadata[event.RequestKey] = id
-	if j.call.Notes == "" {
-		j.call.Notes = notePrefix + id
+	var call callab.NewCall
+	if err := json.Unmarshal(j.request.Call, &call); err != nil {
+		return fmt.Errorf("call is not a create-call body: %w", err)
 	}
-	body, err := json.Marshal(j.call)
+	j.callTo = call.CallTo
+	if !isE164(call.CallTo) {
+		return errors.New("call.call_to is not an E.164 number")
+	}
+	if call.Metadata == nil {
+		call.Metadata = map[string]any{}
+	}
+	call.Metadata[event.RequestKey] = id
+	if call.Notes == "" {
+		call.Notes = notePrefix + id
+	}
+	body, err := json.Marshal(call)
 	if err != nil {
 		return fmt.Errorf("encode call: %w", err)
 	}

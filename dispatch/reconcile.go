@@ -126,7 +126,7 @@ type found struct {
 // proves nothing.
 func (d *Dispatcher) find(ctx context.Context, j job, e entry) (found, error) {
 	var f found
-	for _, search := range []string{j.call.CallTo, j.request.ID.String()} {
+	for _, search := range []string{j.callTo, j.request.ID.String()} {
 		if err := d.scan(ctx, j, e, search, &f); err != nil || f.call != nil {
 			return f, err
 		}
@@ -148,7 +148,7 @@ func (d *Dispatcher) scan(ctx context.Context, j job, e entry, search string, f 
 				return nil
 			case !c.CreatedAt.IsZero() && c.CreatedAt.Before(oldest):
 				return nil
-			case c.CallTo == j.call.CallTo && !carries(c, ""):
+			case c.CallTo == j.callTo && !carries(c, ""):
 				f.similar++
 			}
 		}
