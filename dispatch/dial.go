@@ -41,7 +41,9 @@ func (d *Dispatcher) dial(ctx context.Context, j job, e entry) (*entry, rest, er
 	j.trace = trying.Parent()
 	answer := d.send(j, window)
 	v := judge(answer, claim.Attempt, d.config.Attempts)
-	trying.End(append(j.attributes(), slog.Int("callbridge.attempt", claim.Attempt), slog.String("callbridge.state", string(v.state)))...)
+	if trying.Recorded() {
+		trying.End(append(j.attributes(), slog.Int("callbridge.attempt", claim.Attempt), slog.String("callbridge.state", string(v.state)))...)
+	}
 	d.logAttempt(j, claim, answer, v, time.Since(window.Start))
 	if v.hold > 0 {
 		d.hold.pause(v.hold)
@@ -72,7 +74,9 @@ func (d *Dispatcher) send(j job, window callab.Window) callab.Answer {
 	if answer.HTTPStatus == 0 || answer.HTTPStatus >= http.StatusBadRequest {
 		asking.Fail("HTTP status " + strconv.Itoa(answer.HTTPStatus))
 	}
-	asking.End(slog.String("http.request.method", http.MethodPost), slog.Int("http.response.status_code", answer.HTTPStatus))
+	if asking.Recorded() {
+		asking.End(slog.String("http.request.method", http.MethodPost), slog.Int("http.response.status_code", answer.HTTPStatus))
+	}
 	return answer
 }
 

@@ -35,9 +35,11 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 	}
 	telling := d.config.Tracer.Start(string(j.trace), span.Producer, "publish result")
 	result.TraceParent = string(telling.Parent())
-	defer func() {
-		telling.End(append(j.attributes(), slog.String("callbridge.outcome", string(outcome)), slog.String("callbridge.reason", string(e.Reason)))...)
-	}()
+	if telling.Recorded() {
+		defer func() {
+			telling.End(append(j.attributes(), slog.String("callbridge.outcome", string(outcome)), slog.String("callbridge.reason", string(e.Reason)))...)
+		}()
+	}
 	message, err := d.bus.Result(result)
 	if err != nil {
 		return err

@@ -55,7 +55,9 @@ func (d *Dispatcher) handle(ctx context.Context, delivery bus.Delivery) (done bo
 // advance takes a request from the state in the ledger towards its end.
 func (d *Dispatcher) advance(ctx context.Context, j job, first bool) (r rest) {
 	working := d.config.Tracer.Start(string(j.trace), span.Consumer, "process request")
-	defer func() { working.End(append(j.attributes(), slog.Bool("callbridge.done", r.done))...) }()
+	if working.Recorded() {
+		defer func() { working.End(append(j.attributes(), slog.Bool("callbridge.done", r.done))...) }()
+	}
 	j.trace = working.Parent()
 	e := entry{}
 	if !first {

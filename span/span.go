@@ -54,6 +54,10 @@ func (s Span) Recorded() bool { return s.tracer != nil }
 // Parent is what the steps after this one have to know.
 func (s Span) Parent() Parent { return s.self }
 
+// Recorded reports whether somebody records the step: without one, its attributes
+// need not be made.
+func (s Span) Recorded() bool { return s.tracer != nil }
+
 // Fail marks the step as failed, with a fixed word or two.
 func (s *Span) Fail(why string) { s.failure = why }
 

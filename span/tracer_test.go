@@ -49,7 +49,11 @@ func TestSpansLeaveOnceAtTheLatestWithTheTracer(t *testing.T) {
 	next.End(slog.Int("n", 7), slog.Bool("is", true), slog.Float64("x", .5))
 	first.End()
 	// Its sender does not record this trace.
-	tracer.Start(strings.TrimSuffix(parent, "01")+"00", span.Server, "unsampled").End()
+	unsampled := tracer.Start(strings.TrimSuffix(parent, "01")+"00", span.Server, "unsampled")
+	unsampled.End()
+	if unsampled.Recorded() || !first.Recorded() {
+		t.Errorf("recorded: the sampled step %t, the unsampled one %t", first.Recorded(), unsampled.Recorded())
+	}
 	tracer.Close()
 	close(bodies)
 	all := <-bodies
