@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -69,13 +70,35 @@ func (c *Call) UnmarshalJSON(data []byte) error {
 	if len(data) == 0 || data[0] != '{' {
 		return errors.New("call is not a JSON object")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if err := tolerate(decoder.Decode((*fields)(c))); err != nil {
-		return err
+	// Only a number where any value may stand needs a Decoder, which copies all
+	// that it reads.
+	if json.Unmarshal(data, (*fields)(c)) != nil || hasNumber(c.Metadata) || hasNumber(c.AgentDynamicVariables) {
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.UseNumber()
+		if err := tolerate(decoder.Decode((*fields)(c))); err != nil {
+			return err
+		}
 	}
 	c.Raw = bytes.Clone(data)
 	return nil
+}
+
+// hasNumber reports whether a number, which may have lost digits, stands
+// anywhere in a value.
+func hasNumber(value any) bool {
+	switch v := value.(type) {
+	case float64:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, hasNumber)
+	case map[string]any:
+		for _, inner := range v {
+			if hasNumber(inner) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // MarshalJSON writes the object as Callab wrote it.

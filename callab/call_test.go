@@ -1,7 +1,10 @@
 package callab_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -25,6 +28,40 @@ func TestCallForgivesOddFields(t *testing.T) {
 	if again, err := json.Marshal(call); err != nil || string(again) != data {
 		t.Errorf("written again as %s: %v", again, err)
 	}
+}
+
+// FuzzCall: numbers of any length keep their digits wherever any value may stand,
+// and odd fields are forgiven, as one Decoder would have it.
+func FuzzCall(f *testing.F) {
+	for _, data := range []string{
+		`{"id":"7d1b","metadata":{"a":"x","b":null,"c":true}}`, `{"metadata":{"a":{"b":[1,"x"]}}}`, `{"agent_dynamic_variables":{"n":1.50}}`,
+		`{"metadata":{"a":1e999}}`, `{"metadata":{"a":1},"metadata":{"b":"x"},"METADATA":{"a":"y"}}`, `{"metadata":5,"cost":"1","id":7}`,
+		`{"id":"x"} {}`, `{"id":`, `{"metadata":{"a":1},"id":`, `{"call_duration":1e3,"latency":12,"metadata":{}}`,
+	} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		type fields callab.Call
+		var got callab.Call
+		var want fields
+		err := got.UnmarshalJSON(data)
+		if len(data) == 0 || data[0] != '{' {
+			return
+		}
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.UseNumber()
+		wantErr := decoder.Decode(&want)
+		var odd *json.UnmarshalTypeError
+		if errors.As(wantErr, &odd) {
+			wantErr = nil
+		}
+		if (err == nil) != (wantErr == nil) {
+			t.Fatalf("error %v, a Decoder has %v", err, wantErr)
+		}
+		if want.Raw = got.Raw; err == nil && !reflect.DeepEqual(fields(got), want) {
+			t.Errorf("read\n%+v\na Decoder reads\n%+v", got, want)
+		}
+	})
 }
 
 func TestTimeReadsEveryDocumentedForm(t *testing.T) {
