@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Glance looks at a body of POST /calls that is, byte for byte, what json.Marshal
-// makes of a NewCall, and that has notes and the key in its metadata. It returns
+// Glance looks at a body of POST /calls that is, byte for byte, what encoding/json
+// makes of a NewCall without escaping <, > and &, and that has notes and the key in its metadata. It returns
 // the number and that value, and ok. Any other body is not ok, and neither are
 // some that nest or escape: they have to be decoded. A body that is ok would be
 // the same after that.
@@ -141,7 +141,7 @@ func (g *glancer) text() (text []byte, ok bool) {
 				return nil, false
 			}
 			i += size
-		case c < ' ' || c == '<' || c == '>' || c == '&':
+		case c < ' ':
 			return nil, false
 		default:
 			i++
@@ -152,7 +152,7 @@ func (g *glancer) text() (text []byte, ok bool) {
 
 // escaped is how long an escape is that encoding/json writes; 0 for others.
 func escaped(behind []byte) int {
-	for _, e := range []string{`"`, `\`, "n", "r", "t", "u0026", "u003c", "u003e"} {
+	for _, e := range []string{`"`, `\`, "n", "r", "t"} {
 		if len(behind) >= len(e) && string(behind[:len(e)]) == e {
 			return len(e)
 		}

@@ -48,9 +48,6 @@ func (t *Tracer) Start(header string, kind Kind, name string) Span {
 	return s
 }
 
-// Recorded reports whether anybody gets the span.
-func (s Span) Recorded() bool { return s.tracer != nil }
-
 // Parent is what the steps after this one have to know.
 func (s Span) Parent() Parent { return s.self }
 
