@@ -10,10 +10,10 @@ import (
 )
 
 // Glance looks at a body of POST /calls that is, byte for byte, what encoding/json
-// makes of a NewCall without escaping <, > and &, and that has notes and the key in its metadata. It returns
-// the number and that value, and ok. Any other body is not ok, and neither are
-// some that nest or escape: they have to be decoded. A body that is ok would be
-// the same after that.
+// makes of a NewCall where it need not escape <, > and &, and that has notes and
+// the key in its metadata. It returns the number and that value, and ok. Any
+// other body is not ok, and neither are some that nest or escape: they have to
+// be decoded. A body that is ok would be the same after that.
 func Glance(body []byte, key string) (callTo, value string, ok bool) {
 	g := glancer{rest: body, key: key}
 	if !g.object(g.field) || len(g.rest) > 0 || !g.notes {

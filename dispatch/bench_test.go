@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func signed(r event.Request) json.RawMessage {
 		AgentDynamicVariables: map[string]string{"first_name": "Ada", "company": "Northwind Heating & Air", "score": "72"},
 		Notes:                 "callbridge " + id,
 	})
-	return call
+	return bytes.ReplaceAll(call, []byte(`\u0026`), []byte("&"))
 }
 
 // placeAtOnce is a Callab that takes every call, and costs as little as it can.
