@@ -77,8 +77,8 @@ func BenchmarkMap(b *testing.B) {
 	}
 }
 
-// BenchmarkRoutes has routes that a number tells apart, so that each is looked at:
-// fields are read once, and one route makes the call.
+// BenchmarkRoutes has routes that a number tells apart: fields are read once, and
+// one route makes the call.
 func BenchmarkRoutes(b *testing.B) {
 	benchRoutes(b, "lead_score >= 50", "lead_score >= 1000")
 }

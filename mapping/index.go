@@ -15,19 +15,25 @@ import (
 // in CEL false && x is false even where x is unknown or an error. Where the
 // field itself is not there, they are asked: undecided is not false.
 type routeIndex struct {
-	// splits have no route in common.
-	splits []split
-	// others are the routes of no split: every event is held against them, or at
+	// groups have no route in common.
+	groups []group
+	// others are the routes of no group: every event is held against them, or at
 	// least against their bounds.
 	others []*binding
 	// bounded says that some want a number within bounds.
 	bounded bool
 }
 
+// group is routes whose rules want something of one field.
+type group interface {
+	// routes returns those that may take the event.
+	routes(r *reader) []*binding
+}
+
 // split is routes whose rules want a value of one field, in the file's order.
 type split struct {
 	field   string
-	byValue map[string][]*binding // a route may stand under several values
+	byValue map[string]*routeIndex // a route may stand under several values
 	all     []*binding
 }
 
@@ -36,20 +42,21 @@ const fewRoutes = 2
 
 // candidates returns the routes that may take the event, in the file's order.
 func (x *routeIndex) candidates(r *reader) []*binding {
-	candidates, mixed := x.others, false
-	for i := range x.splits {
-		found := x.splits[i].routes(r)
-		switch {
-		case len(candidates) == 0:
-			candidates = found
-		case len(found) > 0:
-			candidates, mixed = slices.Concat(candidates, found), true
-		}
+	if len(x.groups) == 0 {
+		return x.within(r, x.others)
 	}
-	if mixed {
-		slices.SortFunc(candidates, func(a, b *binding) int { return a.position - b.position })
-	}
+	candidates := x.collect(r)
+	slices.SortFunc(candidates, func(a, b *binding) int { return a.position - b.position })
 	return x.within(r, candidates)
+}
+
+// collect returns the routes that the groups leave, in no order, as a new list.
+func (x *routeIndex) collect(r *reader) []*binding {
+	found := slices.Clone(x.others)
+	for _, g := range x.groups {
+		found = append(found, g.routes(r)...)
+	}
+	return found
 }
 
 // within leaves out the routes that want other numbers than the event has.
@@ -69,7 +76,10 @@ func (x *routeIndex) within(r *reader, routes []*binding) []*binding {
 func (s *split) routes(r *reader) []*binding {
 	value := r.read(s.field)
 	if text, ok := value.rule.(types.String); ok && value.state == there {
-		return s.byValue[string(text)]
+		if x := s.byValue[string(text)]; x != nil {
+			return x.collect(r)
+		}
+		return nil
 	}
 	return s.all
 }
@@ -83,17 +93,18 @@ func newRouteIndex(routes []*binding) *routeIndex {
 			x.bounded = x.bounded || len(b.rule.bounds) > 0
 		}
 	}
-	for {
-		s := finest(x.others, tests)
-		if s == nil {
-			return x
+	for s := finest(x.others, tests); s != nil; s = finest(x.others, tests) {
+		for _, same := range s.byValue {
+			same.addLadders()
 		}
-		x.splits = append(x.splits, *s)
+		x.groups = append(x.groups, s)
 		x.others = slices.DeleteFunc(x.others, func(b *binding) bool {
 			_, split := tests[b][s.field]
 			return split
 		})
 	}
+	x.addLadders()
+	return x
 }
 
 // finest is the split by the field of which the routes want most values; nil if
@@ -103,7 +114,7 @@ func finest(routes []*binding, tests map[*binding]map[string][]string) *split {
 	for _, b := range routes {
 		for field, values := range tests[b] {
 			if splits[field] == nil {
-				splits[field] = &split{field: field, byValue: map[string][]*binding{}}
+				splits[field] = &split{field: field, byValue: map[string]*routeIndex{}}
 			}
 			splits[field].add(b, values)
 		}
@@ -121,7 +132,10 @@ func finest(routes []*binding, tests map[*binding]map[string][]string) *split {
 func (s *split) add(b *binding, values []string) {
 	s.all = append(s.all, b)
 	for _, value := range slices.Compact(slices.Sorted(slices.Values(values))) {
-		s.byValue[value] = append(s.byValue[value], b)
+		if s.byValue[value] == nil {
+			s.byValue[value] = &routeIndex{}
+		}
+		s.byValue[value].others = append(s.byValue[value].others, b)
 	}
 }
 

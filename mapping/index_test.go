@@ -206,3 +206,32 @@ func TestRoutesAreAskedInTheOrderOfTheFile(t *testing.T) {
 		}
 	}
 }
+
+func TestRoutesThatWantANumberAreFoundByIt(t *testing.T) {
+	t.Parallel()
+	config := parse(t, indexConfig+
+		route("twenty", "", `score >= 20`)+
+		route("over-ten", "", `score > 10 && stage == "won"`)+
+		route("ten", "", `10 <= score`)+
+		route("below-ten", "", `score < 10`)+
+		route("all", "", ``)+
+		route("to-ten", "", `score <= 10 && score > 7`)+
+		route("to-five", "", `5 >= score`)+
+		route("lost-over-ten", "", `score > 10 && stage == "lost"`))
+	for body, want := range map[string]string{
+		`{"score": 20, "stage": "won"}`: "twenty over-ten ten all",
+		`{"score": 19, "stage": "won"}`: "over-ten ten all",
+		`{"score": 10, "stage": "won"}`: "ten all to-ten",
+		`{"score": 9.5}`:                "below-ten all to-ten",
+		`{"score": 7}`:                  "below-ten all",
+		`{"score": -1e9}`:               "below-ten all to-five",
+		`{"score": 11, "stage": "off"}`: "ten all",
+		`{"score": 11}`:                 "over-ten ten all lost-over-ten",
+		`{"stage": "won"}`:              "twenty over-ten ten below-ten all to-ten to-five",
+		`{}`:                            "twenty over-ten ten below-ten all to-ten to-five lost-over-ten",
+	} {
+		if got := sameAsEveryRule(t, config, single(t, config, body)); strings.Join(got, " ") != want {
+			t.Errorf("%s: asked were %v, want %s", body, got, want)
+		}
+	}
+}
