@@ -30,10 +30,11 @@ type group interface {
 	routes(r *reader) []*binding
 }
 
-// split is routes whose rules want a value of one field, in the file's order.
+// split is routes whose rules want a value of one field. A route may stand under
+// several values, and under each of them on a ladder.
 type split struct {
 	field   string
-	byValue map[string]*routeIndex // a route may stand under several values
+	byValue map[string]*routeIndex
 	all     []*binding
 }
 
