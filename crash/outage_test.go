@@ -105,9 +105,8 @@ func TestNATSWipedAndBack(t *testing.T) {
 	w.turns(url, false)
 	back()
 	w.turns(url, true)
-	if !p.said("nats.streams_remade") {
-		t.Errorf("the log does not say that the streams were made again:\n%s", p.lastWords(20))
-	}
+	// It is ready with the last stream, a moment before it says so.
+	await(t, time.Minute, "the log says that the streams were made again", func() bool { return p.said("nats.streams_remade") })
 	// What NATS knew is gone; what comes now is taken as ever.
 	w.crm.forget()
 	w.crm.happen(1)
