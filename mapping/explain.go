@@ -170,7 +170,8 @@ func traceField(r *reader, name string) FieldTrace {
 	if value.state != there {
 		return trace
 	}
-	trace.revealed, trace.Value = value.json(), value.json()
+	trace.revealed = value.json()
+	trace.Value = trace.revealed
 	if text, ok := trace.Value.(string); ok && trace.Type != typeTime {
 		trace.Value = event.Redact(text)
 	}
