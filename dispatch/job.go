@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -32,12 +31,6 @@ const notePrefix = "callbridge "
 // attributes say in a span which request it is about.
 func (j job) attributes() []slog.Attr {
 	return []slog.Attr{slog.String("callbridge.request_id", j.request.ID.String()), slog.String("callbridge.source", j.request.Event.Source)}
-}
-
-// isE164 reports whether a text is + and 7 to 15 digits, the first not 0.
-func isE164(text string) bool {
-	digits, found := strings.CutPrefix(text, "+")
-	return found && len(digits) >= 7 && len(digits) <= 15 && digits[0] != '0' && strings.Trim(digits, "0123456789") == ""
 }
 
 // read makes a job of a delivery. The subject says which source and which id;
@@ -70,7 +63,7 @@ func read(d bus.Delivery) (job, error) {
 // for a request that others have written. Our own have it there.
 func (j *job) sign() error {
 	id := j.request.ID.String()
-	if callTo, mark, ok := callab.Glance(j.request.Call, event.RequestKey); ok && mark == id && isE164(callTo) {
+	if callTo, mark, ok := callab.Glance(j.request.Call, event.RequestKey); ok && mark == id && event.IsE164(callTo) {
 		j.callTo = callTo
 		return nil
 	}
@@ -79,7 +72,7 @@ func (j *job) sign() error {
 		return fmt.Errorf("call is not a create-call body: %w", err)
 	}
 	j.callTo = call.CallTo
-	if !isE164(call.CallTo) {
+	if !event.IsE164(call.CallTo) {
 		return errors.New("call.call_to is not an E.164 number")
 	}
 	if call.Metadata == nil {

@@ -13,6 +13,15 @@ import (
 // only; Reveal alone gives the number, and is easy to search for.
 type Phone string
 
+// IsE164 reports whether a text is a number with its country code, as Callab
+// wants it: + and 7 to 15 digits, of which the first is not 0. Whether there is
+// such a number it does not know.
+func IsE164(text string) bool {
+	digits, plus := strings.CutPrefix(text, "+")
+	return plus && len(digits) >= 7 && len(digits) <= 15 && digits[0] != '0' &&
+		strings.Trim(digits, "0123456789") == ""
+}
+
 const masked = "•"
 
 // Reveal returns the number itself, for the call and for nothing else.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"callbridge/event"
 	"callbridge/mapping/phone"
 )
 
@@ -130,7 +131,7 @@ func checkLiteral(at node, key callKey, text string, s scope) {
 		oneOf(at, directions)
 	case formPhone:
 		_, err := phone.Parse(text, phone.Options{})
-		if isE164(text) && (err == nil || key.name == keyCallFrom) {
+		if event.IsE164(text) && (err == nil || key.name == keyCallFrom) {
 			return
 		}
 		at.problem("neither a phone number with + and country code nor a declared name", suggest(text, s.names()))
@@ -168,7 +169,7 @@ func (s slot) render(r *reader) (string, *refusal) {
 	switch {
 	case s.key.form == formUUID && !isUUID(text):
 		return "", &refusal{reasonBadCall, s.key.name, s.key.name + " is no UUID"}
-	case s.key.form == formPhone && !isE164(text):
+	case s.key.form == formPhone && !event.IsE164(text):
 		return "", &refusal{reasonBadCall, s.key.name, s.key.name + " is no phone number"}
 	case s.key.form == formDirection && !slices.Contains(directions, text):
 		return "", &refusal{reasonBadCall, s.key.name, s.key.name + " is neither inbound nor outbound"}

@@ -5,17 +5,10 @@ import (
 
 	"cel.dev/cel-go/common/types"
 
+	"callbridge/event"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
 )
-
-// isE164 knows a number with its country code, as Callab wants it: + and 7 to
-// 15 digits, of which the first is not 0.
-func isE164(text string) bool {
-	digits, plus := strings.CutPrefix(text, "+")
-	return plus && len(digits) >= 7 && len(digits) <= 15 && digits[0] != '0' &&
-		strings.Trim(digits, "0123456789") == ""
-}
 
 // convertPhone reads a number. Whether its country or its extension may be
 // dialled is the route's matter, see Route.permits.
@@ -66,7 +59,7 @@ func readRegion(n node) string {
 // readNumber reads a number of the configuration, where only E.164 is allowed.
 func readNumber(n node) string {
 	text := strings.TrimSpace(plainText(n))
-	if !isE164(text) {
+	if !event.IsE164(text) {
 		n.problem("this is no phone number", `write it with + and country code, for example "+12025550100"`)
 		return ""
 	}
