@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"callbridge/bus"
 )
@@ -52,7 +53,7 @@ func TestTwoProcessesStartOnAnEmptyCluster(t *testing.T) {
 	t.Parallel()
 	config := embedded(t)
 	config.URL, config.Replicas = cluster(t), 3
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	const processes = 4
 	errs := make(chan error, processes)
@@ -84,7 +85,7 @@ func TestLimitsHoldInACluster(t *testing.T) {
 	t.Parallel()
 	config := embedded(t)
 	config.URL, config.Replicas = cluster(t), 3
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	first, second := formed(t, ctx, config), formed(t, ctx, config)
 	const rate, each = 20, 10
@@ -137,7 +138,45 @@ func formed(t *testing.T, ctx context.Context, config bus.Config) *bus.Bus {
 
 // forming reports whether an error comes of servers that have not all met yet.
 func forming(err error) bool {
-	return slices.ContainsFunc([]string{"unavailable", "no responders"}, func(text string) bool {
+	return slices.ContainsFunc([]string{"unavailable", "no responders", "no server answers"}, func(text string) bool {
 		return strings.Contains(err.Error(), text)
 	})
+}
+
+// TestNoServerAnswers: somebody takes the question, as in a cluster without a
+// leader, and nobody answers it.
+func TestNoServerAnswers(t *testing.T) {
+	t.Parallel()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	s.Start()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server is not ready")
+	}
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	if _, err := conn.SubscribeSync("$JS.API.>"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	config := embedded(t)
+	config.URL = s.ClientURL()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	b, err := bus.Open(ctx, config)
+	if err == nil {
+		b.Close()
+		t.Fatal("opened")
+	}
+	if !strings.Contains(err.Error(), "no server answers") || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %q; want that no server answers", err)
+	}
 }

@@ -100,8 +100,11 @@ func (b *Bus) openStream(ctx context.Context, name string) (jetstream.Stream, er
 		if errors.Is(err, nats.ErrNoResponders) {
 			return nil, fmt.Errorf("JetStream does not answer: %w; enable it at the server and in our account, or set NATS_DOMAIN to its domain", err)
 		}
-		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		if !errors.Is(err, context.DeadlineExceeded) {
 			return found, err
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("no server answers: %w; a cluster does not before its servers have met and chosen a leader", ctx.Err())
 		}
 	}
 }
