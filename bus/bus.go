@@ -60,6 +60,7 @@ type Bus struct {
 	config Config
 	conn   *nats.Conn
 	js     jetstream.JetStream
+	acks   *acks
 	server *server.Server
 	lock   *storeLock
 	// The streams by name: they stay good when the stream is re-made.
@@ -104,11 +105,6 @@ func (b *Bus) open(ctx context.Context) error {
 	return b.bind(ctx)
 }
 
-// maxPending is how many messages may wait for their acknowledgement, over all
-// webhooks: past it nats.go refuses what a CRM would have to send again. Their
-// senders hold them in memory anyway; publishTimeout is what bounds them.
-const maxPending = 1 << 20
-
 func (b *Bus) connect() (err error) {
 	options := []nats.Option{
 		nats.Name("callbridge"),
@@ -118,7 +114,6 @@ func (b *Bus) connect() (err error) {
 		// A publish that fails must stay failed: with a buffer it would be
 		// stored after the reconnect, when its answer is long given.
 		nats.ReconnectBufSize(-1),
-		nats.DisconnectErrHandler(b.logDisconnect),
 		nats.ReconnectHandler(b.logReconnect),
 		nats.ErrorHandler(b.logAsyncError),
 	}
@@ -133,15 +128,15 @@ func (b *Bus) connect() (err error) {
 	if version := b.conn.ConnectedServerVersion(); !atLeast(version, MinServer) {
 		return fmt.Errorf("nats-server %s is too old: callbridge needs %s or newer", version, MinServer)
 	}
-	limits := []jetstream.JetStreamOpt{
-		jetstream.WithPublishAsyncMaxPending(maxPending),
-		jetstream.WithPublishAsyncTimeout(publishTimeout),
+	if b.acks, err = listenForAcks(b.conn); err != nil {
+		return fmt.Errorf("listen for acknowledgements: %w", err)
 	}
+	b.conn.SetDisconnectErrHandler(b.disconnected)
 	if b.config.URL != "" && b.config.Domain != "" {
-		b.js, err = jetstream.NewWithDomain(b.conn, b.config.Domain, limits...)
+		b.js, err = jetstream.NewWithDomain(b.conn, b.config.Domain)
 		return err
 	}
-	b.js, err = jetstream.New(b.conn, limits...)
+	b.js, err = jetstream.New(b.conn)
 	return err
 }
 
@@ -203,7 +198,8 @@ func (b *Bus) Close() {
 	b.lock.release()
 }
 
-func (b *Bus) logDisconnect(_ *nats.Conn, err error) {
+func (b *Bus) disconnected(_ *nats.Conn, err error) {
+	b.acks.disconnected()
 	if err != nil {
 		b.config.Log.Warn("nats.disconnected", "error", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,28 +96,29 @@ func (b *Bus) stands(ctx context.Context, subject string) bool {
 // stored once. They are written together, so that a batch costs one round
 // trip.
 func (b *Bus) Publish(ctx context.Context, messages ...Message) []error {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
-	defer cancel()
-	errs := make([]error, len(messages))
-	futures := make([]jetstream.PubAckFuture, len(messages))
+	began := time.Now()
+	written := b.acks.expect(len(messages))
 	for i, m := range messages {
-		futures[i], errs[i] = b.publish(m)
-	}
-	for i, f := range futures {
-		if f != nil {
-			errs[i] = verdict(ctx, f)
+		if err := b.send(m, b.acks.reply(written, i)); err != nil {
+			b.acks.settle(written.first+uint64(i), ack{err: err})
 		}
 	}
-	b.settle(ctx, messages, errs)
+	errs := make([]error, len(messages))
+	for i, a := range b.acks.wait(ctx, written, publishTimeout) {
+		errs[i] = verdict(messages[i], a.err)
+	}
+	b.settle(ctx, began.Add(publishTimeout), messages, errs)
 	return errs
 }
 
 // settle waits for the disk. What has been seen before may be on its way there
 // only now.
-func (b *Bus) settle(ctx context.Context, messages []Message, errs []error) {
+func (b *Bus) settle(ctx context.Context, until time.Time, messages []Message, errs []error) {
 	if b.durable == nil {
 		return
 	}
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
 	flushed := map[string]error{}
 	for i, m := range messages {
 		if errs[i] != nil && !errors.Is(errs[i], ErrExists) {
@@ -133,38 +135,44 @@ func (b *Bus) settle(ctx context.Context, messages []Message, errs []error) {
 	}
 }
 
-// once: what is not acknowledged is not sent again behind our back.
-var once = jetstream.WithRetryAttempts(0)
-
-func (b *Bus) publish(m Message) (jetstream.PubAckFuture, error) {
-	if int64(len(m.data)) > b.conn.MaxPayload()-4096 {
-		return nil, ErrTooLarge
-	}
-	msg := &nats.Msg{Subject: m.subject, Data: m.data, Header: nats.Header{
-		jetstream.ExpectedLastSubjSeqHeader:     {"0"},
-		jetstream.ExpectedLastSubjSeqSubjHeader: {m.filter},
+// unsent are messages to fill and to give back: nats.go has copied what is in
+// them before it returns.
+var unsent = sync.Pool{New: func() any {
+	return &nats.Msg{Header: nats.Header{
+		jetstream.ExpectedLastSubjSeqHeader: {"0"}, jetstream.ExpectedLastSubjSeqSubjHeader: {""},
 	}}
-	if m.trace != "" {
-		msg.Header[TraceHeader] = []string{m.trace}
+}}
+
+// send writes one message, which is acknowledged at reply.
+func (b *Bus) send(m Message, reply string) error {
+	if int64(len(m.data)) > b.conn.MaxPayload()-4096 {
+		return ErrTooLarge
 	}
-	f, err := b.js.PublishMsgAsync(msg, once)
-	if err != nil {
-		return nil, fmt.Errorf("publish to %s: %w", m.subject, err)
+	msg := unsent.Get().(*nats.Msg)
+	defer unsent.Put(msg)
+	msg.Subject, msg.Reply, msg.Data = m.subject, reply, m.data
+	msg.Header[jetstream.ExpectedLastSubjSeqSubjHeader][0] = m.filter
+	if m.trace == "" {
+		delete(msg.Header, TraceHeader)
+	} else {
+		msg.Header[TraceHeader] = append(msg.Header[TraceHeader][:0], m.trace)
 	}
-	return f, nil
+	return b.conn.PublishMsg(msg)
 }
 
-func verdict(ctx context.Context, f jetstream.PubAckFuture) error {
-	select {
-	case <-f.Ok():
+// verdict is what the acknowledgement of a message means.
+func verdict(m Message, err error) error {
+	switch {
+	case err == nil:
 		return nil
-	case err := <-f.Err():
-		if isConflict(err) {
-			return ErrExists
-		}
-		return fmt.Errorf("publish to %s: %w", f.Msg().Subject, explain(err))
-	case <-ctx.Done():
-		return fmt.Errorf("publish to %s: no acknowledgement: %w", f.Msg().Subject, ctx.Err())
+	case errors.Is(err, ErrTooLarge):
+		return ErrTooLarge
+	case isConflict(err):
+		return ErrExists
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fmt.Errorf("publish to %s: no acknowledgement: %w", m.subject, err)
+	default:
+		return fmt.Errorf("publish to %s: %w", m.subject, explain(err))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -13,24 +12,17 @@ import (
 )
 
 // write stores what the server takes at one revision of its subject only, and
-// waits for the acknowledgement. What is not acknowledged is not sent again
-// behind our back. It is jetstream.PublishMsg for a call's way, which writes
-// twice: without options to apply, and with an acknowledgement that is read at a
-// glance.
+// waits for the acknowledgement: until ctx ends, but publishTimeout at the
+// longest.
 func (b *Bus) write(ctx context.Context, msg *nats.Msg) (revision uint64, err error) {
-	if _, bounded := ctx.Deadline(); !bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, publishTimeout)
-		defer cancel()
+	written := b.acks.expect(1)
+	defer written.free()
+	msg.Reply = b.acks.reply(written, 0)
+	if err := b.conn.PublishMsg(msg); err != nil {
+		b.acks.settle(written.first, ack{err: err})
 	}
-	answer, err := b.conn.RequestMsgWithContext(ctx, msg)
-	if errors.Is(err, nats.ErrNoResponders) {
-		return 0, jetstream.ErrNoStreamResponse
-	}
-	if err != nil {
-		return 0, err
-	}
-	return acknowledged(answer.Data)
+	a := b.acks.wait(ctx, written, publishTimeout)[0]
+	return a.sequence, a.err
 }
 
 // acknowledged reads the answer to a publish: which sequence the message has.
