@@ -138,7 +138,10 @@ func formed(t *testing.T, ctx context.Context, config bus.Config) *bus.Bus {
 
 // forming reports whether an error comes of servers that have not all met yet.
 func forming(err error) bool {
-	return slices.ContainsFunc([]string{"unavailable", "no responders", "no server answers"}, func(text string) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	return slices.ContainsFunc([]string{"unavailable", "no responders"}, func(text string) bool {
 		return strings.Contains(err.Error(), text)
 	})
 }

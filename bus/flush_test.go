@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"callbridge/event"
@@ -166,38 +167,34 @@ func TestFlushCoversEveryBlock(t *testing.T) {
 func TestFlushesAreShared(t *testing.T) {
 	t.Parallel()
 	f, _, _ := blockDir(t)
-	begun, release := make(chan struct{}, 1000), make(chan struct{})
-	count := 0
-	f.sync = func(file *os.File) error {
-		if strings.HasSuffix(file.Name(), ".blk") {
-			count++
-			begun <- struct{}{}
-			<-release
+	// In a bubble, one can wait until all others wait.
+	synctest.Test(t, func(t *testing.T) {
+		release, count := make(chan struct{}), 0
+		f.sync = func(file *os.File) error {
+			if strings.HasSuffix(file.Name(), ".blk") {
+				count++
+				<-release
+			}
+			return nil
 		}
-		return nil
-	}
-	var all sync.WaitGroup
-	all.Go(func() { _ = f.flush(t.Context()) })
-	<-begun
-	waiting := make(chan struct{})
-	for range 50 {
-		all.Go(func() {
-			waiting <- struct{}{}
+		var all sync.WaitGroup
+		flush := func() {
 			if err := f.flush(t.Context()); err != nil {
 				t.Error(err)
 			}
-		})
-	}
-	for range 50 {
-		<-waiting
-	}
-	close(release)
-	all.Wait()
-	// The one that was going on, one for those who came while it was, and one
-	// for each who came later still.
-	if count < 2 || count > 25 {
-		t.Errorf("%d flushes for 51 writes", count)
-	}
+		}
+		all.Go(flush)
+		synctest.Wait()
+		for range 50 {
+			all.Go(flush)
+		}
+		synctest.Wait()
+		close(release)
+		all.Wait()
+		if count != 2 { // the one that was going on, and one for all who came while it was
+			t.Errorf("%d flushes for 51 writes", count)
+		}
+	})
 }
 
 func TestWhatCannotBeFlushedIsNotKept(t *testing.T) {

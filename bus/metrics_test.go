@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus"
@@ -47,10 +48,17 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 	// One of two requests gets done.
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+	taken := 0
 	b.Requests(ctx, bus.Worker{
 		Alive: func() {}, Acked: cancel, Log: quiet(),
-		Handle: func(context.Context, bus.Delivery) (bool, time.Duration) { return true, 0 },
+		Handle: func(ctx context.Context, _ bus.Delivery) (bool, time.Duration) {
+			if taken++; taken > 1 {
+				<-ctx.Done()
+			}
+			return taken == 1, 0
+		},
 	})
+	awaitDepth(t, b, "dispatch", 1)
 	got := gathered(t, registry)
 	for name, want := range map[string]float64{
 		"callbridge_decisions_total requested ":       2,
@@ -68,6 +76,26 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 		t.Errorf("the oldest request has waited %v s", age)
 	}
 	b.Close()
+}
+
+// awaitDepth waits until the server has seen what was acknowledged.
+func awaitDepth(t *testing.T, b *bus.Bus, consumer string, want uint64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	js, err := jetstream.New(b.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		c, err := js.Consumer(ctx, "CALLBRIDGE_REQUESTS", consumer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info := c.CachedInfo(); info.NumPending+uint64(info.NumAckPending) == want {
+			return
+		}
+	}
 }
 
 func TestQueuesOfABusThatIsAwayAreNotShownAsEmpty(t *testing.T) {
