@@ -136,12 +136,11 @@ func TestResultsReachAnOrdinarySubscriber(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := event.Result{RequestID: request("lead-1").ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: request("lead-1").Event}
-	m, err := b.Result(r)
-	if err != nil {
+	if err := b.Conclude(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Publish(t.Context(), m)[0]; err != nil {
-		t.Fatal(err)
+	if err := b.Conclude(t.Context(), r); !errors.Is(err, bus.ErrExists) {
+		t.Errorf("the same once more: %v, want %v", err, bus.ErrExists)
 	}
 	got, err := sub.NextMsg(5 * time.Second)
 	if err != nil {

@@ -40,6 +40,8 @@ func (b *Bus) standing(ctx context.Context, items []Item) []bool {
 func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []bool, err error) {
 	seen = b.standing(ctx, items)
 	messages, owner := make([]Message, 0, len(items)), make([]int, 0, len(items))
+	on := newPage()
+	defer on.free()
 	for i, item := range items {
 		if closing, ok := b.closing(item); ok {
 			messages, owner = append(messages, closing), append(owner, noOwner)
@@ -48,7 +50,7 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 			b.metrics.count(item, true)
 			continue
 		}
-		m, err := b.message(item, trace)
+		m, err := b.message(on, item, trace)
 		if err != nil {
 			return seen, err
 		}
@@ -87,15 +89,15 @@ func (b *Bus) closing(item Item) (Message, bool) {
 	}, true
 }
 
-func (b *Bus) message(item Item, trace string) (Message, error) {
+func (b *Bus) message(on *page, item Item, trace string) (Message, error) {
 	switch {
 	case item.Request != nil:
-		return b.Request(*item.Request, trace)
+		return b.request(on, item.Request, trace)
 	case item.Pending != nil:
-		return b.Pending(*item.Pending, trace)
+		return b.pending(on, item.Pending, trace)
 	default:
 		result := *item.Result
 		result.TraceParent = trace
-		return b.Result(result)
+		return b.result(on, &result)
 	}
 }

@@ -40,7 +40,11 @@ type Message struct {
 
 // Request makes the message of a call to make.
 func (b *Bus) Request(r event.Request, trace string) (Message, error) {
-	data, err := r.Encode()
+	return b.request(&page{}, &r, trace)
+}
+
+func (b *Bus) request(on *page, r *event.Request, trace string) (Message, error) {
+	data, err := on.add(r.Append(on.text))
 	if err != nil {
 		return Message{}, err
 	}
@@ -49,7 +53,11 @@ func (b *Bus) Request(r event.Request, trace string) (Message, error) {
 
 // Pending makes the message of an event that waits for its look-up.
 func (b *Bus) Pending(p event.Pending, trace string) (Message, error) {
-	data, err := p.Encode()
+	return b.pending(&page{}, &p, trace)
+}
+
+func (b *Bus) pending(on *page, p *event.Pending, trace string) (Message, error) {
+	data, err := on.add(p.Append(on.text))
 	if err != nil {
 		return Message{}, err
 	}
@@ -57,9 +65,20 @@ func (b *Bus) Pending(p event.Pending, trace string) (Message, error) {
 	return Message{"requests", subject, subject, data, trace}, nil
 }
 
-// Result makes the message of an outcome.
-func (b *Bus) Result(r event.Result) (Message, error) {
-	data, err := r.Encode()
+// Conclude publishes the result of a request, once: after ErrExists it stands
+// already, after any other error it is not known to.
+func (b *Bus) Conclude(ctx context.Context, r event.Result) error {
+	on := newPage()
+	defer on.free()
+	m, err := b.result(on, &r)
+	if err != nil {
+		return err
+	}
+	return b.Publish(ctx, m)[0]
+}
+
+func (b *Bus) result(on *page, r *event.Result) (Message, error) {
+	data, err := on.add(r.Append(on.text))
 	if err != nil {
 		return Message{}, err
 	}
@@ -98,6 +117,7 @@ func (b *Bus) stands(ctx context.Context, subject string) bool {
 func (b *Bus) Publish(ctx context.Context, messages ...Message) []error {
 	began := time.Now()
 	written := b.acks.expect(len(messages))
+	defer written.free()
 	for i, m := range messages {
 		if err := b.send(m, b.acks.reply(written, i)); err != nil {
 			b.acks.settle(written.first+uint64(i), ack{err: err})

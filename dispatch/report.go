@@ -40,11 +40,7 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 			telling.End(append(j.attributes(), slog.String("callbridge.outcome", string(outcome)), slog.String("callbridge.reason", string(e.Reason)))...)
 		}()
 	}
-	message, err := d.bus.Result(result)
-	if err != nil {
-		return err
-	}
-	err = d.bus.Publish(context.WithoutCancel(ctx), message)[0]
+	err := d.bus.Conclude(context.WithoutCancel(ctx), result)
 	if errors.Is(err, bus.ErrExists) {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,8 +18,11 @@ import (
 // must be JSON, which all that comes out of a decoder is.
 
 // Encode is the JSON of the request as it stands on the bus.
-func (r Request) Encode() ([]byte, error) {
-	w := newWriter(len(r.Call) + len(r.Event.Data))
+func (r Request) Encode() ([]byte, error) { return r.Append(nil) }
+
+// Append is Encode behind what stands in b.
+func (r Request) Append(b []byte) ([]byte, error) {
+	w := newWriter(b, len(r.Call)+len(r.Event.Data))
 	w.begin()
 	w.id("id", r.ID)
 	w.text("route", r.Route)
@@ -29,8 +33,11 @@ func (r Request) Encode() ([]byte, error) {
 }
 
 // Encode is the JSON of the pending event as it stands on the bus.
-func (p Pending) Encode() ([]byte, error) {
-	w := newWriter(len(p.Delivery) + len(p.Event.Data))
+func (p Pending) Encode() ([]byte, error) { return p.Append(nil) }
+
+// Append is Encode behind what stands in b.
+func (p Pending) Append(b []byte) ([]byte, error) {
+	w := newWriter(b, len(p.Delivery)+len(p.Event.Data))
 	w.begin()
 	w.event(p.Event)
 	w.raw("delivery", p.Delivery)
@@ -41,8 +48,11 @@ func (p Pending) Encode() ([]byte, error) {
 // Encode is the CloudEvent of the result as it stands on the bus. Its type is
 // callbridge.result.<outcome>, its source /callbridge/<source>, its subject
 // the request id.
-func (r Result) Encode() ([]byte, error) {
-	w := newWriter(len(r.Request) + len(r.Call) + len(r.Event.Data))
+func (r Result) Encode() ([]byte, error) { return r.Append(nil) }
+
+// Append is Encode behind what stands in b.
+func (r Result) Append(b []byte) ([]byte, error) {
+	w := newWriter(b, len(r.Request)+len(r.Call)+len(r.Event.Data))
 	w.begin()
 	w.text("specversion", "1.0")
 	w.id("id", r.ID())
@@ -79,7 +89,8 @@ type writer struct {
 // roomBeside is what a message needs beside its raw parts.
 const roomBeside = 768
 
-func newWriter(raw int) *writer { return &writer{b: make([]byte, 0, raw+roomBeside)} }
+// newWriter writes behind what stands in b.
+func newWriter(b []byte, raw int) *writer { return &writer{b: slices.Grow(b, raw+roomBeside)} }
 
 func (w *writer) event(e Event) {
 	w.key("event")
