@@ -119,8 +119,7 @@ func (w *writer) key(name string) {
 
 func (w *writer) id(name string, id uuid.UUID) {
 	w.key(name)
-	text := id.String()
-	w.b = append(append(append(w.b, '"'), text...), '"')
+	w.b = append(AppendID(append(w.b, '"'), id), '"')
 }
 
 func (w *writer) text(name, value string) {

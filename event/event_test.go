@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"callbridge/event"
 )
 
@@ -144,4 +146,30 @@ func FuzzRedact(f *testing.F) {
 			t.Errorf("the number is still in it: %q", text)
 		}
 	})
+}
+
+func TestAppendID(t *testing.T) {
+	t.Parallel()
+	for _, id := range []uuid.UUID{{}, uuid.Max, uuid.New(), event.EventID("website", "lead-1")} {
+		if got, want := string(event.AppendID([]byte("id="), id)), "id="+id.String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestNamed: ids are those of the library, whatever the names.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"", "a", "lead-1001", "Zoë/4", strings.Repeat("long ", 200)} {
+		id := event.EventID("website", key)
+		for what, ids := range map[string][2]uuid.UUID{
+			"event":   {id, uuid.NewSHA1(uuid.MustParse("600ae339-0626-55f0-9016-4dad758eb9ba"), []byte("website/"+key))},
+			"request": {event.RequestID(id, key), uuid.NewSHA1(id, []byte(key))},
+			"result":  {event.ResultID(id, event.Outcome(key)), uuid.NewSHA1(id, []byte(key))},
+		} {
+			if ids[0] != ids[1] {
+				t.Errorf("%s of %.20q: %s, want %s", what, key, ids[0], ids[1])
+			}
+		}
+	}
 }

@@ -69,14 +69,14 @@ func (a answer) encode() []byte {
 }
 
 func (a eventAnswer) append(b []byte) []byte {
-	b = append(append(b, `{"id":"`...), a.ID.String()...)
+	b = event.AppendID(append(b, `{"id":"`...), a.ID)
 	b = append(append(b, `","status":"`...), a.Status...)
 	for i, id := range a.Requests {
 		between := `","`
 		if i == 0 {
 			between = `","requests":["`
 		}
-		b = append(append(b, between...), id.String()...)
+		b = event.AppendID(append(b, between...), id)
 	}
 	b = append(b, '"')
 	if len(a.Requests) > 0 {
