@@ -7,7 +7,7 @@ import (
 )
 
 // roomOfCall is what most calls need, in bytes.
-const roomOfCall = 1024
+const roomOfCall = 640
 
 // encode writes the body of the create call as encoding/json would, and leaves
 // <, > and & as they are. By reflection it took longer than to read all fields;

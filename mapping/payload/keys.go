@@ -25,8 +25,9 @@ func (k *keys) add(n node) bool {
 		k.all[name] = struct{}{}
 		return len(k.all) > before
 	}
+	// None of these has a backslash.
 	for i := k.first; i < len(k.of.nodes); i = int(k.of.nodes[i].next) {
-		if k.of.key(i) == name {
+		if o := &k.of.nodes[i]; o.keyEnd-o.key == n.keyEnd-n.key && k.of.text[o.key:o.keyEnd] == name {
 			return false
 		}
 	}

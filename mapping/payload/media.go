@@ -19,10 +19,16 @@ type media struct {
 	charset charset
 }
 
+// usualType is what nearly all webhooks say of themselves.
+const usualType = "application/json"
+
 func mediaOf(contentType string, form Form, body []byte) (media, error) {
 	// A broken parameter leaves the media type readable, a broken media type
 	// leaves nothing; then the form has to come from elsewhere.
-	name, params, _ := mime.ParseMediaType(contentType)
+	name, params := contentType, map[string]string(nil)
+	if name != usualType {
+		name, params, _ = mime.ParseMediaType(contentType)
+	}
 	set, err := charsetNamed(params["charset"])
 	if err != nil {
 		return media{}, err

@@ -51,7 +51,8 @@ func Decode(contentType string, form Form, body []byte) (Value, error) {
 }
 
 // Scan is Decode, but leaves a JSON object or list as a Part, for those who
-// need little of it.
+// need little of it. What either returns lies in body, which nobody may change
+// any more.
 func Scan(contentType string, form Form, body []byte) (Value, error) {
 	m, err := mediaOf(contentType, form, body)
 	if err != nil {
