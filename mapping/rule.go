@@ -77,7 +77,7 @@ func compileRule(at node, source *Source) *rule {
 		return nil
 	}
 	limit := costLimit(checked, source)
-	program, err := source.env.Program(checked, limit...)
+	program, err := source.env.Program(checked, append(limit, cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {
 		at.problem("plan rule: "+err.Error(), "")
 		return nil
