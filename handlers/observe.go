@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -102,8 +103,18 @@ func (in Intake) finish(c *gin.Context, l *line) {
 	if l.err != nil {
 		attributes = append(attributes, slog.Any("error", l.err))
 	}
-	in.Log.LogAttrs(c.Request.Context(), level, "webhook.received", attributes...)
+	in.write(c.Request.Context(), l.start.Add(took), level, attributes)
 	l.endSpan(c, code)
+}
+
+// write is in.Log.LogAttrs for one place in the code, which need not be looked up
+// for each webhook.
+func (in Intake) write(ctx context.Context, at time.Time, level slog.Level, attributes []slog.Attr) {
+	if to := in.Log.Handler(); to.Enabled(ctx, level) {
+		record := slog.NewRecord(at, level, "webhook.received", 0)
+		record.AddAttrs(attributes...)
+		_ = to.Handle(ctx, record)
+	}
 }
 
 // refuseUnknown is for a name that no source has. It may be a mistyped one, so
