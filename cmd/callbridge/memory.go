@@ -17,7 +17,7 @@ import (
 // within bounds.
 const (
 	gcPercent    = 400
-	collectShare = 1. / 5
+	collectShare = 1. / 8
 	// markRate is how many bytes that may hold pointers one processor looks
 	// through in a second, where they lie all over the memory.
 	markRate = 256 << 20
