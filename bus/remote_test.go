@@ -20,7 +20,17 @@ func remote(t *testing.T, text string) (*server.Server, bus.Config) {
 	if err := options.ProcessConfigString("listen: \"127.0.0.1:-1\"\n" + text); err != nil {
 		t.Fatal(err)
 	}
-	options.NoSigs, options.NoLog, options.JetStream, options.StoreDir = true, true, true, t.TempDir()
+	options.JetStream, options.StoreDir = true, t.TempDir()
+	s := started(t, options)
+	config := embedded(t)
+	config.URL = s.ClientURL()
+	return s, config
+}
+
+// started is a server that takes connections.
+func started(t *testing.T, options *server.Options) *server.Server {
+	t.Helper()
+	options.NoSigs, options.NoLog = true, true
 	s, err := server.NewServer(options)
 	if err != nil {
 		t.Fatal(err)
@@ -30,9 +40,7 @@ func remote(t *testing.T, text string) (*server.Server, bus.Config) {
 	if !s.ReadyForConnections(10 * time.Second) {
 		t.Fatal("the server is not ready")
 	}
-	config := embedded(t)
-	config.URL = s.ClientURL()
-	return s, config
+	return s
 }
 
 func file(t *testing.T, content string) string {
