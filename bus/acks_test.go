@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -14,17 +13,9 @@ import (
 // ackWorld is acks of one connection, and another connection that answers.
 func ackWorld(t *testing.T) (mine *nats.Conn, a *acks, other *nats.Conn) {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server is not ready")
-	}
+	server := durably(t, t.TempDir()).server
 	dial := func() *nats.Conn {
-		c, err := nats.Connect(s.ClientURL())
+		c, err := nats.Connect("", nats.InProcessServer(server))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +23,8 @@ func ackWorld(t *testing.T) (mine *nats.Conn, a *acks, other *nats.Conn) {
 		return c
 	}
 	mine, other = dial(), dial()
-	if a, err = listenForAcks(mine); err != nil {
+	a, err := listenForAcks(mine)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := mine.Flush(); err != nil {
