@@ -62,6 +62,9 @@ type ack struct {
 	err      error
 }
 
+// number is what a message of the batch is known by.
+func (b *batch) number(at int) uint64 { return b.first + uint64(at) }
+
 // listenForAcks takes acknowledgements from here on, also after a reconnect.
 func listenForAcks(conn *nats.Conn) (*acks, error) {
 	a := &acks{inbox: conn.NewInbox() + ".", awaited: map[uint64]awaited{}}
@@ -82,7 +85,7 @@ func (a *acks) expect(messages int) *batch {
 	b.first = a.last + 1
 	a.last += uint64(messages)
 	for i := range messages {
-		a.awaited[b.first+uint64(i)] = awaited{b, i}
+		a.awaited[b.number(i)] = awaited{b, i}
 	}
 	return b
 }
@@ -93,7 +96,7 @@ const numbers = 36
 // reply is the subject at which one message of a batch is acknowledged.
 func (a *acks) reply(b *batch, at int) string {
 	const most = 80 // as an inbox and a number have
-	return string(strconv.AppendUint(append(make([]byte, 0, most), a.inbox...), b.first+uint64(at), numbers))
+	return string(strconv.AppendUint(append(make([]byte, 0, most), a.inbox...), b.number(at), numbers))
 }
 
 // take is called with each acknowledgement.
@@ -161,7 +164,7 @@ func (a *acks) wait(ctx context.Context, b *batch, timeout time.Duration) []ack 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := range b.acks {
-		a.settleLocked(b.first+uint64(i), ack{err: err})
+		a.settleLocked(b.number(i), ack{err: err})
 	}
 	<-b.done
 	return b.acks

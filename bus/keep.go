@@ -39,7 +39,7 @@ func (b *Bus) standing(ctx context.Context, items []Item) []bool {
 // be stored: to keep the same items again stores the others once.
 func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []bool, err error) {
 	seen = b.standing(ctx, items)
-	messages, owner := make([]Message, 0, len(items)), make([]int, 0, len(items))
+	messages, owner := make([]message, 0, len(items)), make([]int, 0, len(items))
 	on := newPage()
 	defer on.free()
 	for i, item := range items {
@@ -58,7 +58,7 @@ func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []boo
 	}
 	var failed error
 	// A sender that hangs up does not take back what is half stored.
-	for n, err := range b.Publish(context.WithoutCancel(ctx), messages...) {
+	for n, err := range b.publish(context.WithoutCancel(ctx), messages...) {
 		exists := errors.Is(err, ErrExists)
 		if err != nil && !exists {
 			failed = cmp.Or(failed, err)
@@ -78,18 +78,18 @@ const noOwner = -1
 // closing is what keeps a call from being made that a route has skipped or
 // rejected: it takes the place of the request, also on the day the route goes
 // live and the CRM sends the event once more.
-func (b *Bus) closing(item Item) (Message, bool) {
+func (b *Bus) closing(item Item) (message, bool) {
 	r := item.Result
 	if r == nil || r.Route == "" {
-		return Message{}, false
+		return message{}, false
 	}
-	return Message{
+	return message{
 		stream: "requests", subject: b.closedSubject(r.Event.Source, r.RequestID), filter: b.requestFilter(r.Event.Source, r.RequestID),
 		data: []byte(`{"outcome":"` + string(r.Outcome) + `"}`),
 	}, true
 }
 
-func (b *Bus) message(on *page, item Item, trace string) (Message, error) {
+func (b *Bus) message(on *page, item Item, trace string) (message, error) {
 	switch {
 	case item.Request != nil:
 		return b.request(on, item.Request, trace)

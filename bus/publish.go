@@ -29,8 +29,8 @@ const publishTimeout = 4 * time.Second
 // TraceHeader carries the W3C trace context through NATS.
 const TraceHeader = "traceparent"
 
-// Message is one thing to keep that was never kept before.
-type Message struct {
+// message is one thing to keep that was never kept before.
+type message struct {
 	// stream is which one takes it: "requests" or "results".
 	stream          string
 	subject, filter string
@@ -38,31 +38,23 @@ type Message struct {
 	trace           string
 }
 
-// Request makes the message of a call to make.
-func (b *Bus) Request(r event.Request, trace string) (Message, error) {
-	return b.request(&page{}, &r, trace)
-}
-
-func (b *Bus) request(on *page, r *event.Request, trace string) (Message, error) {
+// request makes the message of a call to make.
+func (b *Bus) request(on *page, r *event.Request, trace string) (message, error) {
 	data, err := on.add(r.Append(on.text))
 	if err != nil {
-		return Message{}, err
+		return message{}, err
 	}
-	return Message{"requests", b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, nil
+	return message{"requests", b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, nil
 }
 
-// Pending makes the message of an event that waits for its look-up.
-func (b *Bus) Pending(p event.Pending, trace string) (Message, error) {
-	return b.pending(&page{}, &p, trace)
-}
-
-func (b *Bus) pending(on *page, p *event.Pending, trace string) (Message, error) {
+// pending makes the message of an event that waits for its look-up.
+func (b *Bus) pending(on *page, p *event.Pending, trace string) (message, error) {
 	data, err := on.add(p.Append(on.text))
 	if err != nil {
-		return Message{}, err
+		return message{}, err
 	}
 	subject := b.LookupSubject(p.Event.Source, p.Event.ID)
-	return Message{"requests", subject, subject, data, trace}, nil
+	return message{"requests", subject, subject, data, trace}, nil
 }
 
 // Conclude publishes the result of a request, once: after ErrExists it stands
@@ -74,19 +66,20 @@ func (b *Bus) Conclude(ctx context.Context, r event.Result) error {
 	if err != nil {
 		return err
 	}
-	return b.Publish(ctx, m)[0]
+	return b.publish(ctx, m)[0]
 }
 
-func (b *Bus) result(on *page, r *event.Result) (Message, error) {
+// result makes the message of an outcome.
+func (b *Bus) result(on *page, r *event.Result) (message, error) {
 	data, err := on.add(r.Append(on.text))
 	if err != nil {
-		return Message{}, err
+		return message{}, err
 	}
 	subject := b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID)
-	return Message{"results", subject, subject, data, r.TraceParent}, nil
+	return message{"results", subject, subject, data, r.TraceParent}, nil
 }
 
-// Published reports whether the result of that outcome stands already. Publish
+// Published reports whether the result of that outcome stands already. Conclude
 // would refuse it; but a refused publish still reaches those who subscribe
 // without JetStream, and they would take it for a second result. A wrong no is
 // harmless.
@@ -95,7 +88,7 @@ func (b *Bus) Published(ctx context.Context, r event.Result) bool {
 }
 
 // Concluded reports whether the request has any outcome. A wrong no is
-// harmless: Publish and the ledger know better.
+// harmless: Conclude and the ledger know better.
 func (b *Bus) Concluded(ctx context.Context, source string, requestID uuid.UUID) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -109,18 +102,18 @@ func (b *Bus) stands(ctx context.Context, subject string) bool {
 	return err == nil && b.durable.flush(ctx, "results") == nil
 }
 
-// Publish stores messages and waits until JetStream has acknowledged them all.
+// publish stores messages and waits until JetStream has acknowledged them all.
 // The answer has one entry a message: nil for stored, ErrExists for seen
 // before, anything else for "not known to be stored": send it again and it is
 // stored once. They are written together, so that a batch costs one round
 // trip.
-func (b *Bus) Publish(ctx context.Context, messages ...Message) []error {
+func (b *Bus) publish(ctx context.Context, messages ...message) []error {
 	began := time.Now()
 	written := b.acks.expect(len(messages))
 	defer written.free()
 	for i, m := range messages {
 		if err := b.send(m, b.acks.reply(written, i)); err != nil {
-			b.acks.settle(written.first+uint64(i), ack{err: err})
+			b.acks.settle(written.number(i), ack{err: err})
 		}
 	}
 	errs := make([]error, len(messages))
@@ -133,7 +126,7 @@ func (b *Bus) Publish(ctx context.Context, messages ...Message) []error {
 
 // settle waits for the disk. What has been seen before may be on its way there
 // only now.
-func (b *Bus) settle(ctx context.Context, until time.Time, messages []Message, errs []error) {
+func (b *Bus) settle(ctx context.Context, until time.Time, messages []message, errs []error) {
 	if b.durable == nil {
 		return
 	}
@@ -164,7 +157,7 @@ var unsent = sync.Pool{New: func() any {
 }}
 
 // send writes one message, which is acknowledged at reply.
-func (b *Bus) send(m Message, reply string) error {
+func (b *Bus) send(m message, reply string) error {
 	if int64(len(m.data)) > b.conn.MaxPayload()-4096 {
 		return ErrTooLarge
 	}
@@ -181,7 +174,7 @@ func (b *Bus) send(m Message, reply string) error {
 }
 
 // verdict is what the acknowledgement of a message means.
-func verdict(m Message, err error) error {
+func verdict(m message, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -19,7 +19,7 @@ func (b *Bus) write(ctx context.Context, msg *nats.Msg) (revision uint64, err er
 	defer written.free()
 	msg.Reply = b.acks.reply(written, 0)
 	if err := b.conn.PublishMsg(msg); err != nil {
-		b.acks.settle(written.first, ack{err: err})
+		b.acks.settle(written.number(0), ack{err: err})
 	}
 	a := b.acks.wait(ctx, written, publishTimeout)[0]
 	return a.sequence, a.err

@@ -118,12 +118,8 @@ func request(key, to string) event.Request {
 func (w *world) send(requests ...event.Request) {
 	w.t.Helper()
 	for _, r := range requests {
-		m, err := w.bus.Request(r, "")
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if err := w.bus.Publish(w.t.Context(), m)[0]; err != nil {
-			w.t.Fatal(err)
+		if seen, err := w.bus.Keep(w.t.Context(), "", bus.Item{Request: &r}); err != nil || seen[0] {
+			w.t.Fatalf("send %s: seen before: %t, %v", r.ID, seen[0], err)
 		}
 	}
 }
