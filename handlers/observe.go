@@ -103,13 +103,13 @@ func (in Intake) finish(c *gin.Context, l *line) {
 	if l.err != nil {
 		attributes = append(attributes, slog.Any("error", l.err))
 	}
-	in.write(c.Request.Context(), l.start.Add(took), level, attributes)
+	in.logLine(c.Request.Context(), l.start.Add(took), level, attributes)
 	l.endSpan(c, code)
 }
 
-// write is in.Log.LogAttrs for one place in the code, which need not be looked up
-// for each webhook.
-func (in Intake) write(ctx context.Context, at time.Time, level slog.Level, attributes []slog.Attr) {
+// logLine is in.Log.LogAttrs for one place in the code, which need not be looked
+// up for each webhook.
+func (in Intake) logLine(ctx context.Context, at time.Time, level slog.Level, attributes []slog.Attr) {
 	if to := in.Log.Handler(); to.Enabled(ctx, level) {
 		record := slog.NewRecord(at, level, "webhook.received", 0)
 		record.AddAttrs(attributes...)
