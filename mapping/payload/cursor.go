@@ -47,9 +47,8 @@ func (c cursor) member(key string) (cursor, bool) {
 	if c.in.nodes[c.at].kind != object {
 		return cursor{}, false
 	}
-	nodes := c.in.nodes
-	for i, end := c.at+1, int(nodes[c.at].next); i < end; i = int(nodes[i].next) {
-		n := &nodes[i]
+	for i := range c.in.inside(c.at) {
+		n := &c.in.nodes[i]
 		if (n.escapedKey || int(n.keyEnd-n.key) == len(key)) && c.in.key(i) == key {
 			return cursor{in: c.in, at: i}, true
 		}
