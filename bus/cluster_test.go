@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -15,34 +14,24 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callbridge/bus"
+	"callbridge/bus/bustest"
 )
 
 // cluster is three servers, and their addresses.
 func cluster(t *testing.T) string {
 	t.Helper()
+	ports := []int{bustest.Port(t), bustest.Port(t), bustest.Port(t)}
 	var routes, urls []string
-	var ports []int
-	for range 3 {
-		socket, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, socket.Addr().(*net.TCPAddr).Port)
-		routes = append(routes, "nats://"+socket.Addr().String())
-		_ = socket.Close()
+	for _, port := range ports {
+		routes = append(routes, fmt.Sprint("nats://127.0.0.1:", port))
 	}
 	for i, port := range ports {
-		s, err := server.NewServer(&server.Options{
-			ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, StoreDir: t.TempDir(), JetStream: true,
+		s := bustest.Server(t, &server.Options{
+			ServerName: fmt.Sprint("n", i), Port: server.RANDOM_PORT, StoreDir: t.TempDir(), JetStream: true,
 			Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port},
-			Routes:  server.RoutesFromStr(strings.Join(routes, ",")), NoSigs: true, NoLog: true,
+			Routes:  server.RoutesFromStr(strings.Join(routes, ",")),
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-		s.Start()
-		urls = append(urls, "nats://"+s.Addr().String())
+		urls = append(urls, s.ClientURL())
 	}
 	return strings.Join(urls, ",")
 }
@@ -150,7 +139,7 @@ func forming(err error) bool {
 // leader, and nobody answers it.
 func TestNoServerAnswers(t *testing.T) {
 	t.Parallel()
-	s := started(t, &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT})
+	s := bustest.Server(t, &server.Options{Port: server.RANDOM_PORT})
 	conn, err := nats.Connect(s.ClientURL())
 	if err != nil {
 		t.Fatal(err)

@@ -1,11 +1,13 @@
 package bus_test
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
 
 	"callbridge/bus"
+	"callbridge/bus/bustest"
 )
 
 func TestOpenSaysWhyItCannot(t *testing.T) {
@@ -17,12 +19,7 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 	t.Cleanup(func() { _ = taken.Close() })
 	inUse := embedded(t)
 	open(t, inUse)
-	// A port that was free a moment ago and that nobody listens on.
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = free.Close()
+	nobody := fmt.Sprint("127.0.0.1:", bustest.Port(t))
 
 	for name, c := range map[string]struct {
 		change func(*bus.Config)
@@ -32,7 +29,7 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 		"store in use":       {func(c *bus.Config) { c.Embedded.Dir = inUse.Embedded.Dir }, "is in use by another callbridge"},
 		"open to the world":  {func(c *bus.Config) { c.Embedded.Listen = "0.0.0.0:0" }, "set NATS_USER and NATS_PASSWORD"},
 		"no port":            {func(c *bus.Config) { c.Embedded.Listen = "127.0.0.1" }, "is not host:port"},
-		"remote unreachable": {func(c *bus.Config) { c.URL = "nats://user:hidden@" + free.Addr().String() }, "NATS_URL cannot be reached"},
+		"remote unreachable": {func(c *bus.Config) { c.URL = "nats://user:hidden@" + nobody }, "NATS_URL cannot be reached"},
 		"half a certificate": {func(c *bus.Config) { c.URL = "nats://127.0.0.1:1"; c.Auth.CertFile = "x.pem" }, "go together"},
 	} {
 		t.Run(name, func(t *testing.T) {

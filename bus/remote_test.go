@@ -5,11 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
 	"callbridge/bus"
+	"callbridge/bus/bustest"
 )
 
 // remote is a server of its own with the given configuration, and a Config
@@ -21,26 +21,10 @@ func remote(t *testing.T, text string) (*server.Server, bus.Config) {
 		t.Fatal(err)
 	}
 	options.JetStream, options.StoreDir = true, t.TempDir()
-	s := started(t, options)
+	s := bustest.Server(t, options)
 	config := embedded(t)
 	config.URL = s.ClientURL()
 	return s, config
-}
-
-// started is a server that takes connections.
-func started(t *testing.T, options *server.Options) *server.Server {
-	t.Helper()
-	options.NoSigs, options.NoLog = true, true
-	s, err := server.NewServer(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server is not ready")
-	}
-	return s
 }
 
 func file(t *testing.T, content string) string {

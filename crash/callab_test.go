@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"callbridge/bus/bustest"
 	"callbridge/callab/callabsim"
 	"callbridge/event"
 )
@@ -35,7 +36,7 @@ func startCallab(t *testing.T, options callabsim.Options) *callab {
 	options.HeaderTimeout = cmp.Or(options.HeaderTimeout, callabIdle)
 	options.ListLag = cmp.Or(options.ListLag, listLag)
 	options.MaxPerPage = cmp.Or(options.MaxPerPage, 25)
-	c := &callab{Sim: callabsim.New(options), t: t, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port(t)))}
+	c := &callab{Sim: callabsim.New(options), t: t, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(bustest.Port(t)))}
 	c.back()
 	t.Cleanup(c.away)
 	return c

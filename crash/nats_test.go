@@ -12,11 +12,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"callbridge/bus/bustest"
 )
 
 // natsRole is set, to natsOptions as JSON, in the environment of a process
@@ -68,7 +69,7 @@ func startNATS(t *testing.T, count int) *nodes {
 	var routes []string
 	for i := range n.options {
 		o := &n.options[i]
-		o.Name, o.Port, o.ClusterPort = "n"+strconv.Itoa(i), port(t), port(t)
+		o.Name, o.Port, o.ClusterPort = "n"+strconv.Itoa(i), bustest.Port(t), bustest.Port(t)
 		o.Dir = filepath.Join(dir, o.Name)
 		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", o.ClusterPort))
 	}
@@ -139,24 +140,4 @@ func (n *nodes) wipe(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// ports counts the ports that were looked at, so that no two tests get the
-// same one.
-var ports atomic.Int32
-
-// port returns a port that can be listened on again after a restart: it is
-// below those that the system gives to outgoing connections.
-func port(t *testing.T) int {
-	t.Helper()
-	const first, most = 10000, 20000
-	for range 100 {
-		candidate := first + (os.Getpid()*64+int(ports.Add(1)))%most
-		if socket, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(candidate))); err == nil {
-			_ = socket.Close()
-			return candidate
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"callbridge/bus/bustest"
 )
 
 // scrapeTimeout is how long Prometheus waits for a scrape, unless told
@@ -20,7 +22,7 @@ const scrapeTimeout = 10 * time.Second
 // the worst that a scrape can meet. It has to tell of it, not to fail itself.
 func TestScrapeAnswersWhileNATSIsFrozen(t *testing.T) {
 	t.Parallel()
-	admin := fmt.Sprintf("127.0.0.1:%d", port(t))
+	admin := fmt.Sprintf("127.0.0.1:%d", bustest.Port(t))
 	w := newWorld(t, setup{nats: 1, environ: map[string]string{"ADMIN_ADDR": admin}})
 	w.launch()
 	await(t, 30*time.Second, "the scrape says ready", func() bool { return strings.Contains(scrape(t, admin), "\ncallbridge_ready 1\n") })

@@ -1,7 +1,7 @@
 package deploy_test
 
 import (
-	"net"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"callbridge/bus/bustest"
 )
 
 // passwords sets what demo/nats.env sets for nats-server.
@@ -79,32 +81,21 @@ func cluster(t *testing.T) []*server.Server {
 	t.Helper()
 	passwords(t)
 	names := []string{"nats-1", "nats-2", "nats-3"}
-	at := map[string]*net.TCPAddr{}
+	at := map[string]int{}
 	for _, name := range names {
-		socket, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		at[name] = socket.Addr().(*net.TCPAddr)
-		_ = socket.Close()
+		at[name] = bustest.Port(t)
 	}
 	var servers []*server.Server
 	for _, name := range names {
 		t.Setenv("NATS_NODE", name)
 		o := configured(t, "nats/cluster.conf")
-		o.Host, o.Port, o.HTTPPort, o.StoreDir, o.NoSigs, o.NoLog = "127.0.0.1", server.RANDOM_PORT, 0, t.TempDir(), true, true
-		o.Cluster.Host, o.Cluster.Port = "127.0.0.1", at[name].Port
+		o.Port, o.HTTPPort, o.StoreDir = server.RANDOM_PORT, 0, t.TempDir()
+		o.Cluster.Host, o.Cluster.Port = "127.0.0.1", at[name]
 		for _, route := range o.Routes {
-			route.Host = at[route.Hostname()].String()
+			route.Host = fmt.Sprint("127.0.0.1:", at[route.Hostname()])
 		}
 		o.Users = append(o.Users, &server.User{Username: spy, Password: spy, Account: user(t, o, "bridge").Account})
-		s, err := server.NewServer(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-		s.Start()
-		servers = append(servers, s)
+		servers = append(servers, bustest.Server(t, o))
 	}
 	until(t, "the cluster has a leader", func() bool {
 		return slices.ContainsFunc(servers, func(s *server.Server) bool {

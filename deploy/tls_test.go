@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"callbridge/bus/bustest"
 )
 
 // TestTLSWithAClientCertificate: a server with the users of nats/accounts.conf
@@ -26,17 +28,12 @@ func TestTLSWithAClientCertificate(t *testing.T) {
 	passwords(t)
 	ca := newAuthority(t)
 	o := configured(t, "nats/single.conf")
-	o.Host, o.Port, o.HTTPPort, o.StoreDir, o.NoSigs, o.NoLog = "127.0.0.1", server.RANDOM_PORT, 0, t.TempDir(), true, true
+	o.Port, o.HTTPPort, o.StoreDir = server.RANDOM_PORT, 0, t.TempDir()
 	o.TLS, o.TLSVerify, o.TLSTimeout = true, true, 5
 	o.TLSConfig = &tls.Config{
 		Certificates: []tls.Certificate{ca.issue(t, "server")}, ClientCAs: ca.pool, ClientAuth: tls.RequireAndVerifyClientCert,
 	}
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	s.Start()
+	s := bustest.Server(t, o)
 	ca.issue(t, "bridge")
 	certificate := []string{"NATS_TLS_CERT=" + ca.file("bridge.crt"), "NATS_TLS_KEY=" + ca.file("bridge.key")}
 	authority := "NATS_TLS_CA=" + ca.file("ca.crt")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"callbridge/bus"
+	"callbridge/bus/bustest"
 	"callbridge/callab/callabsim"
 	"callbridge/event"
 )
@@ -61,12 +62,7 @@ func TestRefusedTokenHoldsTheQueueUntilItWorks(t *testing.T) {
 func TestCallsGoOnAfterCallabWasAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, callabsim.Options{})
-	away, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := away.Addr().String()
-	_ = away.Close()
+	address := fmt.Sprint("127.0.0.1:", bustest.Port(t))
 	w.runOn(w.bus, "http://"+address, fast(), good)
 	r := request("lead-1", "+12025550142")
 	w.send(r)

@@ -5,15 +5,14 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/sethvargo/go-envconfig"
 
+	"callbridge/bus/bustest"
 	"callbridge/event"
 )
 
@@ -52,16 +51,11 @@ func TestSameWebhookFiftyTimesAtOnceIsOneCallAndOneResult(t *testing.T) {
 
 func TestNATSThatStopsAndComesBack(t *testing.T) {
 	t.Parallel()
-	dir, port := t.TempDir(), server.RANDOM_PORT
+	dir, port := t.TempDir(), bustest.Port(t)
 	natsServer := runNATS(t, dir, port)
 	w := newWorld(t, map[string]string{"NATS_URL": natsServer.ClientURL()})
 	until(t, "ready at first", w.ready)
 
-	address := natsServer.ClientURL()
-	port, err := strconv.Atoi(address[strings.LastIndex(address, ":")+1:])
-	if err != nil {
-		t.Fatal(err)
-	}
 	natsServer.Shutdown()
 	natsServer.WaitForShutdown()
 	body := exampleBody(t, "website-lead.json")
@@ -87,16 +81,7 @@ func TestNATSThatStopsAndComesBack(t *testing.T) {
 
 func runNATS(t *testing.T, dir string, port int) *server.Server {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, StoreDir: dir, JetStream: true, NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("NATS did not start")
-	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	return s
+	return bustest.Server(t, &server.Options{Port: port, StoreDir: dir, JetStream: true})
 }
 
 func TestEventsSurviveARestart(t *testing.T) {

@@ -5,12 +5,12 @@ import (
 	"os"
 	"regexp"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/bustest"
 	"callbridge/event"
 )
 
@@ -30,17 +30,8 @@ func leastNATS(t *testing.T) *server.Server {
 	if err := options.ProcessConfigString("listen: \"127.0.0.1:-1\"\n" + passwords + string(users[1])); err != nil {
 		t.Fatal(err)
 	}
-	options.NoSigs, options.NoLog, options.JetStream, options.StoreDir = true, true, true, t.TempDir()
-	s, err := server.NewServer(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server is not ready")
-	}
-	return s
+	options.JetStream, options.StoreDir = true, t.TempDir()
+	return bustest.Server(t, options)
 }
 
 // makeStreams does what an administrator does with the output of `streams`.
