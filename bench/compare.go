@@ -66,13 +66,27 @@ func (c comparison) calling(ctx context.Context, t *table) error {
 	return nil
 }
 
+// steady shows beside the systems what the machine and the load take anyway.
 func (c comparison) steady(ctx context.Context, t *table) error {
-	var all []*contender[steady]
+	floor := []system{reference("gin", "bare Gin + HMAC"), reference("publish", "Gin + HMAC + one JetStream publish")}
+	var idle, all []*contender[steady]
+	for _, s := range floor {
+		idle = append(idle, &contender[steady]{system: s, sync: syncInterval})
+	}
 	for _, s := range append([]system{c.callbridge}, c.bentos()...) {
 		all = append(all, &contender[steady]{system: s, sync: syncInterval})
 	}
-	if err := inTurn(ctx, c.rounds, all, c.hold); err != nil {
-		return err
+	for range c.rounds {
+		if err := inTurn(ctx, 1, idle, c.answerSteadily); err != nil {
+			return err
+		}
+		if err := inTurn(ctx, 1, all, c.hold); err != nil {
+			return err
+		}
+	}
+	for _, one := range idle {
+		shown := middle(one.rounds, func(s steady) float64 { return float64(s.answer99) })
+		t.add(one.name, unknown, unknown, milliseconds(shown.answer50), milliseconds(shown.answer99), megabytes(shown.memory), unknown)
 	}
 	for _, one := range all {
 		shown := middle(one.rounds, func(s steady) float64 { return float64(s.call99) })

@@ -169,10 +169,28 @@ type steady struct {
 // steadyRate is in webhooks a second.
 const steadyRate = 1000
 
+// steadily is the open loop at that rate.
+func (b *bench) steadily() load {
+	return load{connections: usual, duration: 2 * b.time, rate: steadyRate}
+}
+
+// answerSteadily is hold for a system that calls nobody.
+func (b *bench) answerSteadily(ctx context.Context, s system, sync string) (got steady, err error) {
+	err = b.live(ctx, s, job{sync: sync, keepOnly: true, api: nowhere}, func(r *running) error {
+		if err := r.warm(ctx); err != nil {
+			return err
+		}
+		seen, err := r.send(ctx, b.steadily())
+		got = steady{answer50: quantile(seen.latencies, .5), answer99: quantile(seen.latencies, .99), memory: r.peak()}
+		return err
+	})
+	return got, err
+}
+
 // hold sends webhooks at a steady rate in an open loop.
 func (b *bench) hold(ctx context.Context, s system, sync string) (got steady, err error) {
 	err = b.calls(ctx, s, sync, func(r *running, a *api) error {
-		seen, err := r.send(ctx, load{connections: usual, duration: 2 * b.time, rate: steadyRate})
+		seen, err := r.send(ctx, b.steadily())
 		if err != nil {
 			return err
 		}
