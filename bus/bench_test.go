@@ -17,6 +17,9 @@ import (
 // webhookOf is a webhook's data of the usual size, about 1.2 KB.
 var webhookOf = json.RawMessage(`{"contact":"` + strings.Repeat("x", 1200) + `"}`)
 
+// traceOf is the trace context that every webhook has.
+const traceOf = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
 // onEach runs a step with either NATS_SYNC, by one caller and by many at once:
 // with always, a write alone waits for the disk.
 func onEach(b *testing.B, name string, many int, step func(*testing.B, *bus.Bus)) {
@@ -61,7 +64,7 @@ func BenchmarkKeep(b *testing.B) {
 				r.Event.Data = webhookOf
 				items[i] = bus.Item{Request: &r}
 			}
-			seen, err := kept.Keep(b.Context(), "", items...)
+			seen, err := kept.Keep(b.Context(), traceOf, items...)
 			if err != nil || seen[0] {
 				b.Errorf("seen before: %t, error %v", seen[0], err)
 			}
