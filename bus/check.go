@@ -74,7 +74,7 @@ func contradiction(want, have jetstream.StreamConfig) error {
 		{"discard", want.Discard, have.Discard},
 		{"max_age", want.MaxAge, have.MaxAge},
 		{"num_replicas", max(1, want.Replicas), max(1, have.Replicas)},
-		{"max_msgs_per_subject", max(0, want.MaxMsgsPerSubject), max(0, have.MaxMsgsPerSubject)},
+		{"max_msgs_per_subject", perSubject(want), perSubject(have)},
 		{"max_msgs", int64(0), max(0, have.MaxMsgs)},
 		{"allow_msg_schedules", want.AllowMsgSchedules, have.AllowMsgSchedules},
 		{"allow_msg_ttl", want.AllowMsgTTL, have.AllowMsgTTL},
@@ -87,4 +87,13 @@ func contradiction(want, have jetstream.StreamConfig) error {
 		}
 	}
 	return nil
+}
+
+// perSubject is how many messages of a subject a stream keeps; 0 where that is no
+// limit.
+func perSubject(c jetstream.StreamConfig) int64 {
+	if c.MaxMsgsPerSubject < 0 || c.MaxMsgsPerSubject >= plenty {
+		return 0
+	}
+	return c.MaxMsgsPerSubject
 }

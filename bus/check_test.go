@@ -44,6 +44,14 @@ func TestCheckOnlyNamesWhatIsDifferent(t *testing.T) {
 	if _, err := js.UpdateConsumer(t.Context(), dispatch.Stream, dispatch.Config); err != nil {
 		t.Fatal(err)
 	}
+	requests, results := d.Streams[0], d.Streams[2]
+	requests.MaxMsgsPerSubject, results.MaxMsgsPerSubject = 1, -1 // a limit, and none
+	for _, changed := range []jetstream.StreamConfig{requests, results} {
+		if _, err := js.UpdateStream(t.Context(), changed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused(t, config, "stream CALLBRIDGE_REQUESTS is there with max_msgs_per_subject = 1, and callbridge needs 0")
 	refused(t, config, "stream CALLBRIDGE_LIMITS is there with max_msgs_per_subject = 2, and callbridge needs 1")
 	refused(t, config, "consumer dispatch is there with ack_wait = 1m0s, and callbridge needs 30s")
 }

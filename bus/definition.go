@@ -22,6 +22,12 @@ var maxInFlight = map[string]int{dispatchConsumer: 4096, lookupConsumer: 16384}
 // for people. The newest one is what counts.
 const recordsPerRequest = 16
 
+// plenty is more messages than a subject of requests or results ever has, so no
+// limit. But nats-server keeps a stream that names one in blocks of 4 MB, not of 8
+// (server/stream.go, autoTuneFileStorageBlockSize), and the block that is being
+// written lies in memory: with each new one, everybody waits until it is clear.
+const plenty = 1 << 20
+
 // Definitions are the streams and consumers that callbridge works on, for an
 // administrator who makes them beforehand (NATS_MANAGE=false).
 type Definitions struct {
@@ -59,7 +65,7 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 			Subjects:    []string{c.Prefix + ".request.>", c.Prefix + ".lookup.>"},
 			// By age only: a limit by number or size would drop the oldest,
 			// and with it the memory that the request was seen.
-			MaxAge: c.Retention, Discard: jetstream.DiscardOld,
+			MaxAge: c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: plenty,
 			AllowMsgSchedules: true, AllowRollup: true,
 			Storage: jetstream.FileStorage, Replicas: c.Replicas,
 		},
@@ -77,8 +83,9 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 			Name:        b.stream("results"),
 			Description: "what became of every event (CloudEvents)",
 			Subjects:    []string{c.Prefix + ".result.>"},
-			MaxAge:      c.Retention, Discard: jetstream.DiscardOld, AllowDirect: true,
-			Storage: jetstream.FileStorage, Replicas: c.Replicas,
+			MaxAge:      c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: plenty,
+			AllowDirect: true,
+			Storage:     jetstream.FileStorage, Replicas: c.Replicas,
 		},
 		{
 			Name:        b.stream("limits"),

@@ -80,7 +80,7 @@ func TestAcknowledgedIsInFlushedBlocks(t *testing.T) {
 		}
 		t.Fatalf("%s was acknowledged, and is in no block of %s that was flushed", text, stream)
 	}
-	// Eight megabytes are a block.
+	const block = 4 << 20 // what plenty is for
 	for i := range 40 {
 		r := sample(fmt.Sprint("lead-", i), 300_000)
 		result := event.Result{RequestID: r.ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: r.Event}
@@ -94,8 +94,15 @@ func TestAcknowledgedIsInFlushedBlocks(t *testing.T) {
 		holds("ledger", r.ID.String())
 		holds("results", r.ID.String())
 	}
-	if n := len(flushed["requests"]); n < 2 {
-		t.Errorf("%d blocks were flushed, want several", n)
+	for _, stream := range []string{"requests", "results"} {
+		if n := len(flushed[stream]); n < 2 {
+			t.Errorf("%d blocks of %s were flushed, want several", n, stream)
+		}
+		for name, content := range flushed[stream] {
+			if len(content) > block {
+				t.Errorf("%s has %d bytes, want at most %d", name, len(content), block)
+			}
+		}
 	}
 }
 

@@ -73,7 +73,7 @@ func TestEventComesAgainUntilItIsDone(t *testing.T) {
 	}
 }
 
-func TestEmbeddedStreamOfAnOlderCallbridgeGetsTheNewSubjects(t *testing.T) {
+func TestEmbeddedStreamOfAnOlderCallbridgeFollowsTheNewOne(t *testing.T) {
 	t.Parallel()
 	config := embedded(t)
 	b := open(t, config)
@@ -89,7 +89,7 @@ func TestEmbeddedStreamOfAnOlderCallbridgeGetsTheNewSubjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	older := stream.CachedInfo().Config
-	older.Subjects = older.Subjects[:1]
+	older.Subjects, older.MaxMsgsPerSubject = older.Subjects[:1], -1
 	if _, err := js.UpdateStream(t.Context(), older); err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +100,15 @@ func TestEmbeddedStreamOfAnOlderCallbridgeGetsTheNewSubjects(t *testing.T) {
 	again := open(t, config)
 	if _, err := again.Keep(t.Context(), "", bus.Item{Pending: &event.Pending{Event: request("lead-1").Event}}); err != nil {
 		t.Error(err)
+	}
+	if js, err = jetstream.New(again.Conn()); err != nil {
+		t.Fatal(err)
+	}
+	if stream, err = js.Stream(t.Context(), "CALLBRIDGE_REQUESTS"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := stream.CachedInfo().Config.MaxMsgsPerSubject, bus.Define(config).Streams[0].MaxMsgsPerSubject; got != want {
+		t.Errorf("a subject keeps %d messages, want %d", got, want)
 	}
 }
 

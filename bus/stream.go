@@ -126,7 +126,7 @@ func (b *Bus) declareStream(ctx context.Context, want jetstream.StreamConfig) er
 		return fmt.Errorf("read stream %s: %w", want.Name, err)
 	}
 	have := found.CachedInfo().Config
-	if b.Embedded() && (have.MaxAge != want.MaxAge || !slices.Equal(have.Subjects, want.Subjects)) {
+	if b.Embedded() && (have.MaxAge != want.MaxAge || have.MaxMsgsPerSubject != want.MaxMsgsPerSubject || !slices.Equal(have.Subjects, want.Subjects)) {
 		return b.change(ctx, want, have)
 	}
 	return contradiction(want, have)
@@ -154,12 +154,12 @@ func (b *Bus) makeStream(ctx context.Context, want jetstream.StreamConfig) error
 	}
 }
 
-// change follows RETENTION, and the subjects of a newer callbridge, in the
-// embedded server: nobody else could, since it runs only while we do. The log
+// change follows RETENTION, and the subjects and blocks of a newer callbridge, in
+// the embedded server: nobody else could, since it runs only while we do. The log
 // says so; all else must fit.
 func (b *Bus) change(ctx context.Context, want, have jetstream.StreamConfig) error {
 	was := have.MaxAge
-	have.MaxAge, have.Subjects = want.MaxAge, want.Subjects
+	have.MaxAge, have.Subjects, have.MaxMsgsPerSubject = want.MaxAge, want.Subjects, want.MaxMsgsPerSubject
 	if err := contradiction(want, have); err != nil {
 		return err
 	}
