@@ -3,10 +3,10 @@
 package span
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 )
@@ -51,7 +51,7 @@ func Continue(header string) Parent {
 	if p, ok := Parse(header); ok {
 		return p
 	}
-	return begin(randomHex(16))
+	return begin(newTrace())
 }
 
 // ContinueOf takes a traceparent header, or begins the trace of an id, which is
@@ -60,10 +60,14 @@ func ContinueOf(header string, id uuid.UUID) Parent {
 	if p, ok := Parse(header); ok {
 		return p
 	}
-	return begin(strings.ReplaceAll(id.String(), "-", ""))
+	return begin(id)
 }
 
-func begin(traceID string) Parent { return Parent("00-" + traceID + "-" + randomHex(8) + "-01") }
+func begin(trace [16]byte) Parent {
+	text := append(make([]byte, 0, len("00-")+32+len("-")+16+len("-01")), "00-"...)
+	text = append(hex.AppendEncode(text, trace[:]), '-')
+	return Parent(append(appendSpan(text), "-01"...))
+}
 
 // TraceID is what all steps of one webhook share; empty without a trace.
 func (p Parent) TraceID() string { return p.part(3, 35) }
@@ -76,7 +80,10 @@ func (p Parent) sampled() bool {
 }
 
 // child is the next step of the same trace.
-func (p Parent) child() Parent { return p[:36] + Parent(randomHex(8)) + p[52:] }
+func (p Parent) child() Parent {
+	text := append(make([]byte, 0, len(p)), p[:36]...)
+	return Parent(append(appendSpan(text), p[52:]...))
+}
 
 func (p Parent) part(from, to int) string {
 	if len(p) < to {
@@ -85,8 +92,17 @@ func (p Parent) part(from, to int) string {
 	return string(p[from:to])
 }
 
-func randomHex(bytes int) string {
-	b := make([]byte, bytes)
-	_, _ = rand.Read(b) // never fails, see crypto/rand
-	return hex.EncodeToString(b)
+// newTrace is random enough to be one of its kind. It is no secret: it
+// goes to everybody who takes part.
+func newTrace() (id [16]byte) {
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	return id
+}
+
+// appendSpan writes a new span's id.
+func appendSpan(text []byte) []byte {
+	var id [8]byte
+	binary.NativeEndian.PutUint64(id[:], rand.Uint64())
+	return hex.AppendEncode(text, id[:])
 }

@@ -54,3 +54,11 @@ func TestTraceOfAnIDIsAlwaysTheSame(t *testing.T) {
 		t.Errorf("no parent has the trace %q", got)
 	}
 }
+
+// BenchmarkContinue begins the trace of a webhook that comes without one.
+func BenchmarkContinue(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		span.Continue("")
+	}
+}

@@ -36,7 +36,7 @@ type Span struct {
 func (t *Tracer) Start(header string, kind Kind, name string) Span {
 	parent, continued := Parse(header)
 	if !continued {
-		parent = begin(randomHex(16))
+		parent = begin(newTrace())
 	}
 	if t == nil || !parent.sampled() {
 		return Span{self: parent}
