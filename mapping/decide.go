@@ -43,6 +43,7 @@ func (c *Config) Map(in Incoming) []Decision {
 		})}
 	}
 	r := source.reader(in)
+	defer r.free()
 	if tooOld := source.tooOld(r); tooOld != nil {
 		return []Decision{*tooOld}
 	}

@@ -2,6 +2,8 @@ package mapping
 
 import (
 	"encoding/json"
+	"slices"
+	"sync"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -84,8 +86,9 @@ type reader struct {
 	material *material
 	// timeProblem says why the CRM's time could not be read.
 	timeProblem string
-	// readings are in the order of Source.index.
+	// readings are in the order of Source.index; used is where they lie.
 	readings []reading
+	used     *[]reading
 	// waits says that a name was asked for which waits for the look-up.
 	waits bool
 	// request is what the source asks its CRM about the event; nil for nothing.
@@ -93,11 +96,24 @@ type reader struct {
 }
 
 func newReader(source *Source, in Incoming) *reader {
+	used := readings.Get().(*[]reading)
+	*used = slices.Grow((*used)[:0], len(source.index))[:len(source.index)]
 	return &reader{
 		source: source, event: in.Event, material: in.material,
 		timeProblem: in.timeProblem,
-		readings:    make([]reading, len(source.index)),
+		readings:    *used, used: used,
 	}
+}
+
+// readings are lists that have been read through. They hold nothing: what was
+// in them came from somebody's webhook.
+var readings = sync.Pool{New: func() any { return new([]reading) }}
+
+// free gives the list back. Nobody may read any more.
+func (r *reader) free() {
+	clear(r.readings)
+	readings.Put(r.used)
+	r.readings, r.used = nil, nil
 }
 
 // read returns the value of a declared name.
