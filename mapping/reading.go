@@ -86,9 +86,8 @@ type reader struct {
 	material *material
 	// timeProblem says why the CRM's time could not be read.
 	timeProblem string
-	// readings are in the order of Source.index; used is where they lie.
+	// readings are in the order of Source.index.
 	readings []reading
-	used     *[]reading
 	// waits says that a name was asked for which waits for the look-up.
 	waits bool
 	// request is what the source asks its CRM about the event; nil for nothing.
@@ -96,24 +95,24 @@ type reader struct {
 }
 
 func newReader(source *Source, in Incoming) *reader {
-	used := readings.Get().(*[]reading)
-	*used = slices.Grow((*used)[:0], len(source.index))[:len(source.index)]
-	return &reader{
+	r := readers.Get().(*reader)
+	*r = reader{
 		source: source, event: in.Event, material: in.material,
 		timeProblem: in.timeProblem,
-		readings:    *used, used: used,
+		readings:    slices.Grow(r.readings, len(source.index))[:len(source.index)],
 	}
+	return r
 }
 
-// readings are lists that have been read through. They hold nothing: what was
-// in them came from somebody's webhook.
-var readings = sync.Pool{New: func() any { return new([]reading) }}
+// readers are done. They hold nothing but room for readings: what was in them
+// came from somebody's webhook.
+var readers = sync.Pool{New: func() any { return &reader{} }}
 
-// free gives the list back. Nobody may read any more.
+// free gives the reader back. Nobody may read with it any more.
 func (r *reader) free() {
 	clear(r.readings)
-	readings.Put(r.used)
-	r.readings, r.used = nil, nil
+	*r = reader{readings: r.readings[:0]}
+	readers.Put(r)
 }
 
 // read returns the value of a declared name.
