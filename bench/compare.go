@@ -68,23 +68,22 @@ func (c comparison) calling(ctx context.Context, t *table) error {
 
 // steady shows beside the systems what the machine and the load take anyway.
 func (c comparison) steady(ctx context.Context, t *table) error {
-	floor := []system{reference("gin", "bare Gin + HMAC"), reference("publish", "Gin + HMAC + one JetStream publish")}
-	var idle, all []*contender[steady]
-	for _, s := range floor {
-		idle = append(idle, &contender[steady]{system: s, sync: syncInterval})
+	var floor, all []*contender[steady]
+	for _, s := range []system{reference("gin", "bare Gin + HMAC"), reference("publish", "Gin + HMAC + one JetStream publish")} {
+		floor = append(floor, &contender[steady]{system: s, sync: syncInterval})
 	}
 	for _, s := range append([]system{c.callbridge}, c.bentos()...) {
 		all = append(all, &contender[steady]{system: s, sync: syncInterval})
 	}
 	for range c.rounds {
-		if err := inTurn(ctx, 1, idle, c.answerSteadily); err != nil {
+		if err := inTurn(ctx, 1, floor, c.answerSteadily); err != nil {
 			return err
 		}
 		if err := inTurn(ctx, 1, all, c.hold); err != nil {
 			return err
 		}
 	}
-	for _, one := range idle {
+	for _, one := range floor {
 		shown := middle(one.rounds, func(s steady) float64 { return float64(s.answer99) })
 		t.add(one.name, unknown, unknown, milliseconds(shown.answer50), milliseconds(shown.answer99), megabytes(shown.memory), unknown)
 	}
