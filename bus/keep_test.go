@@ -56,7 +56,7 @@ func TestEventComesAgainUntilItIsDone(t *testing.T) {
 	defer cancel()
 	var at []time.Time
 	alive := 0
-	b.Lookups(ctx, bus.Worker{
+	b.Lookups(ctx, 1, bus.Worker{
 		Alive: func() { alive++ }, Log: quiet(),
 		Handle: func(_ context.Context, d bus.Delivery) (bool, time.Duration) {
 			if d.Source != "website" || d.ID != e.ID.String() || d.Stored.IsZero() {

@@ -49,7 +49,7 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	taken := 0
-	b.Requests(ctx, bus.Worker{
+	b.Requests(ctx, 1, bus.Worker{
 		Alive: func() {}, Acked: cancel, Log: quiet(),
 		Handle: func(ctx context.Context, _ bus.Delivery) (bool, time.Duration) {
 			if taken++; taken > 1 {

@@ -152,9 +152,9 @@ func useAll(t *testing.T, b *bus.Bus) {
 	_, err := b.Keep(ctx, "", bus.Item{Request: &r}, bus.Item{Pending: &event.Pending{Event: r.Event}}, bus.Item{Result: &result})
 	must(err)
 	must(b.Ready(ctx))
-	for _, work := range []func(context.Context, bus.Worker){b.Requests, b.Lookups} {
+	for _, work := range []func(context.Context, int, bus.Worker){b.Requests, b.Lookups} {
 		handled, stop := context.WithCancel(ctx)
-		work(handled, bus.Worker{
+		work(handled, 1, bus.Worker{
 			Handle: func(context.Context, bus.Delivery) (bool, time.Duration) { return true, 0 },
 			Acked:  stop, Alive: func() {}, Log: quiet(),
 		})

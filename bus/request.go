@@ -10,30 +10,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Heartbeat is how often the server shows that it still knows of a pull
-// request. Twice that without one, and Next returns ErrNoHeartbeat and asks
-// anew: a NATS that came back empty, or whose leader died, has forgotten it.
-// Who gives Next a deadline must give it more than that.
-const Heartbeat = 2 * time.Second
-
-// deliveries asks the server for one message at a time and only when Next is
-// called: a message that waits in a client's buffer is one that nobody works
-// on, and its AckWait is running.
-func (b *Bus) deliveries(ctx context.Context, name string) (jetstream.MessagesContext, error) {
-	consumer, err := b.js.Consumer(ctx, b.stream("requests"), name)
-	if err != nil {
-		return nil, fmt.Errorf("read consumer %s: %w", name, err)
-	}
-	messages, err := consumer.Messages(
-		jetstream.PullMaxMessages(1),
-		jetstream.PullExpiry(30*time.Second),
-		jetstream.PullHeartbeat(Heartbeat))
-	if err != nil {
-		return nil, fmt.Errorf("pull from consumer %s: %w", name, err)
-	}
-	return messages, nil
-}
-
 // StoredRequest reads a request back from the stream, by id alone. ErrGone says
 // that it is not kept any more.
 func (b *Bus) StoredRequest(ctx context.Context, id uuid.UUID) (Delivery, error) {

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -11,13 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const (
-	// idle is how long a worker waits for a message before it shows that it
-	// is alive.
-	idle = 3 * Heartbeat
-	// trouble is the pause after NATS did not do what it was asked.
-	trouble = time.Second
-)
+// trouble is the pause after NATS did not do what it was asked.
+const trouble = time.Second
 
 // Delivery is a message in hand: a call to make, or an event to look up.
 type Delivery struct {
@@ -32,10 +26,11 @@ type Delivery struct {
 	First bool
 }
 
-// Worker takes one message at a time.
+// Worker takes one message at a time. Its functions may be called by several at
+// the same time.
 type Worker struct {
 	// Held, if set, says that no message may be asked for just now: one that
-	// has to wait is better left to another process. Wait returns when one
+	// has to wait is better left to another process. Wait then returns when one
 	// may be.
 	Held func() bool
 	Wait func(context.Context) error
@@ -50,59 +45,31 @@ type Worker struct {
 	Log   *slog.Logger
 }
 
-// Requests gives calls to make to the worker until ctx ends. The message in
-// hand is finished then; a consumer that is lost with its NATS is opened again.
-func (b *Bus) Requests(ctx context.Context, w Worker) { b.work(ctx, dispatchConsumer, w) }
-
-// Lookups gives events that wait for their look-up to the worker, as Requests
-// does.
-func (b *Bus) Lookups(ctx context.Context, w Worker) { b.work(ctx, lookupConsumer, w) }
-
-func (b *Bus) work(ctx context.Context, consumer string, w Worker) {
-	for ctx.Err() == nil {
-		if w.Wait != nil && w.Wait(ctx) != nil {
-			return
-		}
-		messages, err := b.deliveries(ctx, consumer)
-		if err == nil {
-			err = b.pull(ctx, messages, w)
-			giveBack(messages)
-		}
-		if err != nil && ctx.Err() == nil {
-			w.Log.Warn("nats.pull_failed", "consumer", consumer, "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(trouble):
-			}
-		}
-	}
+// Requests gives calls to make to so many workers at the same time until ctx
+// ends. The messages in hand are finished then; a consumer that is lost with its
+// NATS is opened again.
+func (b *Bus) Requests(ctx context.Context, workers int, w Worker) {
+	b.work(ctx, dispatchConsumer, workers, w)
 }
 
-// pull works through deliveries until ctx ends or work is held (nil), or the
-// consumer is gone.
-func (b *Bus) pull(ctx context.Context, messages jetstream.MessagesContext, w Worker) error {
-	for {
-		w.Alive()
-		if w.Held != nil && w.Held() {
-			return nil // a pull request that nobody reads only piles up heartbeats
-		}
-		wait, cancel := context.WithTimeout(ctx, idle)
-		msg, err := messages.Next(jetstream.NextContext(wait))
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				_ = msg.Nak()
+// Lookups gives events that wait for their look-up to the workers, as Requests
+// does.
+func (b *Bus) Lookups(ctx context.Context, workers int, w Worker) {
+	b.work(ctx, lookupConsumer, workers, w)
+}
+
+func (b *Bus) work(ctx context.Context, consumer string, workers int, w Worker) {
+	f := newFeed(b, consumer, w)
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for msg := f.next(ctx); msg != nil; msg = f.next(ctx) {
+				b.handle(ctx, msg, w)
 			}
-			return nil
-		case err == nil:
-			b.handle(ctx, msg, w)
-		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, jetstream.ErrNoHeartbeat):
-			// Nothing to do, or NATS is away: the iterator goes on by itself.
-		default:
-			return err
-		}
+		})
 	}
+	all.Go(func() { f.end(ctx) })
+	all.Wait()
 }
 
 // handle acknowledges only what is done.
@@ -157,20 +124,5 @@ func keepAlive(msg jetstream.Msg, every time.Duration, alive func()) (stop func(
 		defer mu.Unlock()
 		next.Stop()
 		next = nil
-	}
-}
-
-// giveBack hands what was delivered and not begun to another process at once.
-func giveBack(messages jetstream.MessagesContext) {
-	messages.Drain()
-	ctx, cancel := context.WithTimeout(context.Background(), trouble)
-	defer cancel()
-	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			messages.Stop()
-			return
-		}
-		_ = msg.Nak()
 	}
 }

@@ -62,13 +62,7 @@ func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registe
 // Run makes look-ups until ctx ends. Questions that are on their way are given
 // up then, and asked again by whoever comes next.
 func (f *Finder) Run(ctx context.Context) {
-	var all sync.WaitGroup
-	for range workers {
-		all.Go(func() {
-			f.bus.Lookups(ctx, bus.Worker{Handle: f.handle, Alive: f.alive, Log: f.log})
-		})
-	}
-	all.Wait()
+	f.bus.Lookups(ctx, workers, bus.Worker{Handle: f.handle, Alive: f.alive, Log: f.log})
 }
 
 // maxSilence is how long the workers may show no sign of life before

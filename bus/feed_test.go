@@ -1,0 +1,130 @@
+package bus_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus"
+)
+
+// consumerOf reads what the server knows of the consumer of requests.
+func consumerOf(t *testing.T, b *bus.Bus) *jetstream.ConsumerInfo {
+	t.Helper()
+	js, err := jetstream.New(b.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.CachedInfo()
+}
+
+// until asks again until it holds.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !holds(); {
+		if time.Now().After(end) {
+			t.Fatalf("%s did not come to be in 30 s", what)
+		}
+	}
+}
+
+// keepRequests stores so many requests.
+func keepRequests(t *testing.T, b *bus.Bus, n int) {
+	t.Helper()
+	for i := range n {
+		r := request(fmt.Sprint("lead-", i))
+		if _, err := b.Keep(t.Context(), "", bus.Item{Request: &r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestServerHasOnePullRequestAndSendsNoMoreThanThereAreHands(t *testing.T) {
+	t.Parallel()
+	const workers, requests = 16, 40
+	b := open(t, embedded(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	var working, most, done atomic.Int32
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		b.Requests(ctx, workers, bus.Worker{
+			Alive: func() {}, Log: quiet(),
+			Handle: func(context.Context, bus.Delivery) (bool, time.Duration) {
+				n := working.Add(1)
+				defer working.Add(-1)
+				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+				}
+				<-release
+				done.Add(1)
+				return true, 0
+			},
+		})
+	}()
+	until(t, "a pull request", func() bool { return consumerOf(t, b).NumWaiting > 0 })
+	if got := consumerOf(t, b).NumWaiting; got != 1 {
+		t.Errorf("the server has %d pull requests of idle workers, want 1", got)
+	}
+	keepRequests(t, b, requests)
+	until(t, "work for all", func() bool { return working.Load() == workers })
+	if got := consumerOf(t, b); got.NumAckPending != workers || got.NumPending != requests-workers {
+		t.Errorf("%d are delivered and %d are not, want %d and %d", got.NumAckPending, got.NumPending, workers, requests-workers)
+	}
+	close(release)
+	until(t, "the end of all", func() bool { return done.Load() == requests })
+	if most.Load() != workers {
+		t.Errorf("%d were worked on at once, want %d", most.Load(), workers)
+	}
+	cancel()
+	<-worked
+}
+
+func TestHeldWorkIsGivenBack(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	var held atomic.Bool
+	resumed, worked := make(chan struct{}), make(chan struct{})
+	handled := make(chan string, 10)
+	go func() {
+		defer close(worked)
+		b.Requests(ctx, 2, bus.Worker{
+			Held:  held.Load,
+			Alive: func() {}, Log: quiet(),
+			Wait: func(ctx context.Context) error {
+				select {
+				case <-resumed:
+					held.Store(false)
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			},
+			Handle: func(_ context.Context, d bus.Delivery) (bool, time.Duration) {
+				held.Store(true)
+				handled <- d.ID
+				return true, 0
+			},
+		})
+	}()
+	keepRequests(t, b, 1)
+	<-handled
+	until(t, "an empty list of pull requests", func() bool { return consumerOf(t, b).NumWaiting == 0 })
+	keepRequests(t, b, 2) // one of which was there
+	if got := consumerOf(t, b); got.NumPending != 1 || len(handled) != 0 {
+		t.Errorf("while work is held, %d wait and %d were delivered", got.NumPending, len(handled))
+	}
+	close(resumed)
+	<-handled
+	cancel()
+	<-worked
+}
