@@ -54,15 +54,17 @@ type Config struct {
 	Registry prometheus.Registerer
 }
 
-// Bus is one connection to JetStream and, where it is embedded, the server
+// Bus is the connection to JetStream and, where it is embedded, the server
 // itself.
 type Bus struct {
 	config Config
 	conn   *nats.Conn
 	js     jetstream.JetStream
-	acks   *acks
-	server *server.Server
-	lock   *storeLock
+	// small is where the ledger and the limits are written, large where requests
+	// and results are.
+	small, large outlet
+	server       *server.Server
+	lock         *storeLock
 	// The streams by name: they stay good when the stream is re-made.
 	requests, ledger, results, limits jetstream.Stream
 	durable                           durable
@@ -128,10 +130,9 @@ func (b *Bus) connect() (err error) {
 	if version := b.conn.ConnectedServerVersion(); !atLeast(version, MinServer) {
 		return fmt.Errorf("nats-server %s is too old: callbridge needs %s or newer", version, MinServer)
 	}
-	if b.acks, err = listenForAcks(b.conn); err != nil {
-		return fmt.Errorf("listen for acknowledgements: %w", err)
+	if err = b.openOutlets(options); err != nil {
+		return err
 	}
-	b.conn.SetDisconnectErrHandler(b.disconnected)
 	if b.config.URL != "" && b.config.Domain != "" {
 		b.js, err = jetstream.NewWithDomain(b.conn, b.config.Domain)
 		return err
@@ -162,7 +163,7 @@ func (b *Bus) Conn() *nats.Conn { return b.conn }
 // Ready says why the bus cannot take or give messages just now, or nil: the
 // connection, the streams and the consumers are asked for.
 func (b *Bus) Ready(ctx context.Context) error {
-	if !b.conn.IsConnected() {
+	if !b.connected() {
 		return errors.New("nats: not connected")
 	}
 	if err := b.durable.err(); err != nil {
@@ -184,10 +185,8 @@ func (b *Bus) Ready(ctx context.Context) error {
 // Close ends the connection after what was published has left, and then the
 // embedded server. It may be called on a Bus that is only half open.
 func (b *Bus) Close() {
-	if b.conn != nil {
-		_ = b.conn.FlushTimeout(2 * time.Second)
-		b.conn.Close()
-	}
+	b.large.close()
+	outlet{conn: b.conn}.close()
 	if b.server != nil {
 		b.server.Shutdown()
 		b.server.WaitForShutdown()
@@ -196,13 +195,6 @@ func (b *Bus) Close() {
 		f.stop()
 	}
 	b.lock.release()
-}
-
-func (b *Bus) disconnected(_ *nats.Conn, err error) {
-	b.acks.disconnected()
-	if err != nil {
-		b.config.Log.Warn("nats.disconnected", "error", err)
-	}
 }
 
 func (b *Bus) logReconnect(c *nats.Conn) {

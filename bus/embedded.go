@@ -65,8 +65,13 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 	if !b.server.ReadyForConnections(startTimeout) {
 		return nil, fmt.Errorf("embedded NATS was not ready within %s: see the log lines before this one", startTimeout)
 	}
+	return b.connectEmbedded(options)
+}
+
+// connectEmbedded makes a connection within the process.
+func (b *Bus) connectEmbedded(options []nats.Option) (*nats.Conn, error) {
 	options = append(options, nats.InProcessServer(b.server))
-	if e.User != "" {
+	if e := b.config.Embedded; e.User != "" {
 		options = append(options, nats.UserInfo(e.User, e.Password))
 	}
 	conn, err := nats.Connect("", options...)

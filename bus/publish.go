@@ -109,15 +109,15 @@ func (b *Bus) stands(ctx context.Context, subject string) bool {
 // trip.
 func (b *Bus) publish(ctx context.Context, messages ...message) []error {
 	began := time.Now()
-	written := b.acks.expect(len(messages))
+	written := b.large.acks.expect(len(messages))
 	defer written.free()
 	for i, m := range messages {
-		if err := b.send(m, b.acks.reply(written, i)); err != nil {
-			b.acks.settle(written.number(i), ack{err: err})
+		if err := b.send(m, b.large.acks.reply(written, i)); err != nil {
+			b.large.acks.settle(written.number(i), ack{err: err})
 		}
 	}
 	errs := make([]error, len(messages))
-	for i, a := range b.acks.wait(ctx, written, publishTimeout) {
+	for i, a := range b.large.acks.wait(ctx, written, publishTimeout) {
 		errs[i] = verdict(messages[i], a.err)
 	}
 	b.settle(ctx, began.Add(publishTimeout), messages, errs)
@@ -158,6 +158,9 @@ var unsent = sync.Pool{New: func() any {
 
 // send writes one message, which is acknowledged at reply.
 func (b *Bus) send(m message, reply string) error {
+	if !b.connected() {
+		return nats.ErrDisconnected
+	}
 	if int64(len(m.data)) > b.conn.MaxPayload()-4096 {
 		return ErrTooLarge
 	}
@@ -170,7 +173,7 @@ func (b *Bus) send(m message, reply string) error {
 	} else {
 		msg.Header[TraceHeader] = append(msg.Header[TraceHeader][:0], m.trace)
 	}
-	return b.conn.PublishMsg(msg)
+	return b.large.conn.PublishMsg(msg)
 }
 
 // verdict is what the acknowledgement of a message means.

@@ -50,7 +50,7 @@ func (b *Bus) Tend(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if !b.conn.IsConnected() || b.ready(ctx) == nil {
+		if !b.connected() || b.ready(ctx) == nil {
 			continue
 		}
 		if err := b.Declare(ctx); err != nil {

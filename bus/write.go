@@ -15,13 +15,13 @@ import (
 // waits for the acknowledgement: until ctx ends, but publishTimeout at the
 // longest.
 func (b *Bus) write(ctx context.Context, msg *nats.Msg) (revision uint64, err error) {
-	written := b.acks.expect(1)
+	written := b.small.acks.expect(1)
 	defer written.free()
-	msg.Reply = b.acks.reply(written, 0)
-	if err := b.conn.PublishMsg(msg); err != nil {
-		b.acks.settle(written.number(0), ack{err: err})
+	msg.Reply = b.small.acks.reply(written, 0)
+	if err := b.small.conn.PublishMsg(msg); err != nil {
+		b.small.acks.settle(written.number(0), ack{err: err})
 	}
-	a := b.acks.wait(ctx, written, publishTimeout)[0]
+	a := b.small.acks.wait(ctx, written, publishTimeout)[0]
 	return a.sequence, a.err
 }
 

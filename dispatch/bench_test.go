@@ -34,29 +34,33 @@ var benchEvent = func() json.RawMessage {
 // own, the result. The API and the embedded NATS are in the same process and in
 // the figures.
 func BenchmarkCall(b *testing.B) {
-	for _, sync := range []string{"interval", "always"} {
-		b.Run("sync="+sync, func(b *testing.B) {
-			w := newWorldOn(b, callabsim.Options{}, bus.Embedded{Dir: b.TempDir(), SyncAlways: sync == "always"})
-			for i := range b.N {
-				r := request(strconv.Itoa(i), "+12025550142")
-				r.Event.Data = benchEvent
-				r.Call = signed(r)
-				w.send(r)
-			}
-			config := fast()
-			config.Concurrency, config.WriteWindow, config.CallTimeout = 64, 5*time.Second, 15*time.Second
-			config.ClaimAge, config.Settle = time.Minute, 10*time.Second
-			b.ReportAllocs()
-			b.ResetTimer()
-			w.runOn(w.bus, placeAtOnce(b), config, good)
-			for range b.N {
-				if m := <-w.results; !strings.Contains(m.Subject, ".accepted.") {
-					b.Fatalf("%s: %s", m.Subject, m.Data)
-				}
-			}
-			b.StopTimer()
-		})
+	for _, workers := range []int{1, 64} {
+		for _, sync := range []string{"interval", "always"} {
+			b.Run(fmt.Sprintf("sync=%s/workers=%d", sync, workers), func(b *testing.B) { benchCall(b, workers, sync == "always") })
+		}
 	}
+}
+
+func benchCall(b *testing.B, workers int, syncAlways bool) {
+	w := newWorldOn(b, callabsim.Options{}, bus.Embedded{Dir: b.TempDir(), SyncAlways: syncAlways})
+	for i := range b.N {
+		r := request(strconv.Itoa(i), "+12025550142")
+		r.Event.Data = benchEvent
+		r.Call = signed(r)
+		w.send(r)
+	}
+	config := fast()
+	config.Concurrency, config.WriteWindow, config.CallTimeout = workers, 5*time.Second, 15*time.Second
+	config.ClaimAge, config.Settle = time.Minute, 10*time.Second
+	b.ReportAllocs()
+	b.ResetTimer()
+	w.runOn(w.bus, placeAtOnce(b), config, good)
+	for range b.N {
+		if m := <-w.results; !strings.Contains(m.Subject, ".accepted.") {
+			b.Fatalf("%s: %s", m.Subject, m.Data)
+		}
+	}
+	b.StopTimer()
 }
 
 // signed is the call of a request as the mapping writes it.
