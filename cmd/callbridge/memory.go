@@ -15,6 +15,12 @@ import (
 // of a second. Go would let either grow by as much again before it collects. We
 // let it grow by what comes while collecting takes collectShare of a processor,
 // within bounds.
+//
+// And we do not wait until Go collects: it begins so late that it is through just
+// when the memory that it may take is full, and where other processes want the
+// processors too, that is too late. Everybody who wants memory has to help then,
+// and all webhooks of that time wait for it. Who begins long before has nobody
+// help (docs/decisions/0010-garbage.md).
 const (
 	gcPercent    = 400
 	collectShare = 1. / 8
@@ -24,10 +30,10 @@ const (
 	// leastRoom, or a quarter of what is alive, comes beside it at least, and
 	// mostRoom, or half of what is alive, at most.
 	leastRoom, mostRoom = 16 << 20, 56 << 20
-	// leastLimit is below what a process without work needs.
-	leastLimit = 64 << 20
-	// limitEvery is how often the limit follows.
-	limitEvery = time.Second
+	// roomEvery is how often the room follows.
+	roomEvery = time.Second
+	// soonest and latest are when it is looked again how much has grown.
+	soonest, latest = 5 * time.Millisecond, 100 * time.Millisecond
 )
 
 // ownMemory reports whether the operator has set GOGC or GOMEMLIMIT, which are
@@ -36,7 +42,7 @@ func ownMemory() bool { return os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT"
 
 // letGrow is for a process that starts: what it takes then is the index of what
 // is kept, hardly any of it garbage, and who collects again and again holds up
-// the first webhook. It holds until undo; boundMemory adds the limit.
+// the first webhook. It holds until undo; boundMemory adds bounds.
 func letGrow() (undo func()) {
 	if ownMemory() {
 		return func() {}
@@ -45,8 +51,9 @@ func letGrow() (undo func()) {
 	return func() { debug.SetGCPercent(before) }
 }
 
-// boundMemory sets the garbage collector's limit by what is alive, until ctx
-// ends.
+// boundMemory collects garbage whenever the room for it is used up, until ctx
+// ends. The limit is for bursts that come faster than we look: Go itself collects
+// then.
 func boundMemory(ctx context.Context) {
 	if ownMemory() {
 		return
@@ -55,18 +62,71 @@ func boundMemory(ctx context.Context) {
 	// have every request help to collect.
 	runtime.GC()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
-	tick := time.NewTicker(limitEvery)
-	defer tick.Stop()
-	for before := readMemory(); ; {
-		now := readMemory()
-		debug.SetMemoryLimit(memoryLimit(now, now.allocated-before.allocated))
-		before = now
+	b := newBound(readMemory(), time.Now())
+	look := time.NewTimer(0)
+	defer look.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-look.C:
 		}
+		now := readMemory()
+		if b.follow(now, time.Now()) {
+			debug.SetMemoryLimit(memoryLimit(now, b.room))
+		}
+		if b.full(now) {
+			runtime.GC()
+			b.full(readMemory())
+		}
+		look.Reset(b.next())
 	}
+}
+
+// bound is how much garbage may come, and how much has.
+type bound struct {
+	// room is in bytes, rate in bytes a second.
+	room, rate uint64
+	// measured is what the process had at that moment, from which the rate is
+	// counted.
+	measured memory
+	at       time.Time
+	// collected is what had been allocated when garbage was collected last, grown
+	// what has been since.
+	collected, grown uint64
+	cycles           uint64
+}
+
+func newBound(m memory, at time.Time) *bound {
+	return &bound{room: roomFor(m, 0), measured: m, at: at.Add(-roomEvery), collected: m.allocated, cycles: m.cycles}
+}
+
+// follow measures how fast garbage comes, and reports whether it did.
+func (b *bound) follow(m memory, now time.Time) bool {
+	took := now.Sub(b.at)
+	if took < roomEvery {
+		return false
+	}
+	b.rate = uint64(float64(m.allocated-b.measured.allocated) / took.Seconds())
+	b.room, b.measured, b.at = roomFor(m, b.rate), m, now
+	return true
+}
+
+// full reports whether it is time to collect. It also sees that somebody has.
+func (b *bound) full(m memory) bool {
+	if m.cycles != b.cycles {
+		b.cycles, b.collected = m.cycles, m.allocated
+	}
+	b.grown = m.allocated - b.collected
+	return b.grown >= b.room
+}
+
+// next is when to look again: when half of what is left of the room will be
+// used up.
+func (b *bound) next() time.Duration {
+	left := float64(b.room - min(b.room, b.grown))
+	halfway := time.Duration(left / 2 / float64(max(1, b.rate)) * float64(time.Second))
+	return min(max(halfway, soonest), latest)
 }
 
 // memory is what the process has, in bytes.
@@ -78,25 +138,36 @@ type memory struct {
 	scanned uint64
 	// allocated is what has been taken from the heap ever.
 	allocated uint64
+	// cycles is how often garbage was collected.
+	cycles uint64
 }
 
 func readMemory() memory {
 	samples := []metrics.Sample{
 		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
-		{Name: "/gc/scan/total:bytes"},
+		{Name: "/gc/scan/total:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
 	}
 	metrics.Read(samples)
 	value := func(i int) uint64 { return samples[i].Value.Uint64() }
 	other := value(2) - min(value(2), value(3)+value(4)+value(5))
-	return memory{alive: value(0), allocated: value(1), other: other, scanned: value(6)}
+	return memory{alive: value(0), allocated: value(1), other: other, scanned: value(6), cycles: value(7)}
 }
 
+// leastLimit is below what a process without work needs.
+const leastLimit = 64 << 20
+
 // memoryLimit is never so near to what is alive that collecting would take the
-// processor from calls. Rate is in bytes a second.
-func memoryLimit(m memory, rate uint64) int64 {
+// processor from calls; nor so near to what is used that Go would give memory back
+// to the system which is wanted again at once.
+func memoryLimit(m memory, room uint64) int64 {
+	return int64(max(leastLimit, m.other+m.alive+4*room))
+}
+
+// roomFor is how much may come beside what is alive before it is collected. Rate
+// is in bytes a second.
+func roomFor(m memory, rate uint64) uint64 {
 	cheap := float64(rate) * float64(m.scanned) / (markRate * collectShare)
 	least, most := max(leastRoom, m.alive/4), max(mostRoom, m.alive/2)
-	room := uint64(min(max(cheap, float64(least)), float64(most)))
-	return int64(max(leastLimit, m.other+m.alive+room))
+	return uint64(min(max(cheap, float64(least)), float64(most)))
 }
