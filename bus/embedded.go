@@ -68,9 +68,10 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 	return b.connectEmbedded(options)
 }
 
-// connectEmbedded makes a connection within the process.
+// connectEmbedded makes a connection within the process. Its writes have no
+// deadline, which would be a timer for each: who reads them is the server here.
 func (b *Bus) connectEmbedded(options []nats.Option) (*nats.Conn, error) {
-	options = append(options, nats.InProcessServer(b.server))
+	options = append(options, nats.InProcessServer(b.server), nats.FlusherTimeout(0))
 	if e := b.config.Embedded; e.User != "" {
 		options = append(options, nats.UserInfo(e.User, e.Password))
 	}
