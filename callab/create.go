@@ -40,8 +40,9 @@ func (c *Client) encode(ctx context.Context, to *http.Request, call any, window 
 	return c.post(ctx, to, body, window)
 }
 
-// roomForHead is what the head of a request usually takes.
-const roomForHead = 512
+// wires are the bytes of earlier requests, to be written over: no connection
+// keeps what it was given.
+var wires = sync.Pool{New: func() any { return &bytes.Buffer{} }}
 
 // post sends the body once. It does not use http.Transport, which sends some
 // requests again by itself, and does not tell whether a byte has left.
@@ -56,7 +57,9 @@ func (c *Client) post(ctx context.Context, to *http.Request, body []byte, window
 	req.Header["Content-Type"] = []string{"application/json"}
 	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	req.Close = true
-	wire := bytes.NewBuffer(make([]byte, 0, roomForHead+len(body)+bytes.MinRead))
+	wire := wires.Get().(*bytes.Buffer)
+	defer wires.Put(wire)
+	wire.Reset()
 	if err := req.Write(wire); err != nil {
 		return notSent(fmt.Errorf("encode request: %w", err))
 	}
