@@ -29,7 +29,7 @@ const (
 	markRate = 256 << 20
 	// leastRoom, or a quarter of what is alive, comes beside it at least, and
 	// mostRoom, or half of what is alive, at most.
-	leastRoom, mostRoom = 16 << 20, 56 << 20
+	leastRoom, mostRoom = 16 << 20, 48 << 20
 	// roomEvery is how often the room follows.
 	roomEvery = time.Second
 	// soonest and latest are when it is looked again how much has grown.
