@@ -123,9 +123,7 @@ func reply(c *gin.Context, status int, body any) {
 	if err != nil {
 		panic("handlers: an answer is no JSON: " + err.Error())
 	}
-	replyText(c, status, text)
+	c.Data(status, jsonType, append(text, '\n'))
 }
 
-func replyText(c *gin.Context, status int, text []byte) {
-	c.Data(status, gin.MIMEJSON+"; charset=utf-8", append(text, '\n'))
-}
+const jsonType = gin.MIMEJSON + "; charset=utf-8"

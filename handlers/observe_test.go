@@ -5,12 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
-// lastLine is the newest line of the log.
+// lastLine is the newest line of the log, once it is another than before.
 func (w *world) lastLine() map[string]any {
 	w.t.Helper()
-	lines := strings.Split(strings.TrimSpace(w.logs.String()), "\n")
+	lines := strings.Split(strings.TrimSpace(w.logs.next(w.t)), "\n")
 	var line map[string]any
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &line); err != nil {
 		w.t.Fatal(err)
@@ -51,6 +52,23 @@ func TestLogSaysWhyNobodyIsCalled(t *testing.T) {
 	w.bus.Conn().Close()
 	w.website(`{"id":"f","type":"lead.created","consent":true}`)
 	holds(t, "without NATS", w.lastLine(), map[string]any{"status": 503.0, "reason": "bus", "field": nil, "rejected": nil})
+}
+
+// The log may be a pipe that nobody reads just now, or wait for the disk.
+func TestAnswerDoesNotWaitForTheLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.logs.mu.Lock()
+	late := time.AfterFunc(20*time.Second, w.logs.mu.Unlock)
+	got := w.website(lead)
+	if !late.Stop() {
+		t.Fatal("the answer has waited for the log")
+	}
+	w.logs.mu.Unlock()
+	if got.statuses() != "requested" || got.header.Get("Content-Length") == "" {
+		t.Errorf("answered %d, %q, with a length of %q", got.status, got.statuses(), got.header.Get("Content-Length"))
+	}
+	holds(t, "the line", w.lastLine(), map[string]any{"status": 202.0, "requested": 1.0})
 }
 
 func TestLogNamesAnUnknownSourceSafely(t *testing.T) {

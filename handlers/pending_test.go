@@ -52,7 +52,7 @@ func TestEventThatNeedsALookupWaitsForIt(t *testing.T) {
 	if n := w.stored("CALLBRIDGE_REQUESTS"); n != 2 {
 		t.Errorf("%d messages wait, want an event and a request", n)
 	}
-	if !strings.Contains(w.logs.String(), `"pending":1`) {
+	if !strings.Contains(w.logs.next(t), `"pending":1`) {
 		t.Errorf("the log does not tell of it:\n%s", w.logs)
 	}
 }

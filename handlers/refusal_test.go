@@ -49,7 +49,7 @@ func TestAddressIsTakenFromTrustedProxiesOnly(t *testing.T) {
 		// The first is what the sender claims, the last what the proxy saw.
 		header.Set("X-Forwarded-For", "203.0.113.9, 198.51.100.7")
 		w.do(http.MethodPost, "/webhooks/website", lead, header)
-		if !strings.Contains(w.logs.String(), `"remote":"`+want+`"`) {
+		if !strings.Contains(w.logs.next(t), `"remote":"`+want+`"`) {
 			t.Errorf("with proxies %q not from %s:\n%s", proxies, want, w.logs)
 		}
 	}

@@ -63,11 +63,15 @@ func deliveryOf(c *gin.Context, body []byte, received time.Time) mapping.Deliver
 // succeed says what the CRM wants to hear. Some take one status only, or one
 // body; the others get to know what became of each event.
 func succeed(c *gin.Context, as mapping.Answer, answer answer) {
-	if as.Body != "" {
-		c.Data(as.Status, as.ContentType, []byte(as.Body))
-		return
+	contentType, text := as.ContentType, []byte(as.Body)
+	if as.Body == "" {
+		contentType, text = jsonType, append(answer.encode(), '\n')
 	}
-	replyText(c, as.Status, answer.encode())
+	// The CRM has its answer before the log has its line, which may have to wait
+	// for the lines of others and for the disk. Of a known length it is in one piece.
+	c.Header("Content-Length", strconv.Itoa(len(text)))
+	c.Data(as.Status, contentType, text)
+	c.Writer.Flush()
 }
 
 // refuseDelivery answers for a webhook that never became an event. The sender

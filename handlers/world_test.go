@@ -1,7 +1,6 @@
 package handlers_test
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,7 +56,7 @@ type world struct {
 	t    *testing.T
 	bus  *bus.Bus
 	url  string
-	logs *bytes.Buffer
+	logs *journal
 	js   jetstream.JetStream
 }
 
@@ -78,8 +77,8 @@ func newWorldOf(t *testing.T, config string, proxies ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, bus: b, logs: &bytes.Buffer{}}
-	intake := handlers.Intake{Mapping: func() *mapping.Config { return c }, Bus: b, Log: slog.New(slog.NewJSONHandler(&lockedWriter{w: w.logs}, nil)), TrustedProxies: proxies}
+	w := &world{t: t, bus: b, logs: newJournal()}
+	intake := handlers.Intake{Mapping: func() *mapping.Config { return c }, Bus: b, Log: slog.New(slog.NewJSONHandler(w.logs, nil)), TrustedProxies: proxies}
 	health := handlers.Health{Checks: []handlers.Check{{Name: "nats", Ask: b.Ready}}}
 	server := httptest.NewServer(handlers.Public(intake, health, prometheus.NewRegistry()))
 	t.Cleanup(server.Close)
