@@ -15,11 +15,13 @@ import (
 const stopSignal = syscall.SIGTERM
 
 // running is a bridge in the middle of eight calls that Callab takes its time
-// to answer.
+// to answer, and that has the patience for it also where the machine is busy.
 func running(t *testing.T) (*world, *process) {
 	t.Helper()
 	const calls = 8
-	w := newWorld(t, setup{environ: map[string]string{"DIAL_CONCURRENCY": "8"}})
+	w := newWorld(t, setup{environ: map[string]string{
+		"DIAL_CONCURRENCY": "8", "CALLAB_TIMEOUT": patientCall.String(), "DIAL_CLAIM_AGE": (2 * patientCall).String(),
+	}})
 	w.callab.Fail(callabsim.Fault{Kind: callabsim.Slow, Delay: callabTimeout * 8 / 10, Times: calls})
 	p := w.launch()
 	for range calls {
@@ -34,7 +36,7 @@ func TestStopRecordsRunningCalls(t *testing.T) {
 	t.Parallel()
 	w, p := running(t)
 	p.signal(stopSignal)
-	await(t, callabTimeout+5*time.Second, "the process ends", p.gone)
+	await(t, patientCall+5*time.Second, "the process ends", p.gone)
 	if p.exitCode() != 0 {
 		t.Errorf("ended with code %d:\n%s", p.exitCode(), p.lastWords(20))
 	}
