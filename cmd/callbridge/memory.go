@@ -112,13 +112,13 @@ func (b *bound) follow(m memory, now time.Time) bool {
 	return true
 }
 
-// full reports whether it is time to collect. It also sees that somebody has.
+// full reports whether it is time that we collect. It also sees that somebody has.
 func (b *bound) full(m memory) bool {
 	if m.cycles != b.cycles {
 		b.cycles, b.collected = m.cycles, m.allocated
 	}
 	b.grown = m.allocated - b.collected
-	return b.grown >= b.room
+	return b.grown >= b.room && m.small()
 }
 
 // next is when to look again: when half of what is left of the room will be
@@ -154,14 +154,28 @@ func readMemory() memory {
 	return memory{alive: value(0), allocated: value(1), other: other, scanned: value(6), cycles: value(7)}
 }
 
-// leastLimit is below what a process without work needs.
-const leastLimit = 64 << 20
+const (
+	// leastLimit is below what a process without work needs.
+	leastLimit = 64 << 20
+	// slack is how much more than the room may come while we collect, before
+	// everybody has to help.
+	slack = 48 << 20
+	// mostScanned is up to what we collect ourselves. To look through more takes so
+	// long that without everybody's help memory would grow by a multiple.
+	mostScanned = 48 << 20
+)
+
+// small reports whether garbage is ours to collect, and not Go's.
+func (m memory) small() bool { return m.scanned <= mostScanned }
 
 // memoryLimit is never so near to what is alive that collecting would take the
-// processor from calls; nor so near to what is used that Go would give memory back
-// to the system which is wanted again at once.
+// processor from calls; nor, in a small process, so near to what is used that Go
+// would give memory back to the system which is wanted again at once.
 func memoryLimit(m memory, room uint64) int64 {
-	return int64(max(leastLimit, m.other+m.alive+4*room))
+	if m.small() {
+		room += slack
+	}
+	return int64(max(leastLimit, m.other+m.alive+room))
 }
 
 // roomFor is how much may come beside what is alive before it is collected. Rate

@@ -24,7 +24,11 @@ func TestGarbageHasRoom(t *testing.T) {
 			if room < roomFor(m, 0) {
 				t.Errorf("%d MiB alive, %d MiB/s: less room than for a process that rests", alive>>20, rate>>20)
 			}
-			if limit := memoryLimit(m, room); limit < leastLimit || limit < int64(m.other+alive+2*room) {
+			least := int64(m.other + alive + room)
+			if m.small() {
+				least += leastRoom
+			}
+			if limit := memoryLimit(m, room); limit < leastLimit || limit < least || limit > max(leastLimit, int64(m.other+alive+room)+64<<20) {
 				t.Errorf("%d MiB alive, room of %d MiB: limit %d MiB", alive>>20, room>>20, limit>>20)
 			}
 		}
@@ -84,6 +88,21 @@ func TestBoundKnowsWhenToCollectAndWhenToLook(t *testing.T) {
 		if full != c.full || b.next() != c.next {
 			t.Errorf("grown by %d MiB, %d cycles: full %t, look again in %s; want %t, %s", c.grown, c.cycles, full, b.next(), c.full, c.next)
 		}
+	}
+}
+
+func TestALargeProcessIsLeftToGo(t *testing.T) {
+	t.Parallel()
+	b := newBound(memory{}, time.Unix(0, 0))
+	large := memory{alive: 340 << 20, scanned: 150 << 20, allocated: 1 << 40}
+	if b.full(large) {
+		t.Error("we would collect, for seconds, and nobody helps")
+	}
+	if got, want := memoryLimit(large, b.room), int64(large.alive+b.room); got != want {
+		t.Errorf("limit %d, want %d", got, want)
+	}
+	if large.scanned = mostScanned; !b.full(large) {
+		t.Error("a small process is ours")
 	}
 }
 
