@@ -94,8 +94,7 @@ func (f *feed) pull(ctx context.Context) (jetstream.Msg, error) {
 		return msg, nil
 	}
 	err := f.batch.Error()
-	f.cancel()
-	f.batch = nil
+	f.drop()
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jetstream.ErrNoHeartbeat) {
 		return nil, nil // NATS is away, or has forgotten what it was asked
 	}
@@ -115,8 +114,7 @@ func (f *feed) ask(ctx context.Context) (err error) {
 	ctx, f.cancel = context.WithTimeout(ctx, idle)
 	f.batch, err = f.consumer.Fetch(int(f.free.Load()), jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(Heartbeat))
 	if err != nil {
-		f.cancel()
-		f.batch = nil
+		f.drop()
 		return fmt.Errorf("pull from consumer %s: %w", f.name, err)
 	}
 	return nil
@@ -128,9 +126,15 @@ func (f *feed) giveBack() {
 	if f.batch == nil {
 		return
 	}
-	f.cancel()
-	for msg := range f.batch.Messages() {
+	left := f.batch
+	f.drop()
+	for msg := range left.Messages() {
 		_ = msg.Nak()
 	}
+}
+
+// drop ends the batch and its pull request; the next pull asks anew.
+func (f *feed) drop() {
+	f.cancel()
 	f.batch = nil
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus"
@@ -58,7 +57,10 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 			return taken == 1, 0
 		},
 	})
-	awaitDepth(t, b, "dispatch", 1)
+	until(t, "a queue of one", func() bool {
+		seen := consumerOf(t, b)
+		return seen.NumPending+uint64(seen.NumAckPending) == 1
+	})
 	got := gathered(t, registry)
 	for name, want := range map[string]float64{
 		"callbridge_decisions_total requested ":       2,
@@ -76,26 +78,6 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 		t.Errorf("the oldest request has waited %v s", age)
 	}
 	b.Close()
-}
-
-// awaitDepth waits until the server has seen what was acknowledged.
-func awaitDepth(t *testing.T, b *bus.Bus, consumer string, want uint64) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	js, err := jetstream.New(b.Conn())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		c, err := js.Consumer(ctx, "CALLBRIDGE_REQUESTS", consumer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info := c.CachedInfo(); info.NumPending+uint64(info.NumAckPending) == want {
-			return
-		}
-	}
 }
 
 func TestQueuesOfABusThatIsAwayAreNotShownAsEmpty(t *testing.T) {
