@@ -14,7 +14,7 @@ import (
 // one it is the index of what is kept, and a look through it takes the better part
 // of a second. Go would let either grow by as much again before it collects. We
 // let it grow by what comes while collecting takes collectShare of a processor,
-// within bounds.
+// within bounds: a small process is to stay small, however many calls it places.
 //
 // And we do not wait until Go collects: it begins so late that it is through just
 // when the memory that it may take is full, and where other processes want the
@@ -28,8 +28,10 @@ const (
 	// through in a second, where they lie all over the memory.
 	markRate = 256 << 20
 	// leastRoom, or a quarter of what is alive, comes beside it at least, and
-	// mostRoom, or half of what is alive, at most.
+	// mostRoom at most: in a small process no more than what comes to smallHeap in
+	// all, in a large one up to half of what is alive.
 	leastRoom, mostRoom = 16 << 20, 48 << 20
+	smallHeap           = 96 << 20
 	// roomEvery is how often the room follows.
 	roomEvery = time.Second
 	// soonest and latest are when it is looked again how much has grown.
@@ -182,6 +184,13 @@ func memoryLimit(m memory, room uint64) int64 {
 // is in bytes a second.
 func roomFor(m memory, rate uint64) uint64 {
 	cheap := float64(rate) * float64(m.scanned) / (markRate * collectShare)
-	least, most := max(leastRoom, m.alive/4), max(mostRoom, m.alive/2)
-	return uint64(min(max(cheap, float64(least)), float64(most)))
+	least := max(leastRoom, m.alive/4)
+	return uint64(min(max(cheap, float64(least)), float64(max(least, m.mostRoom()))))
+}
+
+func (m memory) mostRoom() uint64 {
+	if !m.small() {
+		return max(mostRoom, m.alive/2)
+	}
+	return min(mostRoom, smallHeap-min(smallHeap, m.alive+m.other))
 }

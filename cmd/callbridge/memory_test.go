@@ -45,7 +45,9 @@ func TestRoomFollowsWhatCollectingCosts(t *testing.T) {
 	}{
 		{"resting", 45, 10, 0, 16, 16},
 		{"a thousand webhooks a second with calls", 45, 10, 60, 16, 24},
-		{"as many webhooks as it can take", 45, 20, 200, 48, 56},
+		{"as many webhooks as it can take", 45, 20, 200, 48, 48},
+		{"the same, and it places calls", 70, 30, 300, 26, 26},
+		{"the same, seconds later", 116, 40, 300, 29, 29},
 		{"the same, with a million kept", 340, 150, 200, 160, 176},
 		{"resting, with a million kept", 340, 150, 0, 80, 88},
 	} {
