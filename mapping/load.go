@@ -106,13 +106,24 @@ func (l *loader) sources(at node) {
 		return
 	}
 	for _, name := range named.keys {
-		before := len(l.problems)
+		before := l.faults()
 		if !event.ValidSource(name) {
 			named.names[name].problem("a source name is 1 to 40 of a-z, 0-9 and -", "")
 		}
 		l.config.sources[name] = l.source(name, named.values[name])
-		l.broken[name] = len(l.problems) > before
+		l.broken[name] = l.faults() > before
 	}
+}
+
+// faults counts the problems that are the file's: what the environment lacks
+// takes nothing from a source that its routes could be checked against.
+func (l *loader) faults() (n int) {
+	for _, p := range l.problems {
+		if !l.unset[p.Text] {
+			n++
+		}
+	}
+	return n
 }
 
 // plainText is the text of a key that holds no secret. ${…} there is refused:

@@ -66,6 +66,10 @@ callbridge.yaml:13:13: routes[0].source: no source "crm"; did you mean "CRM!"?`}
 		`callbridge.yaml:4:10: sources.crm.key: text: is the same for every event, so only the first would be called; name something that differs`},
 	{"empty rule", "lead_score >= 50", `""`,
 		`callbridge.yaml:15:11: routes[0].when: is empty; leave the key out to take every event`},
+	{"rule that begins with an exclamation mark", "lead_score >= 50", `!consent`,
+		`callbridge.yaml:15:11: routes[0].when: YAML takes !consent for a tag, not for a part of the rule; put the rule in quotes, for example "!consent"`},
+	{"and goes on", "lead_score >= 50", `!consent && lead_score >= 50`,
+		`callbridge.yaml:15:11: routes[0].when: YAML takes !consent for a tag, not for a part of the rule; put the rule in quotes, for example "!consent"`},
 	{"rule of nothing", "lead_score >= 50", ``,
 		`callbridge.yaml:15:10: routes[0].when: has no value`},
 	{"unknown path", "path: score", "path: score..x",
@@ -108,9 +112,9 @@ callbridge.yaml:5:14: sources.crm.max_age: needs "time"; say where the CRM write
 	{"undeclared function", "lead_score >= 50", "days_sinc(created) < 1",
 		`callbridge.yaml:15:11: routes[0].when: undeclared name "days_sinc"; did you mean "days_since"?`},
 	{"wrong types in a rule", "lead_score >= 50", `name == "a" && lead_score >= "50"`,
-		`callbridge.yaml:15:37: routes[0].when: ">=" does not take (double, string)`},
+		`callbridge.yaml:15:37: routes[0].when: ">=" does not take (number, string)`},
 	{"no bool", "lead_score >= 50", "lead_score + 1",
-		`callbridge.yaml:15:11: routes[0].when: the rule is a double, not true or false; compare it with something`},
+		`callbridge.yaml:15:11: routes[0].when: the rule is a number, not true or false; compare it with something`},
 	{"syntax", "lead_score >= 50", "lead_score >= 50 and true",
 		`callbridge.yaml:15:28: routes[0].when: syntax error: mismatched input 'and'; write &&`},
 	{"single equals sign", "lead_score >= 50", "lead_score = 50",
@@ -201,6 +205,18 @@ callbridge.yaml:15:24: routes[0].when: syntax error: extraneous input '50'`},
 	{"two at once", "lead_score >= 50\n    call:\n      call_to: phone", "leadscore >= 50\n    call:\n      call_to: phon",
 		`callbridge.yaml:15:11: routes[0].when: undeclared name "leadscore"; did you mean "lead_score"?
 callbridge.yaml:17:16: routes[0].call.call_to: neither a phone number with + and country code nor a declared name; did you mean "phone"?`},
+}
+
+// Who runs check where the secrets are not is to see the mistakes of the file.
+func TestUnsetSecretHidesNoMistakeOfARoute(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer("${SECRET}", "${NO_SUCH}", "lead_score >= 50", "leadscore >= 50").Replace(valid)
+	_, err := mapping.Parse("callbridge.yaml", []byte(text), withSecret())
+	want := `callbridge.yaml:3:55: sources.crm.verify.values: the environment variable NO_SUCH is not set
+callbridge.yaml:15:11: routes[0].when: undeclared name "leadscore"; did you mean "lead_score"?`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
 }
 
 func TestLoadSaysWhatIsWrongAndWhere(t *testing.T) {

@@ -51,6 +51,10 @@ func compileRule(at node, source *Source) *rule {
 	if !ok {
 		return nil
 	}
+	if tag := at.Tag; strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") {
+		at.problem("YAML takes "+tag+" for a tag, not for a part of the rule", `put the rule in quotes, for example "!consent"`)
+		return nil
+	}
 	if strings.TrimSpace(text) == "" {
 		at.problem("is empty", "leave the key out to take every event")
 		return nil
@@ -66,7 +70,7 @@ func compileRule(at node, source *Source) *rule {
 		return nil
 	}
 	if !checked.OutputType().IsExactType(cel.BoolType) {
-		at.problem("the rule is a "+checked.OutputType().String()+", not true or false",
+		at.problem("the rule is a "+inFieldTypes(checked.OutputType().String())+", not true or false",
 			"compare it with something")
 		return nil
 	}

@@ -65,13 +65,26 @@ func plainWords(message string, source *Source) (text, hint string) {
 		if name == elapsedName {
 			return "days_since and hours_since take a field of type time", ""
 		}
-		return fmt.Sprintf("%s does not take %s", quote(name), found[2]), ""
+		return fmt.Sprintf("%s does not take %s", quote(name), inFieldTypes(found[2])), ""
 	}
 	if syntax, ok := strings.CutPrefix(message, "Syntax error: "); ok {
 		syntax, _, _ = strings.Cut(syntax, " expecting ")
 		return "syntax error: " + strings.ReplaceAll(syntax, "'<EOF>'", "end of the rule"), ""
 	}
 	return message, ""
+}
+
+// celType are the types of CEL, as it names them.
+var celType = regexp.MustCompile(`\b(google\.protobuf\.Timestamp|timestamp|double|u?int)\b`)
+
+// inFieldTypes says CEL's types in the words of a field's type.
+func inFieldTypes(text string) string {
+	return celType.ReplaceAllStringFunc(text, func(name string) string {
+		if strings.HasSuffix(strings.ToLower(name), "timestamp") {
+			return "time"
+		}
+		return "number"
+	})
 }
 
 func undeclared(name string, source *Source) string {
