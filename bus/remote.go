@@ -30,6 +30,9 @@ type Auth struct {
 // allow just that and nobody else reads them.
 func inbox(prefix string) string { return "_INBOX_" + strings.ReplaceAll(prefix, ".", "_") }
 
+// errAway: nobody answers there. Who wanted what of NATS says what to do.
+var errAway = errors.New("cannot be reached")
+
 func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 	options, err := config.Auth.options(options)
 	if err != nil {
@@ -49,7 +52,7 @@ func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 	if isTLS(err) {
 		return nil, fmt.Errorf("NATS_URL cannot be reached: %w; set NATS_TLS_CA to the authority of the server's certificate, and NATS_TLS_CERT and NATS_TLS_KEY if it wants one of us", err)
 	}
-	return nil, fmt.Errorf("NATS_URL cannot be reached: %w; start the server, or leave NATS_URL empty for the embedded one", err)
+	return nil, fmt.Errorf("%w: %w", errAway, err)
 }
 
 func isUnauthorized(err error) bool {

@@ -29,6 +29,9 @@ type Watch struct {
 // read the stream of results.
 func ReadResults(ctx context.Context, config Config, w Watch, fn func(event.Result) error) error {
 	conn, err := connectRemote(config, []nats.Option{nats.Name("callbridge results"), nats.Timeout(5 * time.Second)})
+	if errors.Is(err, errAway) {
+		return fmt.Errorf("NATS %w; is a callbridge running, with NATS_LISTEN? --nats names another address", err)
+	}
 	if err != nil {
 		return err
 	}

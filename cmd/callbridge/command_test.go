@@ -29,6 +29,9 @@ func TestDemoOnceEndsWell(t *testing.T) {
 			t.Errorf("the demo does not show %q:\n%s", step, out)
 		}
 	}
+	if strings.Contains(out, "route :") {
+		t.Errorf("the demo shows a call that is none:\n%s", out)
+	}
 	if strings.Contains(out, "5550142") {
 		t.Error("the demo shows a whole number")
 	}

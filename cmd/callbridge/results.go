@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +16,9 @@ import (
 	"callbridge/bus"
 	"callbridge/event"
 )
+
+// outcomes are what --outcome may name.
+var outcomes = []string{string(event.Accepted), string(event.Rejected), string(event.Skipped), string(event.Failed), string(event.Unknown)}
 
 func newResults() *cobra.Command {
 	var output, url, outcome, source string
@@ -26,6 +31,9 @@ func newResults() *cobra.Command {
 			"of a process on this machine. One line a result; -o json prints each whole.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if outcome != "" && !slices.Contains(outcomes, outcome) {
+				return fmt.Errorf("--outcome %s: it is one of %s", outcome, strings.Join(outcomes, ", "))
+			}
 			s, err := loadSettings(cmd.Context(), envconfig.OsLookuper())
 			if err != nil {
 				return err
@@ -46,7 +54,7 @@ func newResults() *cobra.Command {
 	cmd.Flags().StringVar(&url, "nats", "", "address of NATS (default: NATS_URL, else NATS_LISTEN)")
 	cmd.Flags().DurationVar(&since, "since", time.Hour, "how far back to begin")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with results to come")
-	cmd.Flags().StringVar(&outcome, "outcome", "", "only this outcome: accepted, rejected, skipped, failed, unknown")
+	cmd.Flags().StringVar(&outcome, "outcome", "", "only this outcome: "+strings.Join(outcomes, ", "))
 	cmd.Flags().StringVar(&source, "source", "", "only this source")
 	addOutput(cmd, &output)
 	return cmd

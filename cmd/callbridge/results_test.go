@@ -37,7 +37,11 @@ func TestResultsShowsWhatBecameOfEvents(t *testing.T) {
 	if code, out, _ := callbridge(t, "", "results", "--nats", url, "--source", "nobody"); code != 0 || out != "" {
 		t.Errorf("of nobody: exit code %d: %s", code, out)
 	}
-	if code, _, errs := callbridge(t, "", "results", "--nats", "nats://127.0.0.1:1"); code != 1 || !strings.Contains(errs, "cannot be reached") {
+	if code, _, errs := callbridge(t, "", "results", "--nats", "nats://127.0.0.1:1"); code != 1 ||
+		!strings.Contains(errs, "NATS cannot be reached") || strings.Contains(errs, "NATS_URL") {
 		t.Errorf("without NATS: exit code %d: %s", code, errs)
+	}
+	if code, _, errs := callbridge(t, "", "results", "--nats", url, "--outcome", "acepted"); code != 1 || !strings.Contains(errs, "--outcome acepted: it is one of accepted, ") {
+		t.Errorf("an outcome that there is not: exit code %d: %s", code, errs)
 	}
 }

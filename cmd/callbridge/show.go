@@ -95,7 +95,8 @@ func (s *show) print(m *nats.Msg) (event.Result, bool) {
 	switch part := strings.Split(m.Subject, ".")[1]; part {
 	case "request":
 		var r event.Request
-		if json.Unmarshal(m.Data, &r) == nil && !s.mapped[r.ID] {
+		// What is not to be called has a closed request, without a call.
+		if json.Unmarshal(m.Data, &r) == nil && len(r.Call) > 0 && !s.mapped[r.ID] {
 			s.mapped[r.ID] = true
 			s.step("mapped", "route %s: call %s", r.Route, describe(r.Call))
 		}
