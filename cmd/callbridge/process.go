@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,8 @@ type process struct {
 	dispatcher *dispatch.Dispatcher
 	public     *listener
 	admin      *listener
+	// stopping is set from SIGTERM on.
+	stopping atomic.Bool
 	// bounded gives back the room that a start is given.
 	bounded func()
 }
@@ -71,6 +74,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	p.finder = lookup.New(p.bus, p.config.current, p.registry, p.tracer, p.log)
 	health := handlers.Health{
 		Checks: []handlers.Check{
+			{Name: "process", Ask: p.goesOn},
 			{Name: "nats", Ask: p.bus.Ready},
 			{Name: "lookup", Ask: func(context.Context) error { return p.finder.Ready() }},
 			{Name: "dispatch", Ask: func(context.Context) error { return p.dispatcher.Ready() }},
@@ -113,6 +117,7 @@ func (p *process) run(ctx context.Context) error {
 	go func() { defer close(dispatched); p.dispatcher.Run(ctx) }()
 
 	<-ctx.Done()
+	p.stopping.Store(true)
 	p.log.Info("process.stopping")
 	p.public.shutdown()
 	<-dispatched
@@ -121,6 +126,14 @@ func (p *process) run(ctx context.Context) error {
 	p.log.Info("process.stopped")
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
+	}
+	return nil
+}
+
+// goesOn is why a process that stops is not ready: it takes no webhook any more.
+func (p *process) goesOn(context.Context) error {
+	if p.stopping.Load() {
+		return errors.New("is stopping")
 	}
 	return nil
 }

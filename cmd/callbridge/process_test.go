@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -46,6 +47,32 @@ func TestSameWebhookFiftyTimesAtOnceIsOneCallAndOneResult(t *testing.T) {
 	}
 	if n, more := len(w.sim.Placed()), len(w.results); n != 1 || more != 0 {
 		t.Errorf("%d calls and %d more results, want 1 and 0", n, more)
+	}
+}
+
+func TestAProcessThatStopsIsNotReady(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	first := sync.OnceFunc(func() { close(asked) })
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		first()
+		<-answer
+		w.WriteHeader(http.StatusBadRequest)
+	}))
+	defer api.Close()
+	w := newWorld(t, map[string]string{"CALLAB_URL": api.URL, "CALLAB_TIMEOUT": "30s", "DIAL_CLAIM_AGE": "90s"})
+	until(t, "ready at first", w.ready)
+	w.website(exampleBody(t, "website-lead.json"))
+	<-asked
+	ended := make(chan error, 1)
+	go func() { ended <- w.stop() }()
+	until(t, "not ready", func() bool { return strings.Contains(w.adminSays("/readyz"), `"process":"is stopping"`) })
+	if w.ready() {
+		t.Error("ready while it stops")
+	}
+	close(answer)
+	if err := <-ended; err != nil {
+		t.Errorf("stop: %v", err)
 	}
 }
 
