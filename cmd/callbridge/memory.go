@@ -185,10 +185,12 @@ func memoryLimit(m memory, room uint64) int64 {
 func roomFor(m memory, rate uint64) uint64 {
 	cheap := float64(rate) * float64(m.scanned) / (markRate * collectShare)
 	least := max(leastRoom, m.alive/4)
-	return uint64(min(max(cheap, float64(least)), float64(max(least, m.mostRoom()))))
+	most := max(least, m.fits())
+	return uint64(min(max(cheap, float64(least)), float64(most)))
 }
 
-func (m memory) mostRoom() uint64 {
+// fits is how much garbage a process of its size has a place for.
+func (m memory) fits() uint64 {
 	if !m.small() {
 		return max(mostRoom, m.alive/2)
 	}
