@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -46,9 +47,13 @@ func newResults() *cobra.Command {
 				config.URL = "nats://" + s.NATS.Listen
 			}
 			w := bus.Watch{Since: time.Now().Add(-since), Outcome: outcome, Source: source, Follow: follow}
-			return bus.ReadResults(cmd.Context(), config, w, func(r event.Result) error {
+			err = bus.ReadResults(cmd.Context(), config, w, func(r event.Result) error {
 				return printResult(cmd.OutOrStdout(), r, output)
 			})
+			if errors.Is(err, bus.ErrAway) {
+				return fmt.Errorf("NATS %w; is a callbridge running, with NATS_LISTEN? --nats names another address", err)
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&url, "nats", "", "address of NATS (default: NATS_URL, else NATS_LISTEN)")
