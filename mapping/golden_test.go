@@ -1,9 +1,7 @@
 package mapping_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"net/http"
 	"net/url"
 	"os"
@@ -12,10 +10,9 @@ import (
 	"time"
 
 	"callbridge/event"
+	"callbridge/internal/testkit"
 	"callbridge/mapping"
 )
-
-var update = flag.Bool("update", false, "write testdata/*/want.json")
 
 // received is when every webhook of the tests comes in.
 var received = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -118,23 +115,5 @@ func delivery(body string, headers ...string) mapping.Delivery {
 
 func golden(t *testing.T, file string, value any) {
 	t.Helper()
-	var got bytes.Buffer
-	encoder := json.NewEncoder(&got)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(value); err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got.Bytes(), want) {
-		t.Errorf("%s:\ngot  %s\nwant %s", file, got.Bytes(), want)
-	}
+	testkit.Golden(t, file, testkit.JSON(t, value))
 }

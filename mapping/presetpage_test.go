@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"callbridge/internal/testkit"
 	"callbridge/mapping"
 )
 
@@ -23,14 +24,7 @@ func TestPagesAreThoseOfThePresets(t *testing.T) {
 	}
 	for name, text := range want {
 		file := filepath.Join(pagesFolder, name)
-		if *update {
-			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if got, err := os.ReadFile(file); err != nil || string(got) != text {
-			t.Errorf("%s is out of step (%v): go test ./mapping -run Pages -update", file, err)
-		}
+		testkit.Golden(t, file, text)
 	}
 	files, err := os.ReadDir(pagesFolder)
 	if err != nil || len(files) != len(want) {

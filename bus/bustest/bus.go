@@ -1,0 +1,37 @@
+package bustest
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"callbridge/bus"
+)
+
+// Config is a bus with its own server, on a free port of loopback and with a store that
+// is removed when the test ends.
+func Config(t testing.TB) bus.Config {
+	t.Helper()
+	c := Remote("")
+	c.Embedded = bus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"}
+	return c
+}
+
+// Remote is a bus on the server at a URL.
+func Remote(url string) bus.Config {
+	return bus.Config{
+		URL: url, Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 3 * time.Second,
+		Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// Open opens a bus that is closed when the test ends.
+func Open(t testing.TB, config bus.Config) *bus.Bus {
+	t.Helper()
+	b, err := bus.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
