@@ -53,7 +53,7 @@ func (c *Config) awaits(r *reader) bool {
 	if tooOld := r.source.tooOld(r); tooOld != nil || r.waits {
 		return r.waits
 	}
-	for _, b := range c.indexes[r.source.name].candidates(r) {
+	for _, b := range c.bySource[r.source.name] {
 		awaits, takes := b.awaits(r)
 		if awaits || takes && b.route.Stop {
 			return awaits

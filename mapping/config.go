@@ -11,7 +11,6 @@ type Config struct {
 	sources  map[string]*Source
 	routes   []*Route
 	bySource map[string][]*binding
-	indexes  map[string]*routeIndex // by source
 	hash     string
 	warnings Problems
 }
@@ -54,14 +53,12 @@ func (c *Config) WithMode(mode Mode) *Config {
 		changed.routes[i], copies[route] = &r, &r
 	}
 	changed.bySource = make(map[string][]*binding, len(c.bySource))
-	changed.indexes = make(map[string]*routeIndex, len(c.indexes))
 	for source := range c.sources {
 		for _, b := range c.bySource[source] {
 			moved := *b
 			moved.route = copies[b.route]
 			changed.bySource[source] = append(changed.bySource[source], &moved)
 		}
-		changed.indexes[source] = newRouteIndex(changed.bySource[source])
 	}
 	return &changed
 }

@@ -48,7 +48,7 @@ func (c *Config) Map(in Incoming) []Decision {
 		return []Decision{*tooOld}
 	}
 	var decisions []Decision
-	for _, b := range c.indexes[source.name].candidates(r) {
+	for _, b := range c.bySource[source.name] {
 		decision, takes := b.decide(r)
 		if takes {
 			decisions = append(decisions, decision)

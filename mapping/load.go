@@ -37,7 +37,7 @@ func Load(file string, o Options) (*Config, error) {
 // reports everything that is wrong at once.
 func Parse(file string, data []byte, o Options) (*Config, error) {
 	l := &loader{options: o.filled(), hash: sha256.New(), unset: map[string]bool{}, config: &Config{
-		sources: map[string]*Source{}, bySource: map[string][]*binding{}, indexes: map[string]*routeIndex{},
+		sources: map[string]*Source{}, bySource: map[string][]*binding{},
 	}}
 	l.hash.Write(data)
 	if top, ok := parseDocument(file, data, &l.problems); ok {
@@ -45,9 +45,6 @@ func Parse(file string, data []byte, o Options) (*Config, error) {
 	}
 	if len(l.problems) > 0 {
 		return nil, l.problems.sorted().once(l.unset)
-	}
-	for name := range l.config.sources {
-		l.config.indexes[name] = newRouteIndex(l.config.bySource[name])
 	}
 	l.warn()
 	l.config.hash = hex.EncodeToString(l.hash.Sum(nil))[:12]

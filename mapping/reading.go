@@ -116,11 +116,8 @@ func (r *reader) free() {
 }
 
 // read returns the value of a declared name.
-func (r *reader) read(name string) *reading { return r.at(r.source.index[name], name) }
-
-// at is read for who knows the name's number in Source.index.
-func (r *reader) at(index int, name string) *reading {
-	value := &r.readings[index]
+func (r *reader) read(name string) *reading {
+	value := &r.readings[r.source.index[name]]
 	if !value.done {
 		if f, ok := r.source.fields[name]; ok {
 			*value = f.read(r.material)

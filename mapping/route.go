@@ -48,8 +48,6 @@ type binding struct {
 	route *Route
 	rule  *rule
 	call  *callTemplate
-	// position is its place among the source's routes.
-	position int
 }
 
 // routeName is what a metric label and a log take without escaping.
@@ -155,7 +153,7 @@ func (l *loader) bind(keys object, route *Route) {
 		if l.broken[name] || source.env == nil {
 			continue
 		}
-		b := &binding{route: route, position: len(l.config.bySource[name])}
+		b := &binding{route: route}
 		if when, ok := keys.get("when"); ok {
 			b.rule = compileRule(when, source)
 		}

@@ -26,12 +26,6 @@ type rule struct {
 	text    string
 	ast     *cel.Ast
 	program cel.Program
-	// limited says that the rule is stopped when it costs too much.
-	limited bool
-	// texts and bounds are of what an event must have for the rule to hold;
-	// see routeIndex.
-	texts  map[string][]string
-	bounds []bound
 }
 
 // verdict is what a rule says of an event.
@@ -80,15 +74,12 @@ func compileRule(at node, source *Source) *rule {
 		at.problem("the rule may take too long on a large event", "loop over fewer lists")
 		return nil
 	}
-	limit := costLimit(checked, source)
-	program, err := source.env.Program(checked, append(limit, cel.EvalOptions(cel.OptOptimize))...)
+	program, err := source.env.Program(checked, append(costLimit(checked, source), cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {
 		at.problem("plan rule: "+err.Error(), "")
 		return nil
 	}
-	r := &rule{source: source, text: text, ast: checked, program: program, limited: len(limit) > 0}
-	r.findTests()
-	return r
+	return &rule{source: source, text: text, ast: checked, program: program}
 }
 
 // costLimit counts what an evaluation costs, where it could cost too much at
