@@ -26,7 +26,7 @@ func BenchmarkVerifyStripe(b *testing.B) {
 	bench(b, kvConfig(), request(headers{"X-Signature": "t=" + unix + ",v1=" + hexMAC(unix+"."+body)}))
 }
 
-// BenchmarkVerifyForged is what somebody without a key makes us do.
+// BenchmarkVerifyForged measures the refusal of a forged signature.
 func BenchmarkVerifyForged(b *testing.B) {
 	v := verifier(b, plainConfig().WithSecrets(key, otherKey))
 	r := request(headers{"X-Signature": "sha256=" + hexMAC("other")})

@@ -12,7 +12,7 @@ import (
 	"callbridge/signature"
 )
 
-// proof tells, without our own code, whether a request may pass.
+// proof reports, without the code under test, whether a request may pass.
 type proof func(credential string, body []byte) bool
 
 // FuzzVerify: no request passes without holding the proof that independent

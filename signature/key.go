@@ -1,11 +1,13 @@
 package signature
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/subtle"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -15,9 +17,9 @@ import (
 	"strings"
 )
 
-// sharedKeys decodes the keys of a MAC. Which bytes a vendor means by its key
-// is the commonest trap: Stripe uses "whsec_…" as text, Standard Webhooks
-// decodes it, Close writes hex.
+// sharedKeys decodes the keys of a MAC. Vendors differ in which bytes are the key,
+// a common mistake: Stripe uses "whsec_…" as text, Standard Webhooks decodes it,
+// Close uses hex.
 func sharedKeys(c Config) ([][]byte, error) {
 	encoding := c.KeyEncoding
 	if encoding == "" {
@@ -27,7 +29,7 @@ func sharedKeys(c Config) ([][]byte, error) {
 		return nil, err
 	}
 	if c.AllowShort && encoding != "whsec" {
-		return nil, faulty("allow_short", "only key_encoding whsec takes it")
+		return nil, configErrorf("allow_short", "is only allowed with key_encoding whsec")
 	}
 	if err := checkSecrets("keys", c.Keys); err != nil {
 		return nil, err
@@ -36,7 +38,7 @@ func sharedKeys(c Config) ([][]byte, error) {
 	for i, text := range c.Keys {
 		key, err := sharedKey(text, encoding, c.AllowShort)
 		if err != nil {
-			return nil, faulty("keys."+strconv.Itoa(i), "%s", err)
+			return nil, configErrorf("keys."+strconv.Itoa(i), "%s", err)
 		}
 		keys = append(keys, key)
 	}
@@ -57,14 +59,14 @@ func sharedKey(text, encoding string, allowShort bool) ([]byte, error) {
 		return whsecKey(text, allowShort)
 	}
 	if err != nil || len(key) == 0 {
-		// The decoder's error would show a piece of the key.
+		// The decoder's error would contain a part of the key.
 		return nil, errors.New("is not " + encoding)
 	}
 	return key, nil
 }
 
-// whsecKey reads a Standard Webhooks secret: 24 to 64 bytes in base64 behind
-// "whsec_", which some dashboards print as "v1,whsec_".
+// whsecKey decodes a Standard Webhooks secret: "whsec_" and 24 to 64 bytes in
+// base64. Some dashboards print "v1,whsec_".
 func whsecKey(text string, allowShort bool) ([]byte, error) {
 	text = strings.TrimPrefix(strings.TrimPrefix(text, "v1,"), "whsec_")
 	key, err := base64.RawStdEncoding.DecodeString(trimPadding(text))
@@ -81,7 +83,7 @@ func whsecKey(text string, allowShort bool) ([]byte, error) {
 
 func trimPadding(text string) string { return strings.TrimRight(text, "=") }
 
-// parsePublicKey reads a key in hex, base64, pem or whpk. The first two hold
+// parsePublicKey decodes a key in hex, base64, pem or whpk. In all but pem it is
 // either a bare Ed25519 key or the DER of any key (SubjectPublicKeyInfo).
 func parsePublicKey(text, encoding string) (crypto.PublicKey, error) {
 	der, err := publicKeyBytes(text, encoding)
@@ -93,7 +95,7 @@ func parsePublicKey(text, encoding string) (crypto.PublicKey, error) {
 	}
 	key, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return nil, errors.New("is no public key")
+		return nil, errors.New("is not a public key")
 	}
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -102,7 +104,7 @@ func parsePublicKey(text, encoding string) (crypto.PublicKey, error) {
 		}
 	case *ecdsa.PublicKey:
 		if k.Curve != elliptic.P256() {
-			return nil, errors.New("is on another curve than P-256")
+			return nil, errors.New("is not on the curve P-256")
 		}
 	}
 	return key, nil
@@ -122,4 +124,54 @@ func publicKeyBytes(text, encoding string) ([]byte, error) {
 		text = strings.TrimPrefix(text, "whpk_")
 	}
 	return base64.RawStdEncoding.DecodeString(trimPadding(text))
+}
+
+// encoding is the text encoding of bytes in a header.
+type encoding string
+
+const (
+	inHex       encoding = "hex"
+	inBase64    encoding = "base64"
+	inBase64URL encoding = "base64url"
+)
+
+func newEncoding(name string) (encoding, error) {
+	return encoding(name), oneOf("encoding", name, string(inHex), string(inBase64), string(inBase64URL))
+}
+
+func (e encoding) append(dst, raw []byte) []byte {
+	switch e {
+	case inHex:
+		return hex.AppendEncode(dst, raw)
+	case inBase64URL:
+		return base64.RawURLEncoding.AppendEncode(dst, raw)
+	}
+	return base64.StdEncoding.AppendEncode(dst, raw)
+}
+
+// equal compares in constant time. It ignores the case of hex and the padding of
+// base64. It modifies received.
+func (e encoding) equal(expected, received []byte) bool {
+	if e == inHex {
+		for i, c := range received {
+			if 'A' <= c && c <= 'F' {
+				received[i] = c + ('a' - 'A')
+			}
+		}
+	} else {
+		expected, received = bytes.TrimRight(expected, "="), bytes.TrimRight(received, "=")
+	}
+	return subtle.ConstantTimeCompare(expected, received) == 1
+}
+
+// decode is for public-key signatures, which have to be verified as bytes. It is
+// strict, so that each signature has only one valid text.
+func (e encoding) decode(text string) ([]byte, error) {
+	switch e {
+	case inHex:
+		return hex.DecodeString(text)
+	case inBase64URL:
+		return base64.RawURLEncoding.Strict().DecodeString(trimPadding(text))
+	}
+	return base64.RawStdEncoding.Strict().DecodeString(trimPadding(text))
 }

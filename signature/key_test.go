@@ -89,7 +89,7 @@ func TestPublicKeyEncodings(t *testing.T) {
 
 // 64 bytes leave four bits of the last base64 digit unused; another spelling of
 // them would be a second signature for the same text.
-func TestPublicKeySignatureHasOneSpelling(t *testing.T) {
+func TestPublicKeySignatureHasOneEncoding(t *testing.T) {
 	t.Parallel()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	fatal(t, err)
@@ -100,7 +100,7 @@ func TestPublicKeySignatureHasOneSpelling(t *testing.T) {
 	expect(t, v.Verify(request(headers{"X-Signature": respelled, "X-Timestamp": unix}), now), "publickey: no signature matches")
 }
 
-func TestPublicKeyThatDoesNotFitDoesNotLoad(t *testing.T) {
+func TestNewRefusesUnsuitablePublicKey(t *testing.T) {
 	t.Parallel()
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	fatal(t, err)
@@ -115,12 +115,12 @@ func TestPublicKeyThatDoesNotFitDoesNotLoad(t *testing.T) {
 		{"ed25519", "base64", "!", "verify.0.keys.0: is not base64"},
 		{"ed25519", "hex", "zz", "verify.0.keys.0: is not hex"},
 		{"ed25519", "pem", "hush", "verify.0.keys.0: is not pem"},
-		{"ed25519", "whpk", "whpk_AAAA", "verify.0.keys.0: is no public key"},
-		{"ed25519", "base64", "", "verify.0.keys.0: is no public key"},
+		{"ed25519", "whpk", "whpk_AAAA", "verify.0.keys.0: is not a public key"},
+		{"ed25519", "base64", "", "verify.0.keys.0: is not a public key"},
 		{"ed25519", "text", "hush", `verify.0.key_encoding: "text" is unknown; one of pem, base64, hex, whpk`},
 		{"dsa", "pem", "hush", `verify.0.alg: "dsa" is unknown; one of ed25519, ecdsa-p256, rsa-pkcs1-sha256`},
-		{"ecdsa-p256", "base64", der(ed), "verify.0.keys.0: is no key for ecdsa-p256"},
-		{"ecdsa-p256", "base64", der(ec), "verify.0.keys.0: is on another curve than P-256"},
+		{"ecdsa-p256", "base64", der(ed), "verify.0.keys.0: is not a key for ecdsa-p256"},
+		{"ecdsa-p256", "base64", der(ec), "verify.0.keys.0: is not on the curve P-256"},
 		{"rsa-pkcs1-sha256", "base64", der(rs), "verify.0.keys.0: is an RSA key of less than 2048 bits"},
 	} {
 		_, err := signature.New([]signature.Config{publicConfig(c.algorithm, c.encoding, c.key)}, "")

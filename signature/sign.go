@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Sign returns the headers that the sender of r would add for c to be
-// satisfied, made with the first key: for demonstrations and tests. It covers
-// the kinds hmac, digest, token and basic, and of AnyOf the first alternative.
-// An absolute r.URI is the URL that the sender calls; a path needs
-// url.public_base where {url} is signed. {id} is made from the body, so that
-// the same body again is a retry of the same message.
+// Sign returns the headers that a sender adds to r so that c accepts it. It uses
+// the first key and serves demonstrations and tests. It supports the kinds hmac,
+// digest, token and basic, and of AnyOf the first alternative. An absolute r.URI
+// is the URL that the sender calls; a path needs url.public_base if {url} is
+// signed. {id} is derived from the body, so that sending the same body again is
+// a retry of the same message.
 func Sign(c Config, r Request, now time.Time) (http.Header, error) {
 	if len(c.AnyOf) > 0 {
 		return Sign(c.AnyOf[0], r, now)
@@ -38,7 +38,7 @@ func Sign(c Config, r Request, now time.Time) (http.Header, error) {
 	case *token:
 		headers, err = made.write(c)
 	default:
-		err = errors.New("this kind cannot be made here")
+		err = errors.New("this kind cannot be signed here")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sign as %s: %w", c.Kind, err)
@@ -47,17 +47,17 @@ func Sign(c Config, r Request, now time.Time) (http.Header, error) {
 }
 
 func (v *signed) sign(r Request, now time.Time) (http.Header, error) {
-	s, ok := v.scheme.(hashed)
+	s, ok := v.matcher.(hashMatcher)
 	if !ok {
 		return nil, errors.New("only the sender has the private key")
 	}
-	if len(v.packing.spot.headers) == 0 || v.clock != nil && v.clock.spot.path != "" {
-		return nil, errors.New("the signature does not stand in headers alone")
+	if len(v.format.location.headers) == 0 || v.signingTime != nil && v.signingTime.location.path != "" {
+		return nil, errors.New("only a signature in headers can be created")
 	}
 	headers := http.Header{}
-	timestamp := v.clock.text(now)
-	if v.clock != nil && len(v.clock.spot.headers) > 0 {
-		headers.Set(v.clock.spot.headers[0].text, timestamp)
+	timestamp := v.signingTime.write(now)
+	if v.signingTime != nil && len(v.signingTime.location.headers) > 0 {
+		headers.Set(v.signingTime.location.headers[0].text, timestamp)
 	}
 	if v.id != nil {
 		sum := sha256.Sum256(r.Body)
@@ -71,36 +71,37 @@ func (v *signed) sign(r Request, now time.Time) (http.Header, error) {
 	r.Header = sent
 	m, failure := v.message(r, timestamp)
 	if failure == nil {
-		failure = v.covered(r)
+		failure = v.checkBodyCovered(r)
 	}
 	if failure != nil {
 		return nil, errors.New(failure.Detail)
 	}
 	if v.template.has("url") {
-		m.url = v.address.urls(r.URI)[0]
+		m.url = v.url.candidates(r.URI)[0]
 	}
 	signature, err := s.sign(m)
 	if err != nil {
 		return nil, err
 	}
-	headers.Set(v.packing.spot.headers[0].text, v.packing.write(signature, timestamp))
+	headers.Set(v.format.location.headers[0].text, v.format.write(signature, timestamp))
 	return headers, nil
 }
 
-func (s hashed) sign(m message) (string, error) {
+func (s hashMatcher) sign(m message) (string, error) {
 	key := s.keys[0]
 	h := key.hashers.Get().(*hasher)
 	defer key.hashers.Put(h)
-	if !s.expect(h, key, m) {
-		return "", errors.New("a digest signs UTF-8 only")
+	if !s.computeExpected(h, key, m) {
+		return "", errors.New("a digest can only sign UTF-8")
 	}
 	return string(h.expected), nil
 }
 
-// write repeats the secret, which t itself does not keep, as its sender does.
+// write returns the header with the secret. The secret comes from c because t has
+// only its hash.
 func (t *token) write(c Config) (http.Header, error) {
-	if len(t.spot.headers) == 0 {
-		return nil, errors.New("the token does not stand in a header")
+	if len(t.location.headers) == 0 {
+		return nil, errors.New("only a token in a header can be created")
 	}
 	var credential string
 	if c.Kind == "basic" {
@@ -112,6 +113,6 @@ func (t *token) write(c Config) (http.Header, error) {
 		credential = t.schemes[0] + " " + credential
 	}
 	headers := http.Header{}
-	headers.Set(t.spot.headers[0].text, credential)
+	headers.Set(t.location.headers[0].text, credential)
 	return headers, nil
 }

@@ -9,7 +9,7 @@ import (
 	"callbridge/signature"
 )
 
-// signable are the schemes of senders that Sign can play.
+// signable are the configs that Sign supports.
 func signable() map[string]signature.Config {
 	timed := func(format string) signature.Config {
 		c := signedText("{timestamp}{body}")
@@ -36,7 +36,7 @@ func signable() map[string]signature.Config {
 	return configs
 }
 
-func TestWhatSignMakesIsGenuine(t *testing.T) {
+func TestSignedRequestVerifies(t *testing.T) {
 	t.Parallel()
 	for name, c := range signable() {
 		sent := request(headers{"X-Topic": "lead"})
@@ -60,7 +60,7 @@ func TestWhatSignMakesIsGenuine(t *testing.T) {
 	}
 }
 
-func TestSignKeepsTheIDOfARepeatedMessage(t *testing.T) {
+func TestSignKeepsTheIDOfARetry(t *testing.T) {
 	t.Parallel()
 	c := listConfig().WithSecrets(key)
 	first, err := signature.Sign(c, request(nil), now)
@@ -72,7 +72,7 @@ func TestSignKeepsTheIDOfARepeatedMessage(t *testing.T) {
 	}
 }
 
-func TestSignRefusesWhatItCannotMake(t *testing.T) {
+func TestSignRefusesUnsupportedConfigs(t *testing.T) {
 	t.Parallel()
 	inQuery := signedText("{body}")
 	inQuery.Header, inQuery.Query = nil, "sig"
@@ -81,11 +81,11 @@ func TestSignRefusesWhatItCannotMake(t *testing.T) {
 		config signature.Config
 		want   string
 	}{
-		{"faulty", signature.Config{Kind: "token"}, "verify.header: exactly one of header, query and body_path must say where to look"},
-		{"jwt", monday(), "sign as jwt: this kind cannot be made here"},
-		{"query", inQuery, "sign as hmac: the signature does not stand in headers alone"},
-		{"token in the body", signature.Config{Kind: "token", BodyPath: "token", Values: signature.Secrets{key}}, "sign as token: the token does not stand in a header"},
-		{"no URL", signedText("{url}{body}"), "verify.url.public_base: missing; signed has {url}, and a proxy hides what the sender called"},
+		{"faulty", signature.Config{Kind: "token"}, "verify.header: set exactly one of header, query and body_path"},
+		{"jwt", monday(), "sign as jwt: this kind cannot be signed here"},
+		{"query", inQuery, "sign as hmac: only a signature in headers can be created"},
+		{"token in the body", signature.Config{Kind: "token", BodyPath: "token", Values: signature.Secrets{key}}, "sign as token: only a token in a header can be created"},
+		{"no URL", signedText("{url}{body}"), "verify.url.public_base: missing; signed has {url}, and a proxy changes the URL of the request"},
 		{"missing header", signedText("{header:X-Topic}{body}"), "sign as hmac: header X-Topic is missing"},
 	} {
 		_, err := signature.Sign(c.config, request(nil), now)
@@ -95,5 +95,5 @@ func TestSignRefusesWhatItCannotMake(t *testing.T) {
 	}
 	digest := digestConfig().WithSecrets(key)
 	_, err := signature.Sign(digest, signature.Request{Method: http.MethodPost, URI: "/", Body: []byte{0x80}}, now)
-	expect(t, err, "sign as digest: a digest signs UTF-8 only")
+	expect(t, err, "sign as digest: a digest can only sign UTF-8")
 }

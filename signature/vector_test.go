@@ -20,7 +20,7 @@ type vector struct {
 	at      time.Time
 }
 
-// TestPublishedVectors holds us against others' arithmetic, not our own.
+// TestPublishedVectors verifies requests that vendors published.
 func TestPublishedVectors(t *testing.T) {
 	t.Parallel()
 	for name, v := range publishedVectors() {
@@ -89,7 +89,7 @@ func publishedVectors() map[string]vector {
 const formType = "application/x-www-form-urlencoded; charset=UTF-8"
 
 // addHubSpot adds the examples of "Validating requests" and of the SDKs' tests.
-// Which version a request carries shows in its headers only.
+// Only the headers show the version of a signature.
 func addHubSpot(vectors map[string]vector) {
 	const quoted = "{'example_field':'example_value'}"
 	for name, v := range map[string]struct{ method, body, signature string }{

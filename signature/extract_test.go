@@ -8,7 +8,7 @@ import (
 	"callbridge/signature"
 )
 
-func TestPackings(t *testing.T) {
+func TestFormats(t *testing.T) {
 	t.Parallel()
 	good := hexMAC(body)
 	stamped := hexMAC(unix + "." + body)
@@ -50,30 +50,19 @@ func TestPackings(t *testing.T) {
 		{"kv while a key is rotated", kv, "t=" + unix + ",v1=" + wrong + ",v1=" + stamped, ""},
 		{"kv with values after a comma", kv, "t=" + unix + ",v1=" + wrong + "," + stamped, ""},
 		{"kv with the signature in a field that is ignored", kv, "t=" + unix + ",v1=" + wrong + ",v0=" + stamped, "hmac: no signature matches"},
-		{"kv without signature", kv, "t=" + unix + ",v0=" + stamped, "hmac: header X-Signature holds no signature v1"},
-		{"kv without time", kv, "v1=" + stamped, "hmac: header X-Signature holds no timestamp t"},
-		{"kv with two times", kv, "t=1,t=" + unix + ",v1=" + stamped, "hmac: header X-Signature holds t more than once"},
-		{"kv with one time twice", kv, "t=" + unix + ",v1=" + stamped + ",t=" + unix, "hmac: header X-Signature holds t more than once"},
-		{"kv that is none", kv, stamped, "hmac: header X-Signature is no list of key=value"},
+		{"kv without signature", kv, "t=" + unix + ",v0=" + stamped, "hmac: header X-Signature contains no signature v1"},
+		{"kv without time", kv, "v1=" + stamped, "hmac: header X-Signature contains no timestamp t"},
+		{"kv with two times", kv, "t=1,t=" + unix + ",v1=" + stamped, "hmac: header X-Signature contains t more than once"},
+		{"kv with one time twice", kv, "t=" + unix + ",v1=" + stamped + ",t=" + unix, "hmac: header X-Signature contains t more than once"},
+		{"kv that is none", kv, stamped, "hmac: header X-Signature is not a list of key=value"},
 		{"kv with another separator", semicolon, "t=" + unix + ";h2=" + stamped, ""},
-		{"kv with too many", kv, "t=" + unix + strings.Repeat(",v1="+wrong, 16) + ",v1=" + stamped, "hmac: header X-Signature holds more than 16 signatures"},
+		{"kv with too many", kv, "t=" + unix + strings.Repeat(",v1="+wrong, 16) + ",v1=" + stamped, "hmac: header X-Signature contains more than 16 signatures"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := request(headers{"X-Signature": c.header})
 			expect(t, verifier(t, c.config.WithSecrets(key)).Verify(r, now), c.want)
 		})
-	}
-}
-
-func expect(t *testing.T, err error, want string) {
-	t.Helper()
-	got := ""
-	if err != nil {
-		got = err.Error()
-	}
-	if got != want {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -84,9 +73,9 @@ func TestVersionedList(t *testing.T) {
 		{"one", "v1," + good, ""},
 		{"second of two", "v1,AAAA v1," + good, ""},
 		{"beside an unknown version", "v1a,AAAA v1," + good, ""},
-		{"as another version", "v2," + good, "hmac: header Webhook-Signature holds no signature v1"},
-		{"without a version", good, "hmac: header Webhook-Signature holds no signature v1"},
-		{"without a signature", "v1, v1", "hmac: header Webhook-Signature holds no signature v1"},
+		{"as another version", "v2," + good, "hmac: header Webhook-Signature contains no signature v1"},
+		{"without a version", good, "hmac: header Webhook-Signature contains no signature v1"},
+		{"without a signature", "v1, v1", "hmac: header Webhook-Signature contains no signature v1"},
 	} {
 		r := request(headers{"Webhook-Id": "msg_1", "Webhook-Timestamp": unix, "Webhook-Signature": c.header})
 		t.Run(c.name, func(t *testing.T) {
@@ -96,7 +85,7 @@ func TestVersionedList(t *testing.T) {
 	}
 }
 
-func TestFirstHeaderThatIsThereCounts(t *testing.T) {
+func TestFirstPresentHeaderIsUsed(t *testing.T) {
 	t.Parallel()
 	c := plainConfig().WithSecrets(key)
 	c.Header = signature.List{"X-New", "X-Old"}
@@ -143,7 +132,7 @@ func TestSignatureInTheQuery(t *testing.T) {
 		"/w?sig=" + hexMAC(body):             "",
 		"/w?a=1&sig=" + hexMAC("other"):      "hmac: no signature matches",
 		"/w":                                 "hmac: query parameter sig is missing",
-		"/w?sig=1&sig=" + hexMAC(body):       "hmac: query parameter sig is there more than once",
+		"/w?sig=1&sig=" + hexMAC(body):       "hmac: query parameter sig occurs more than once",
 		"/w?sig=" + hexMAC(body) + "&b=%zz;": "hmac: query parameter sig cannot be read",
 	} {
 		r := request(nil)

@@ -12,10 +12,15 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
+	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v4"
 
 	"callbridge/signature"
 )
@@ -31,15 +36,15 @@ const (
 	otherKey = "second-key-of-the-test"
 )
 
-// genuine is a request that its config accepts, made without our own code.
+// genuine is a request that its config accepts, created without the code under test.
 type genuine struct {
 	config  signature.Config
 	request signature.Request
 	// credential is the header that proves the sender.
 	credential string
-	// coversBody: the proof speaks for the body.
+	// coversBody: the signature covers the body.
 	coversBody bool
-	// timed: the proof grows old.
+	// timed: the credential expires.
 	timed bool
 }
 
@@ -163,7 +168,7 @@ func digestConfig() signature.Config {
 	}
 }
 
-// addPublicKeys makes keys anew in every run: no private key is in the tree.
+// addPublicKeys generates keys, so that no private key is in the repository.
 func addPublicKeys(t *testing.T, cases map[string]genuine) {
 	t.Helper()
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
@@ -209,4 +214,53 @@ func fatal(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// signedText is a config over a text, with the bare hex MAC in X-Signature.
+func signedText(text string) signature.Config {
+	return signature.Config{
+		Kind: "hmac", Hash: "sha256", Header: signature.List{"X-Signature"}, Encoding: "hex", Signed: text,
+		Keys: signature.Secrets{key},
+	}
+}
+
+func pemText(t *testing.T, private crypto.Signer) string {
+	t.Helper()
+	block := &pem.Block{Type: "PUBLIC KEY", Bytes: publicDER(t, private)}
+	return strings.TrimSpace(string(pem.EncodeToMemory(block)))
+}
+
+func decode(t *testing.T, text string) signature.Config {
+	t.Helper()
+	var c signature.Config
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&c); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return c
+}
+
+func expect(t *testing.T, err error, want string) {
+	t.Helper()
+	got := ""
+	if err != nil {
+		got = err.Error()
+	}
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// reason returns the Reason of a Verify error, "" for nil.
+func reason(t *testing.T, err error) signature.Reason {
+	t.Helper()
+	var failure *signature.Failure
+	if err != nil && !errors.As(err, &failure) {
+		t.Fatalf("error is a %T, want *Failure", err)
+	}
+	if failure == nil {
+		return ""
+	}
+	return failure.Reason
 }

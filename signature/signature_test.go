@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
-	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,20 +12,7 @@ import (
 	"callbridge/signature"
 )
 
-// reason returns the Reason of a Verify error, "" for nil.
-func reason(t *testing.T, err error) signature.Reason {
-	t.Helper()
-	var failure *signature.Failure
-	if err != nil && !errors.As(err, &failure) {
-		t.Fatalf("error is a %T, want *Failure", err)
-	}
-	if failure == nil {
-		return ""
-	}
-	return failure.Reason
-}
-
-func TestGenuineRequestIsAccepted(t *testing.T) {
+func TestValidRequestIsAccepted(t *testing.T) {
 	t.Parallel()
 	for name, g := range genuineRequests(t) {
 		if err := verifier(t, g.config).Verify(g.request, now); err != nil {
@@ -80,7 +67,7 @@ func TestTimestampOutsideToleranceIsStale(t *testing.T) {
 			t.Errorf("%s: late: reason %q, want %q", name, got, want)
 		}
 		if strings.HasPrefix(name, "jwt") {
-			continue // Its time is an end, not a moment.
+			continue // A JWT has an end of validity, not a signing time.
 		}
 		if got := reason(t, v.Verify(g.request, now.Add(-5*time.Minute-time.Second))); got != want {
 			t.Errorf("%s: early: reason %q, want %q", name, got, want)
@@ -110,7 +97,7 @@ func TestMissingHeaderIsNamed(t *testing.T) {
 
 func TestOtherKeyIsRefused(t *testing.T) {
 	t.Parallel()
-	stranger, _, err := ed25519.GenerateKey(nil)
+	other25519, _, err := ed25519.GenerateKey(nil)
 	fatal(t, err)
 	for name, g := range genuineRequests(t) {
 		public := strings.HasPrefix(name, "publickey")
@@ -121,7 +108,7 @@ func TestOtherKeyIsRefused(t *testing.T) {
 		g.config.Keys, g.config.Values, g.config.Passwords = nil, nil, nil
 		other := otherKey
 		if public {
-			other = base64.StdEncoding.EncodeToString(stranger)
+			other = base64.StdEncoding.EncodeToString(other25519)
 		}
 		g.config = g.config.WithSecrets(other)
 		if got := reason(t, verifier(t, g.config).Verify(g.request, now)); got != signature.ReasonMismatch {
@@ -136,7 +123,7 @@ func TestOtherKeyIsRefused(t *testing.T) {
 	}
 }
 
-// rotated puts a new secret before those that are there.
+// rotated puts a new secret in front of the existing ones.
 func rotated(fresh string, secrets signature.Secrets) signature.Secrets {
 	if len(secrets) == 0 {
 		return nil
@@ -164,4 +151,33 @@ func TestFailureShowsNoSecret(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestRequestMustSatisfyAllVerifiers(t *testing.T) {
+	t.Parallel()
+	v := verifier(t,
+		signedText("{body}"),
+		signature.Config{Kind: "token", Query: "token", Values: signature.Secrets{"abc"}},
+	)
+	r := request(headers{"X-Signature": hexMAC(body)})
+	expect(t, v.Verify(r, now), "token: query parameter token is missing")
+	r.URI = "/w?token=abc"
+	expect(t, v.Verify(r, now), "")
+	r.Header = http.Header{}
+	expect(t, v.Verify(r, now), "hmac: header X-Signature is missing")
+}
+
+func TestAnyOfReportsAllFailuresAndTheLatestReason(t *testing.T) {
+	t.Parallel()
+	v := verifier(t, signature.Config{AnyOf: []signature.Config{
+		kvConfig().WithSecrets(key),
+		{Kind: "token", Header: signature.List{"X-Token"}, Values: signature.Secrets{"abc"}},
+	}})
+	stale := request(headers{"X-Signature": "t=" + unix + ",v1=" + hexMAC(unix+"."+body)})
+	err := v.Verify(stale, now.Add(time.Hour))
+	expect(t, err, "any_of: hmac: timestamp is 1h0m0s old, 5m0s allowed; token: header X-Token is missing")
+	if got := reason(t, err); got != signature.ReasonStale {
+		t.Errorf("reason %q, want stale", got)
+	}
+	expect(t, v.Verify(request(headers{"X-Token": "abc"}), now), "")
 }
