@@ -59,14 +59,10 @@ func read(d bus.Delivery) (job, error) {
 	return j, j.sign()
 }
 
-// sign puts the request id where Callab's list can be searched for it, also
-// for a request that others have written. Our own have it there.
+// sign puts the request id where Callab's list can be searched for it. The call
+// is decoded and encoded again, so that what is sent is what was checked.
 func (j *job) sign() error {
 	id := j.request.ID.String()
-	if callTo, mark, ok := callab.Glance(j.request.Call, event.RequestKey); ok && mark == id && event.IsE164(callTo) {
-		j.callTo = callTo
-		return nil
-	}
 	var call callab.NewCall
 	if err := json.Unmarshal(j.request.Call, &call); err != nil {
 		return fmt.Errorf("call is not a create-call body: %w", err)
