@@ -58,13 +58,13 @@ func BenchmarkKeep(b *testing.B) {
 	var next atomic.Int64
 	for _, size := range []struct{ requests, callers int }{{1, 64}, {100, 64}} {
 		onEach(b, fmt.Sprintf("requests=%d/", size.requests), size.callers, func(b *testing.B, kept *bus.Bus) {
-			items := make([]bus.Item, size.requests)
+			items := make([]bus.Decision, size.requests)
 			for i := range items {
 				r := request(fmt.Sprint(next.Add(1)))
 				r.Event.Data = webhookOf
-				items[i] = bus.Item{Request: &r}
+				items[i] = bus.Decision{Request: &r}
 			}
-			seen, err := kept.Keep(b.Context(), traceOf, items...)
+			seen, err := kept.Store(b.Context(), traceOf, items...)
 			if err != nil || seen[0] {
 				b.Errorf("seen before: %t, error %v", seen[0], err)
 			}

@@ -123,7 +123,7 @@ func (b *Bus) connect() (err error) {
 		b.conn, err = b.startEmbedded(options)
 	} else {
 		b.conn, err = connectRemote(b.config, options)
-		if errors.Is(err, ErrAway) {
+		if errors.Is(err, ErrUnreachable) {
 			err = fmt.Errorf("NATS_URL %w; start the server, or leave NATS_URL empty for the embedded one", err)
 		}
 	}

@@ -136,10 +136,10 @@ func TestResultsReachAnOrdinarySubscriber(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := event.Result{RequestID: request("lead-1").ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: request("lead-1").Event}
-	if err := b.Conclude(t.Context(), r); err != nil {
+	if err := b.PublishResult(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Conclude(t.Context(), r); !errors.Is(err, bus.ErrExists) {
+	if err := b.PublishResult(t.Context(), r); !errors.Is(err, bus.ErrExists) {
 		t.Errorf("the same once more: %v, want %v", err, bus.ErrExists)
 	}
 	got, err := sub.NextMsg(5 * time.Second)
@@ -254,7 +254,7 @@ func TestReadyGoesRedAndTendRemakesLostStreams(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	go b.Tend(ctx)
+	go b.ReconcileStreams(ctx)
 	for b.Ready(ctx) != nil {
 		if ctx.Err() != nil {
 			t.Fatal("streams were not made again")

@@ -68,9 +68,9 @@ func TestCheckOnlyDoesNotRemakeALostStream(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	b.Tend(ctx)
+	b.ReconcileStreams(ctx)
 	if ctx.Err() != nil {
-		t.Error("Tend stayed, and there is nothing for it to do")
+		t.Error("ReconcileStreams stayed, and there is nothing for it to do")
 	}
 	if b.Ready(t.Context()) == nil {
 		t.Error("ready without a stream")

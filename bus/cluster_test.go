@@ -82,7 +82,7 @@ func TestLimitsHoldInACluster(t *testing.T) {
 	var all sync.WaitGroup
 	for _, b := range []*bus.Bus{first, second} {
 		all.Go(func() {
-			limit := b.Rate(rate)
+			limit := b.Limiter(rate)
 			for range each {
 				if err := limit.Wait(ctx); err != nil {
 					t.Error(err)
@@ -95,17 +95,17 @@ func TestLimitsHoldInACluster(t *testing.T) {
 	if took, least := time.Since(began), time.Second*(2*each-2)/rate; took < least {
 		t.Errorf("%d tokens within %s, want at least %s", 2*each, took, least)
 	}
-	held, err := first.Places(1, 10*time.Second).Take(ctx)
+	held, err := first.Slots(1, 10*time.Second).Acquire(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	short, stop := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer stop()
-	if _, err := second.Places(1, 10*time.Second).Take(short); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := second.Slots(1, 10*time.Second).Acquire(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a place that is held: %v, want %v", err, context.DeadlineExceeded)
 	}
-	held.Leave()
-	if _, err := second.Places(1, 10*time.Second).Take(ctx); err != nil {
+	held.Release()
+	if _, err := second.Slots(1, 10*time.Second).Acquire(ctx); err != nil {
 		t.Errorf("a place that was left: %v", err)
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Heartbeat is how often the server shows that it still knows of a pull
+// heartbeat is how often the server shows that it still knows of a pull
 // request. Twice that without one, and it is asked anew: a NATS that came back
 // empty, or whose leader died, has forgotten it.
-const Heartbeat = 2 * time.Second
+const heartbeat = 2 * time.Second
 
 // idle is how long one pull request waits for messages, and how often a feed
 // without any shows that it is alive.
-const idle = 3 * Heartbeat
+const idle = 3 * heartbeat
 
 // feed hands the messages of one consumer to workers. One of those that have
 // nothing to do asks for all of them: the server never sends more than there are
@@ -80,9 +80,9 @@ func (f *feed) end(ctx context.Context) {
 // neither a message nor an error, and so is work that is held.
 func (f *feed) pull(ctx context.Context) (jetstream.Msg, error) {
 	f.worker.Alive()
-	if f.worker.Held != nil && f.worker.Held() {
+	if f.worker.Paused != nil && f.worker.Paused() {
 		f.giveBack()
-		return nil, f.worker.Wait(ctx)
+		return nil, f.worker.WaitResume(ctx)
 	}
 	if f.batch == nil {
 		if err := f.ask(ctx); err != nil {
@@ -112,7 +112,7 @@ func (f *feed) ask(ctx context.Context) (err error) {
 		}
 	}
 	ctx, f.cancel = context.WithTimeout(ctx, idle)
-	f.batch, err = f.consumer.Fetch(int(f.free.Load()), jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(Heartbeat))
+	f.batch, err = f.consumer.Fetch(int(f.free.Load()), jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(heartbeat))
 	if err != nil {
 		f.drop()
 		return fmt.Errorf("pull from consumer %s: %w", f.name, err)

@@ -41,7 +41,7 @@ func keepRequests(t *testing.T, b *bus.Bus, n int) {
 	t.Helper()
 	for i := range n {
 		r := request(fmt.Sprint("lead-", i))
-		if _, err := b.Keep(t.Context(), "", bus.Item{Request: &r}); err != nil {
+		if _, err := b.Store(t.Context(), "", bus.Decision{Request: &r}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,16 +57,16 @@ func TestServerHasOnePullRequestAndSendsNoMoreThanThereAreHands(t *testing.T) {
 	worked := make(chan struct{})
 	go func() {
 		defer close(worked)
-		b.Requests(ctx, workers, bus.Worker{
+		b.ConsumeRequests(ctx, workers, bus.Worker{
 			Alive: func() {}, Log: quiet(),
-			Handle: func(context.Context, bus.Delivery) (bool, time.Duration) {
+			Handle: func(context.Context, bus.Delivery) bus.Disposition {
 				n := working.Add(1)
 				defer working.Add(-1)
 				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 				}
 				<-release
 				done.Add(1)
-				return true, 0
+				return bus.Acknowledge()
 			},
 		})
 	}()
@@ -98,10 +98,10 @@ func TestHeldWorkIsGivenBack(t *testing.T) {
 	handled := make(chan string, 10)
 	go func() {
 		defer close(worked)
-		b.Requests(ctx, 2, bus.Worker{
-			Held:  held.Load,
-			Alive: func() {}, Log: quiet(),
-			Wait: func(ctx context.Context) error {
+		b.ConsumeRequests(ctx, 2, bus.Worker{
+			Paused: held.Load,
+			Alive:  func() {}, Log: quiet(),
+			WaitResume: func(ctx context.Context) error {
 				select {
 				case <-resumed:
 					held.Store(false)
@@ -110,10 +110,10 @@ func TestHeldWorkIsGivenBack(t *testing.T) {
 					return ctx.Err()
 				}
 			},
-			Handle: func(_ context.Context, d bus.Delivery) (bool, time.Duration) {
+			Handle: func(_ context.Context, d bus.Delivery) bus.Disposition {
 				held.Store(true)
 				handled <- d.ID
-				return true, 0
+				return bus.Acknowledge()
 			},
 		})
 	}()

@@ -10,8 +10,8 @@ import (
 	"callbridge/event"
 )
 
-// Item is one thing that came of a webhook; exactly one is set.
-type Item struct {
+// Decision is one thing that came of a webhook; exactly one is set.
+type Decision struct {
 	Request *event.Request
 	Result  *event.Result
 	Pending *event.Pending
@@ -21,23 +21,23 @@ type Item struct {
 const lookTimeout = time.Second
 
 // standing reports for each item whether it is a result that stands already.
-func (b *Bus) standing(ctx context.Context, items []Item) []bool {
+func (b *Bus) standing(ctx context.Context, items []Decision) []bool {
 	stands := make([]bool, len(items))
-	if !slices.ContainsFunc(items, func(i Item) bool { return i.Result != nil }) {
+	if !slices.ContainsFunc(items, func(i Decision) bool { return i.Result != nil }) {
 		return stands
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	for i, item := range items {
-		stands[i] = item.Result != nil && b.Published(ctx, *item.Result)
+		stands[i] = item.Result != nil && b.HasResult(ctx, *item.Result)
 	}
 	return stands
 }
 
-// Keep stores all items in one go, each for the first time ever. It reports
+// Store stores all items in one go, each for the first time ever. It reports
 // which ones have been there before. An error means that not all are known to
 // be stored: to keep the same items again stores the others once.
-func (b *Bus) Keep(ctx context.Context, trace string, items ...Item) (seen []bool, err error) {
+func (b *Bus) Store(ctx context.Context, trace string, items ...Decision) (seen []bool, err error) {
 	seen = b.standing(ctx, items)
 	messages, owner := make([]message, 0, len(items)), make([]int, 0, len(items))
 	on := newPage()
@@ -78,7 +78,7 @@ const noOwner = -1
 // closing is what keeps a call from being made that a route has skipped or
 // rejected: it takes the place of the request, also on the day the route goes
 // live and the CRM sends the event once more.
-func (b *Bus) closing(item Item) (message, bool) {
+func (b *Bus) closing(item Decision) (message, bool) {
 	r := item.Result
 	if r == nil || r.Route == "" {
 		return message{}, false
@@ -89,7 +89,7 @@ func (b *Bus) closing(item Item) (message, bool) {
 	}, true
 }
 
-func (b *Bus) message(on *page, item Item, trace string) (message, error) {
+func (b *Bus) message(on *page, item Decision, trace string) (message, error) {
 	switch {
 	case item.Request != nil:
 		return b.request(on, item.Request, trace)

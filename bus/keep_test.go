@@ -19,15 +19,15 @@ func TestKeepStoresEachItemOnceAndSaysWhichWereThere(t *testing.T) {
 	t.Parallel()
 	b := open(t, embedded(t))
 	seenBySubscribers := make(chan *nats.Msg, 16)
-	if _, err := b.Conn().ChanSubscribe(b.Results(), seenBySubscribers); err != nil {
+	if _, err := b.Conn().ChanSubscribe(b.ResultsSubject(), seenBySubscribers); err != nil {
 		t.Fatal(err)
 	}
 	r := request("lead-1")
 	result := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: r.Event}
-	items := []bus.Item{{Request: &r}, {Result: &result}, {Pending: &event.Pending{Event: r.Event}}}
+	items := []bus.Decision{{Request: &r}, {Result: &result}, {Pending: &event.Pending{Event: r.Event}}}
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for i, want := range []bool{false, true} {
-		seen, err := b.Keep(t.Context(), trace, items...)
+		seen, err := b.Store(t.Context(), trace, items...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,23 +49,23 @@ func TestEventComesAgainUntilItIsDone(t *testing.T) {
 	t.Parallel()
 	b := open(t, embedded(t))
 	e := request("lead-1").Event
-	if _, err := b.Keep(t.Context(), "", bus.Item{Pending: &event.Pending{Event: e}}); err != nil {
+	if _, err := b.Store(t.Context(), "", bus.Decision{Pending: &event.Pending{Event: e}}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var at []time.Time
 	alive := 0
-	b.Lookups(ctx, 1, bus.Worker{
+	b.ConsumeLookups(ctx, 1, bus.Worker{
 		Alive: func() { alive++ }, Log: quiet(),
-		Handle: func(_ context.Context, d bus.Delivery) (bool, time.Duration) {
+		Handle: func(_ context.Context, d bus.Delivery) bus.Disposition {
 			if d.Source != "website" || d.ID != e.ID.String() || d.Stored.IsZero() {
 				t.Errorf("delivered %+v", d)
 			}
 			if at = append(at, time.Now()); len(at) == 3 {
 				cancel()
 			}
-			return len(at) == 3, 100 * time.Millisecond
+			return bus.Disposition{Ack: len(at) == 3, Redeliver: 100 * time.Millisecond}
 		},
 	})
 	if len(at) != 3 || at[2].Sub(at[0]) < 200*time.Millisecond || alive == 0 {
@@ -98,7 +98,7 @@ func TestEmbeddedStreamOfAnOlderCallbridgeFollowsTheNewOne(t *testing.T) {
 	}
 	b.Close()
 	again := open(t, config)
-	if _, err := again.Keep(t.Context(), "", bus.Item{Pending: &event.Pending{Event: request("lead-1").Event}}); err != nil {
+	if _, err := again.Store(t.Context(), "", bus.Decision{Pending: &event.Pending{Event: request("lead-1").Event}}); err != nil {
 		t.Error(err)
 	}
 	if js, err = jetstream.New(again.Conn()); err != nil {
@@ -118,11 +118,11 @@ func TestWhatARouteHasSkippedIsNotRequestedAnyMore(t *testing.T) {
 	r := request("lead-1")
 	result := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonDryRun, Route: r.Route, Event: r.Event}
 	for n := range 2 {
-		if seen, err := b.Keep(t.Context(), "", bus.Item{Result: &result}); err != nil || seen[0] != (n == 1) {
+		if seen, err := b.Store(t.Context(), "", bus.Decision{Result: &result}); err != nil || seen[0] != (n == 1) {
 			t.Fatalf("skip %d: seen %v, error %v", n+1, seen, err)
 		}
 	}
-	if seen, err := b.Keep(t.Context(), "", bus.Item{Request: &r}); err != nil || !seen[0] {
+	if seen, err := b.Store(t.Context(), "", bus.Decision{Request: &r}); err != nil || !seen[0] {
 		t.Errorf("the route went live: seen %v, error %v", seen, err)
 	}
 	if _, err := b.StoredRequest(t.Context(), r.ID); err != bus.ErrGone {
@@ -131,10 +131,10 @@ func TestWhatARouteHasSkippedIsNotRequestedAnyMore(t *testing.T) {
 	// An event that no route wanted may be wanted when it comes again.
 	other := request("lead-2")
 	nobody := event.Result{RequestID: event.RequestID(other.Event.ID, ""), Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: other.Event}
-	if _, err := b.Keep(t.Context(), "", bus.Item{Result: &nobody}); err != nil {
+	if _, err := b.Store(t.Context(), "", bus.Decision{Result: &nobody}); err != nil {
 		t.Fatal(err)
 	}
-	if seen, err := b.Keep(t.Context(), "", bus.Item{Request: &other}); err != nil || seen[0] {
+	if seen, err := b.Store(t.Context(), "", bus.Decision{Request: &other}); err != nil || seen[0] {
 		t.Errorf("nobody wanted it before: seen %v, error %v", seen, err)
 	}
 }
@@ -147,15 +147,15 @@ func TestManyListsAtOnceAreKept(t *testing.T) {
 	const lists, contacts = 50, 100
 	var all sync.WaitGroup
 	for i := range lists {
-		items := make([]bus.Item, contacts)
+		items := make([]bus.Decision, contacts)
 		for n := range items {
 			r := request(fmt.Sprintf("list-%d-%d", i, n))
-			items[n] = bus.Item{Request: &r}
+			items[n] = bus.Decision{Request: &r}
 		}
 		all.Go(func() {
 			err := context.DeadlineExceeded
 			for errors.Is(err, context.DeadlineExceeded) && t.Context().Err() == nil {
-				_, err = b.Keep(t.Context(), "", items...)
+				_, err = b.Store(t.Context(), "", items...)
 			}
 			if err != nil {
 				t.Error(err)

@@ -38,7 +38,7 @@ func (b *Bus) register(r prometheus.Registerer) {
 }
 
 // count counts an item that is kept now, or has been before.
-func (m *metrics) count(item Item, seen bool) {
+func (m *metrics) count(item Decision, seen bool) {
 	switch {
 	case seen:
 		m.duplicates.Inc()

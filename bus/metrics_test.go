@@ -40,7 +40,7 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 	first, second := request("lead-1"), request("lead-2")
 	skip := event.Result{RequestID: second.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: second.Event}
 	for range 2 {
-		if _, err := b.Keep(t.Context(), "", bus.Item{Request: &first}, bus.Item{Request: &second}, bus.Item{Result: &skip}); err != nil {
+		if _, err := b.Store(t.Context(), "", bus.Decision{Request: &first}, bus.Decision{Request: &second}, bus.Decision{Result: &skip}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -48,13 +48,13 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	taken := 0
-	b.Requests(ctx, 1, bus.Worker{
+	b.ConsumeRequests(ctx, 1, bus.Worker{
 		Alive: func() {}, Acked: cancel, Log: quiet(),
-		Handle: func(ctx context.Context, _ bus.Delivery) (bool, time.Duration) {
+		Handle: func(ctx context.Context, _ bus.Delivery) bus.Disposition {
 			if taken++; taken > 1 {
 				<-ctx.Done()
 			}
-			return taken == 1, 0
+			return bus.Disposition{Ack: taken == 1}
 		},
 	})
 	until(t, "a queue of one", func() bool {

@@ -149,19 +149,19 @@ func useAll(t *testing.T, b *bus.Bus) {
 	}
 	r := request("lead-1")
 	result := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: r.Event}
-	_, err := b.Keep(ctx, "", bus.Item{Request: &r}, bus.Item{Pending: &event.Pending{Event: r.Event}}, bus.Item{Result: &result})
+	_, err := b.Store(ctx, "", bus.Decision{Request: &r}, bus.Decision{Pending: &event.Pending{Event: r.Event}}, bus.Decision{Result: &result})
 	must(err)
 	must(b.Ready(ctx))
-	for _, work := range []func(context.Context, int, bus.Worker){b.Requests, b.Lookups} {
+	for _, work := range []func(context.Context, int, bus.Worker){b.ConsumeRequests, b.ConsumeLookups} {
 		handled, stop := context.WithCancel(ctx)
 		work(handled, 1, bus.Worker{
-			Handle: func(context.Context, bus.Delivery) (bool, time.Duration) { return true, 0 },
+			Handle: func(context.Context, bus.Delivery) bus.Disposition { return bus.Acknowledge() },
 			Acked:  stop, Alive: func() {}, Log: quiet(),
 		})
 	}
 	_, err = b.StoredRequest(ctx, r.ID)
 	must(err)
-	if !b.Concluded(ctx, r.Event.Source, r.ID) {
+	if !b.HasAnyResult(ctx, r.Event.Source, r.ID) {
 		t.Error("the result cannot be seen")
 	}
 	ledger := b.Ledger()
@@ -172,12 +172,12 @@ func useAll(t *testing.T, b *bus.Bus) {
 	_, err = ledger.Now(ctx)
 	must(err)
 	must(ledger.Each(ctx, func(uuid.UUID, bus.Entry) error { return nil }))
-	must(b.Rate(10).Wait(ctx))
-	place, err := b.Places(1, 5*time.Second).Take(ctx)
+	must(b.Limiter(10).Wait(ctx))
+	place, err := b.Slots(1, 5*time.Second).Acquire(ctx)
 	must(err)
 	if place != nil {
 		must(place.Renew(ctx))
-		place.Leave()
+		place.Release()
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 // placeEvery is how often a process looks for a free place while there is none.
 const placeEvery = 100 * time.Millisecond
 
-// Places are how many may be at work at the same time, over all processes that
+// Slots are how many may be at work at the same time, over all processes that
 // share one NATS. A place is a message with a life of one lease; whoever holds
 // it writes it anew. A process that is killed gives its places back by silence.
-type Places struct {
+type Slots struct {
 	bus   *Bus
 	n     int
 	lease time.Duration
@@ -26,14 +26,14 @@ type Places struct {
 	turn chan struct{}
 }
 
-// Places makes a limit of n. Of processes whose limits differ, the largest
+// Slots makes a limit of n. Of processes whose limits differ, the largest
 // holds.
-func (b *Bus) Places(n int, lease time.Duration) *Places {
-	return &Places{bus: b, n: n, lease: lease, turn: make(chan struct{}, 1)}
+func (b *Bus) Slots(n int, lease time.Duration) *Slots {
+	return &Slots{bus: b, n: n, lease: lease, turn: make(chan struct{}, 1)}
 }
 
-// Take waits for a place. It must be left again.
-func (p *Places) Take(ctx context.Context) (*Place, error) {
+// Acquire waits for a place. It must be left again.
+func (p *Slots) Acquire(ctx context.Context) (*Slot, error) {
 	select {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
@@ -62,7 +62,7 @@ func (p *Places) Take(ctx context.Context) (*Place, error) {
 
 // free lists the places that nobody holds, in any order, so that processes do
 // not all run for the same one.
-func (p *Places) free(ctx context.Context) (free []string, err error) {
+func (p *Slots) free(ctx context.Context) (free []string, err error) {
 	subject := p.bus.config.Prefix + ".limit.place."
 	info, err := p.bus.limits.Info(ctx, jetstream.WithSubjectFilter(subject+"*"))
 	if err != nil {
@@ -76,16 +76,16 @@ func (p *Places) free(ctx context.Context) (free []string, err error) {
 	return free, nil
 }
 
-func (p *Places) hold(subject string, revision uint64) *Place {
-	held := &Place{bus: p.bus, subject: subject, lease: p.lease, revision: revision}
+func (p *Slots) hold(subject string, revision uint64) *Slot {
+	held := &Slot{bus: p.bus, subject: subject, lease: p.lease, revision: revision}
 	ctx, cancel := context.WithCancel(context.Background())
 	held.stop = cancel
 	go held.keep(ctx)
 	return held
 }
 
-// Place is one place that is held.
-type Place struct {
+// Slot is one place that is held.
+type Slot struct {
 	bus     *Bus
 	subject string
 	lease   time.Duration
@@ -97,7 +97,7 @@ type Place struct {
 
 // Renew begins a new lease. With an error the place may be another's by now,
 // or soon.
-func (p *Place) Renew(ctx context.Context) error {
+func (p *Slot) Renew(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	revision, err := p.bus.take(ctx, p.subject, p.lease, p.revision)
@@ -109,7 +109,7 @@ func (p *Place) Renew(ctx context.Context) error {
 }
 
 // keep renews until the place is left.
-func (p *Place) keep(ctx context.Context) {
+func (p *Slot) keep(ctx context.Context) {
 	for sleep(ctx, p.lease/3) == nil {
 		// What fails is tried again, and Renew tells the holder.
 		_ = p.Renew(ctx)
@@ -119,8 +119,8 @@ func (p *Place) keep(ctx context.Context) {
 // leaveTimeout is how long giving back may take; after it, the lease does it.
 const leaveTimeout = time.Second
 
-// Leave gives the place back. It must not be used after that.
-func (p *Place) Leave() {
+// Release gives the place back. It must not be used after that.
+func (p *Slot) Release() {
 	p.stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()

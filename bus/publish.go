@@ -57,9 +57,9 @@ func (b *Bus) pending(on *page, p *event.Pending, trace string) (message, error)
 	return message{"requests", subject, subject, data, trace}, nil
 }
 
-// Conclude publishes the result of a request, once: after ErrExists it stands
+// PublishResult publishes the result of a request, once: after ErrExists it stands
 // already, after any other error it is not known to.
-func (b *Bus) Conclude(ctx context.Context, r event.Result) error {
+func (b *Bus) PublishResult(ctx context.Context, r event.Result) error {
 	on := newPage()
 	defer on.free()
 	m, err := b.result(on, &r)
@@ -79,17 +79,17 @@ func (b *Bus) result(on *page, r *event.Result) (message, error) {
 	return message{"results", subject, subject, data, r.TraceParent}, nil
 }
 
-// Published reports whether the result of that outcome stands already. Conclude
+// HasResult reports whether the result of that outcome stands already. PublishResult
 // would refuse it; but a refused publish still reaches those who subscribe
 // without JetStream, and they would take it for a second result. A wrong no is
 // harmless.
-func (b *Bus) Published(ctx context.Context, r event.Result) bool {
+func (b *Bus) HasResult(ctx context.Context, r event.Result) bool {
 	return b.stands(ctx, b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID))
 }
 
-// Concluded reports whether the request has any outcome. A wrong no is
-// harmless: Conclude and the ledger know better.
-func (b *Bus) Concluded(ctx context.Context, source string, requestID uuid.UUID) bool {
+// HasAnyResult reports whether the request has any outcome. A wrong no is
+// harmless: PublishResult and the ledger know better.
+func (b *Bus) HasAnyResult(ctx context.Context, source string, requestID uuid.UUID) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	return b.stands(ctx, b.ResultSubject("*", source, requestID))

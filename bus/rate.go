@@ -20,12 +20,12 @@ const (
 	clockEvery = time.Minute
 )
 
-// Rate lets so many through in a second, over all processes that share one
+// Limiter lets so many through in a second, over all processes that share one
 // NATS. Time is cut into windows of one token each, by the server's clock; who
 // stores the first message on a window's subject has its token. In any second
 // at most one more than the rate gets through; where we or the server were slow
 // a token may come up to tokenLate after its window, together with later ones.
-type Rate struct {
+type Limiter struct {
 	bus    *Bus
 	window time.Duration
 
@@ -37,15 +37,15 @@ type Rate struct {
 	asked time.Time
 }
 
-// Rate makes a limit of perSecond, which must be above zero. Processes whose
+// Limiter makes a limit of perSecond, which must be above zero. Processes whose
 // limits differ do not see each other's tokens.
-func (b *Bus) Rate(perSecond float64) *Rate {
-	return &Rate{bus: b, window: max(1, time.Duration(float64(time.Second)/perSecond))}
+func (b *Bus) Limiter(perSecond float64) *Limiter {
+	return &Limiter{bus: b, window: max(1, time.Duration(float64(time.Second)/perSecond))}
 }
 
 // Wait returns when one more may go. With an error, none may: without NATS
 // there are no tokens.
-func (r *Rate) Wait(ctx context.Context) error {
+func (r *Limiter) Wait(ctx context.Context) error {
 	for {
 		n, start, err := r.reserve(ctx)
 		if err != nil {
@@ -68,7 +68,7 @@ func (r *Rate) Wait(ctx context.Context) error {
 
 // reserve gives each caller of this process a window of its own to ask for, and
 // when it begins on our clock.
-func (r *Rate) reserve(ctx context.Context) (n int64, start time.Time, err error) {
+func (r *Limiter) reserve(ctx context.Context) (n int64, start time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.compareClocks(ctx); err != nil {
@@ -82,7 +82,7 @@ func (r *Rate) reserve(ctx context.Context) (n int64, start time.Time, err error
 
 // compareClocks asks for the server's time once in a while: with clocks of
 // their own, two processes would be in different windows at the same moment.
-func (r *Rate) compareClocks(ctx context.Context) error {
+func (r *Limiter) compareClocks(ctx context.Context) error {
 	before := time.Now()
 	if before.Sub(r.asked) < clockEvery {
 		return nil

@@ -30,9 +30,9 @@ type Auth struct {
 // allow just that and nobody else reads them.
 func inbox(prefix string) string { return "_INBOX_" + strings.ReplaceAll(prefix, ".", "_") }
 
-// ErrAway: nobody answers where NATS is said to be. What to do about it, who asked
+// ErrUnreachable: nobody answers where NATS is said to be. What to do about it, who asked
 // for that place knows.
-var ErrAway = errors.New("cannot be reached")
+var ErrUnreachable = errors.New("cannot be reached")
 
 func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 	options, err := config.Auth.options(options)
@@ -53,7 +53,7 @@ func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 	if isTLS(err) {
 		return nil, fmt.Errorf("NATS_URL cannot be reached: %w; set NATS_TLS_CA to the authority of the server's certificate, and NATS_TLS_CERT and NATS_TLS_KEY if it wants one of us", err)
 	}
-	return nil, fmt.Errorf("%w: %w", ErrAway, err)
+	return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
 func isUnauthorized(err error) bool {

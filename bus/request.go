@@ -31,18 +31,18 @@ var ErrGone = errors.New("request is gone")
 // AckWait is how long a delivery may stay without a sign of life.
 func (b *Bus) AckWait() time.Duration { return b.config.AckWait }
 
-// tendEvery is how often Tend looks after the streams.
-const tendEvery = 2 * time.Second
+// reconcileEvery is how often ReconcileStreams looks after the streams.
+const reconcileEvery = 2 * time.Second
 
-// Tend keeps the streams in place until ctx ends: a NATS that comes back empty
+// ReconcileStreams keeps the streams in place until ctx ends: a NATS that comes back empty
 // gets them again, and the log says so. What was stored there before is gone;
 // that, too, is said. Where Config.CheckOnly is set that is the administrator's:
 // Ready says what is missing.
-func (b *Bus) Tend(ctx context.Context) {
+func (b *Bus) ReconcileStreams(ctx context.Context) {
 	if b.config.CheckOnly {
 		return
 	}
-	tick := time.NewTicker(tendEvery)
+	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -62,7 +62,7 @@ func (b *Bus) Tend(ctx context.Context) {
 }
 
 func (b *Bus) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, tendEvery)
+	ctx, cancel := context.WithTimeout(ctx, reconcileEvery)
 	defer cancel()
 	return b.Ready(ctx)
 }

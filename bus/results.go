@@ -14,8 +14,8 @@ import (
 	"callbridge/event"
 )
 
-// Watch is which results to read.
-type Watch struct {
+// ResultQuery is which results to read.
+type ResultQuery struct {
 	// Since is how far back to begin.
 	Since time.Time
 	// Outcome and Source narrow the results down; empty for all.
@@ -26,8 +26,8 @@ type Watch struct {
 
 // ReadResults calls fn with each stored result, oldest first, as any service of
 // the company could read them: it connects to URL, and needs no more than to
-// read the stream of results. ErrAway says that there is no NATS.
-func ReadResults(ctx context.Context, config Config, w Watch, fn func(event.Result) error) error {
+// read the stream of results. ErrUnreachable says that there is no NATS.
+func ReadResults(ctx context.Context, config Config, w ResultQuery, fn func(event.Result) error) error {
 	conn, err := connectRemote(config, []nats.Option{nats.Name("callbridge results"), nats.Timeout(5 * time.Second)})
 	if err != nil {
 		return err

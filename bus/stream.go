@@ -41,8 +41,8 @@ func (b *Bus) ResultSubject(outcome event.Outcome, source string, id uuid.UUID) 
 	return b.config.Prefix + ".result." + string(outcome) + "." + source + "." + id.String()
 }
 
-// Results is the subject to subscribe to for every result.
-func (b *Bus) Results() string { return b.config.Prefix + ".result.>" }
+// ResultsSubject is the subject to subscribe to for every result.
+func (b *Bus) ResultsSubject() string { return b.config.Prefix + ".result.>" }
 
 func (b *Bus) ledgerSubject(id uuid.UUID) string {
 	return b.config.Prefix + ".ledger." + id.String()

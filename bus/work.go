@@ -26,17 +26,36 @@ type Delivery struct {
 	First bool
 }
 
+// Disposition says what to do with a delivered message: acknowledge it, or have
+// it redelivered after a delay. The zero Disposition redelivers it as soon as
+// possible.
+type Disposition struct {
+	// Ack: the message is done with.
+	Ack bool
+	// Redeliver is the delay until the message is delivered again. At least
+	// minRedelivery is waited.
+	Redeliver time.Duration
+}
+
+// minRedelivery keeps a message that fails at once from being redelivered in a
+// busy loop.
+const minRedelivery = 10 * time.Millisecond
+
+// Acknowledge says that the message is done with.
+func Acknowledge() Disposition { return Disposition{Ack: true} }
+
+// RedeliverAfter has the message delivered again after a delay.
+func RedeliverAfter(delay time.Duration) Disposition { return Disposition{Redeliver: delay} }
+
 // Worker takes one message at a time. Its functions may be called by several at
 // the same time.
 type Worker struct {
-	// Held, if set, says that no message may be asked for just now: one that
-	// has to wait is better left to another process. Wait then returns when one
-	// may be.
-	Held func() bool
-	Wait func(context.Context) error
-	// Handle takes a message as far as it can go now. It is done with it, or
-	// wants it again after a while; not even a zero while is at once.
-	Handle func(context.Context, Delivery) (done bool, again time.Duration)
+	// Paused, if set, reports that no message may be fetched now: another process
+	// can then take it. WaitResume returns when messages may be fetched again.
+	Paused     func() bool
+	WaitResume func(context.Context) error
+	// Handle works on one message and says what to do with it.
+	Handle func(context.Context, Delivery) Disposition
 	// Acked, if set, is called after a message that is done with was
 	// acknowledged. An acknowledgement that gets lost brings it back.
 	Acked func()
@@ -45,16 +64,16 @@ type Worker struct {
 	Log   *slog.Logger
 }
 
-// Requests gives calls to make to so many workers at the same time until ctx
+// ConsumeRequests gives calls to make to so many workers at the same time until ctx
 // ends. The messages in hand are finished then; a consumer that is lost with its
 // NATS is opened again.
-func (b *Bus) Requests(ctx context.Context, workers int, w Worker) {
+func (b *Bus) ConsumeRequests(ctx context.Context, workers int, w Worker) {
 	b.work(ctx, dispatchConsumer, workers, w)
 }
 
-// Lookups gives events that wait for their look-up to the workers, as Requests
+// ConsumeLookups gives events that wait for their look-up to the workers, as ConsumeRequests
 // does.
-func (b *Bus) Lookups(ctx context.Context, workers int, w Worker) {
+func (b *Bus) ConsumeLookups(ctx context.Context, workers int, w Worker) {
 	b.work(ctx, lookupConsumer, workers, w)
 }
 
@@ -76,9 +95,9 @@ func (b *Bus) work(ctx context.Context, consumer string, workers int, w Worker) 
 func (b *Bus) handle(ctx context.Context, msg jetstream.Msg, w Worker) {
 	stop := keepAlive(msg, b.config.AckWait/3, w.Alive)
 	defer stop()
-	done, again := w.Handle(ctx, b.delivery(msg))
-	if !done {
-		_ = msg.NakWithDelay(max(again, 10*time.Millisecond))
+	result := w.Handle(ctx, b.delivery(msg))
+	if !result.Ack {
+		_ = msg.NakWithDelay(max(result.Redeliver, minRedelivery))
 		return
 	}
 	_ = msg.Ack()

@@ -171,7 +171,7 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 		t.Error("no request can be read back")
 	}
 	waiting := event.Pending{Event: event.Event{ID: uuid.New(), Source: "website"}}
-	if seen, err := b.Keep(t.Context(), "", bus.Item{Pending: &waiting}); err != nil || seen[0] {
+	if seen, err := b.Store(t.Context(), "", bus.Decision{Pending: &waiting}); err != nil || seen[0] {
 		t.Errorf("seen before: %t, %v", seen[0], err)
 	}
 }

@@ -111,7 +111,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d.config.CallTimeout+stopMargin, end) })
 	defer stop()
 	var workers sync.WaitGroup
-	workers.Go(func() { d.bus.Requests(ctx, d.config.Concurrency, d.worker()) })
+	workers.Go(func() { d.bus.ConsumeRequests(ctx, d.config.Concurrency, d.worker()) })
 	workers.Go(func() { d.watchCredentials(ctx) })
 	workers.Go(func() { d.sweepUntil(ctx) })
 	workers.Wait()

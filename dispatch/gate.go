@@ -28,9 +28,9 @@ func newGate(b *bus.Bus, config Config) gate {
 	}
 	// The lease outlasts a call from its claim to Callab's last byte, so that
 	// the place of a process that froze in between is not given away.
-	g := sharedGate{places: b.Places(config.Concurrency, config.WriteWindow+config.CallTimeout+stopMargin)}
+	g := sharedGate{places: b.Slots(config.Concurrency, config.WriteWindow+config.CallTimeout+stopMargin)}
 	if config.Rate > 0 {
-		g.rate = b.Rate(config.Rate)
+		g.rate = b.Limiter(config.Rate)
 	}
 	return g
 }
@@ -45,27 +45,27 @@ func (g ownGate) enter(ctx context.Context) (leave func(), err error) {
 
 // sharedGate is for processes that share a NATS.
 type sharedGate struct {
-	places *bus.Places
-	rate   *bus.Rate // nil: no limit
+	places *bus.Slots
+	rate   *bus.Limiter // nil: no limit
 }
 
 // enter takes the place first: tokens that were collected while no place was
 // free would all go out at once.
 func (g sharedGate) enter(ctx context.Context) (leave func(), err error) {
-	place, err := g.places.Take(ctx)
+	place, err := g.places.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("wait for DIAL_CONCURRENCY: %w", err)
 	}
 	if g.rate == nil {
-		return place.Leave, nil
+		return place.Release, nil
 	}
 	err = g.rate.Wait(ctx)
 	if err == nil {
 		err = place.Renew(ctx)
 	}
 	if err != nil {
-		place.Leave()
+		place.Release()
 		return nil, fmt.Errorf("wait for DIAL_RATE: %w", err)
 	}
-	return place.Leave, nil
+	return place.Release, nil
 }

@@ -137,7 +137,7 @@ func TestPlaceOfAKilledProcessComesBack(t *testing.T) {
 	config := fast()
 	config.Concurrency = 1
 	lease := 2 * time.Second
-	if _, err := killed.Places(config.Concurrency, lease).Take(t.Context()); err != nil {
+	if _, err := killed.Slots(config.Concurrency, lease).Acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()

@@ -30,7 +30,7 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 	}
 	// A state that was read may have been reported before the crash that
 	// brought the request back.
-	if !e.fresh && d.bus.Published(ctx, result) {
+	if !e.fresh && d.bus.HasResult(ctx, result) {
 		return nil
 	}
 	telling := d.config.Tracer.Start(string(j.trace), span.Producer, "publish result")
@@ -40,7 +40,7 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 			telling.End(append(j.attributes(), slog.String("callbridge.outcome", string(outcome)), slog.String("callbridge.reason", string(e.Reason)))...)
 		}()
 	}
-	err := d.bus.Conclude(context.WithoutCancel(ctx), result)
+	err := d.bus.PublishResult(context.WithoutCancel(ctx), result)
 	if errors.Is(err, bus.ErrExists) {
 		return nil
 	}

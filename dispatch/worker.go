@@ -17,7 +17,7 @@ const busTrouble = time.Second
 // left to a process that may dial.
 func (d *Dispatcher) worker() bus.Worker {
 	return bus.Worker{
-		Held: d.hold.held, Wait: d.waitHeld, Handle: d.handle, Alive: d.alive, Log: d.log,
+		Paused: d.hold.held, WaitResume: d.waitHeld, Handle: d.handle, Alive: d.alive, Log: d.log,
 		Acked: func() { point("acked") },
 	}
 }
@@ -34,7 +34,7 @@ var done = rest{done: true}
 func later(d time.Duration) rest { return rest{after: max(d, 10*time.Millisecond)} }
 
 // handle takes one delivery as far as it can go now.
-func (d *Dispatcher) handle(ctx context.Context, delivery bus.Delivery) (done bool, again time.Duration) {
+func (d *Dispatcher) handle(ctx context.Context, delivery bus.Delivery) bus.Disposition {
 	d.metrics.inFlight.Inc()
 	defer d.metrics.inFlight.Dec()
 	point("fetched")
@@ -49,7 +49,7 @@ func (d *Dispatcher) handle(ctx context.Context, delivery bus.Delivery) (done bo
 	if r.done {
 		point("acking")
 	}
-	return r.done, r.after
+	return bus.Disposition{Ack: r.done, Redeliver: r.after}
 }
 
 // advance takes a request from the state in the ledger towards its end.

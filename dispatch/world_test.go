@@ -68,7 +68,7 @@ func newWorldOn(t testing.TB, options callabsim.Options, embedded bus.Embedded) 
 	if w.js, err = jetstream.New(b.Conn()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Conn().ChanSubscribe(b.Results(), w.results); err != nil {
+	if _, err := b.Conn().ChanSubscribe(b.ResultsSubject(), w.results); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -118,7 +118,7 @@ func request(key, to string) event.Request {
 func (w *world) send(requests ...event.Request) {
 	w.t.Helper()
 	for _, r := range requests {
-		if seen, err := w.bus.Keep(w.t.Context(), "", bus.Item{Request: &r}); err != nil || seen[0] {
+		if seen, err := w.bus.Store(w.t.Context(), "", bus.Decision{Request: &r}); err != nil || seen[0] {
 			w.t.Fatalf("send %s: seen before: %t, %v", r.ID, seen[0], err)
 		}
 	}

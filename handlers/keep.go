@@ -13,7 +13,7 @@ import (
 // it waits for the answer.
 func (in Intake) keep(ctx context.Context, config *mapping.Config, events []mapping.Incoming, trace span.Parent) (answer, error) {
 	a := answer{Events: make([]eventAnswer, len(events))}
-	var items []bus.Item
+	var items []bus.Decision
 	var owner []int
 	for i, e := range events {
 		a.Events[i].ID = e.Event.ID
@@ -26,7 +26,7 @@ func (in Intake) keep(ctx context.Context, config *mapping.Config, events []mapp
 		}
 		items = append(items, made...)
 	}
-	seen, err := in.Bus.Keep(ctx, string(trace), items...)
+	seen, err := in.Bus.Store(ctx, string(trace), items...)
 	if err != nil {
 		return a, err
 	}
@@ -41,16 +41,16 @@ func (in Intake) keep(ctx context.Context, config *mapping.Config, events []mapp
 	return a, nil
 }
 
-func itemsOf(config *mapping.Config, e mapping.Incoming, a *eventAnswer) ([]bus.Item, error) {
+func itemsOf(config *mapping.Config, e mapping.Incoming, a *eventAnswer) ([]bus.Decision, error) {
 	if _, needed := config.Lookup(e); needed {
 		p, err := config.Waiting(e)
 		a.wait()
-		return []bus.Item{{Pending: &p}}, err
+		return []bus.Decision{{Pending: &p}}, err
 	}
-	var items []bus.Item
+	var items []bus.Decision
 	for _, d := range config.Map(e) {
 		a.expect(d)
-		items = append(items, bus.Item{Request: d.Request, Result: d.Result})
+		items = append(items, bus.Decision{Request: d.Request, Result: d.Result})
 	}
 	return items, nil
 }

@@ -188,15 +188,15 @@ func (f *Finder) take(j job, answer answered, v verdict) (mapping.Incoming, verd
 // answer otherwise then. What has an outcome keeps it.
 func (f *Finder) keep(ctx context.Context, d bus.Delivery, decisions ...mapping.Decision) (done bool, again time.Duration) {
 	ctx = context.WithoutCancel(ctx)
-	var items []bus.Item
+	var items []bus.Decision
 	for _, decision := range decisions {
 		if !f.concluded(ctx, decision) {
-			items = append(items, bus.Item{Request: decision.Request, Result: decision.Result})
+			items = append(items, bus.Decision{Request: decision.Request, Result: decision.Result})
 		}
 	}
-	_, err := f.bus.Keep(ctx, d.Trace, items...)
+	_, err := f.bus.Store(ctx, d.Trace, items...)
 	if errors.Is(err, bus.ErrTooLarge) {
-		_, err = f.bus.Keep(ctx, d.Trace, tooLarge(d))
+		_, err = f.bus.Store(ctx, d.Trace, tooLarge(d))
 	}
 	if err != nil {
 		f.log.Warn("lookup.bus_trouble", "source", d.Source, "event_id", d.ID, "trace_id", span.Parent(d.Trace).TraceID(), "error", err)
@@ -209,16 +209,16 @@ func (f *Finder) keep(ctx context.Context, d bus.Delivery, decisions ...mapping.
 // outcome already.
 func (f *Finder) concluded(ctx context.Context, d mapping.Decision) bool {
 	e := d.Event()
-	return f.bus.Concluded(ctx, e.Source, event.RequestID(e.ID, "")) ||
-		d.Route != "" && f.bus.Concluded(ctx, e.Source, event.RequestID(e.ID, d.Route))
+	return f.bus.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, "")) ||
+		d.Route != "" && f.bus.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, d.Route))
 }
 
 // tooLarge is the end of an event that fits into NATS only without the call
 // that it leads to. Its payload stays on the look-up's subject.
-func tooLarge(d bus.Delivery) bus.Item {
+func tooLarge(d bus.Delivery) bus.Decision {
 	in, _ := resume(d)
 	in.Event.Data = nil
-	return bus.Item{Result: in.Rejected(event.ReasonBadCall, "event and call together are "+bus.ErrTooLarge.Error()).Result}
+	return bus.Decision{Result: in.Rejected(event.ReasonBadCall, "event and call together are "+bus.ErrTooLarge.Error()).Result}
 }
 
 // report writes the one line of a look-up.

@@ -62,7 +62,11 @@ func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registe
 // Run makes look-ups until ctx ends. Questions that are on their way are given
 // up then, and asked again by whoever comes next.
 func (f *Finder) Run(ctx context.Context) {
-	f.bus.Lookups(ctx, workers, bus.Worker{Handle: f.handle, Alive: f.alive, Log: f.log})
+	handle := func(ctx context.Context, d bus.Delivery) bus.Disposition {
+		done, again := f.handle(ctx, d)
+		return bus.Disposition{Ack: done, Redeliver: again}
+	}
+	f.bus.ConsumeLookups(ctx, workers, bus.Worker{Handle: handle, Alive: f.alive, Log: f.log})
 }
 
 // maxSilence is how long the workers may show no sign of life before

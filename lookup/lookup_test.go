@@ -218,7 +218,7 @@ func TestEventThatComesBackAfterItsEndKeepsIt(t *testing.T) {
 			w := worldOf(t, t.TempDir(), text)
 			e := event.Event{ID: event.EventID("crm", "e1"), Source: "crm", Key: "e1"}
 			ended := event.Result{RequestID: event.RequestID(e.ID, route), Outcome: event.Rejected, Reason: event.ReasonLookupFailed, Route: route, Event: e}
-			if _, err := w.bus.Keep(t.Context(), "", bus.Item{Result: &ended}); err != nil {
+			if _, err := w.bus.Store(t.Context(), "", bus.Decision{Result: &ended}); err != nil {
 				t.Fatal(err)
 			}
 			w.want("rejected lookup_failed", "")

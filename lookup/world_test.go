@@ -178,7 +178,7 @@ func (w *world) send(source, body string) bool {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	seen, err := w.bus.Keep(w.t.Context(), "", bus.Item{Pending: &p})
+	seen, err := w.bus.Store(w.t.Context(), "", bus.Decision{Pending: &p})
 	if err != nil {
 		w.t.Fatal(err)
 	}

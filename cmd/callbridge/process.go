@@ -110,7 +110,7 @@ func (p *process) run(ctx context.Context) error {
 		}
 	}
 	parts.Go(func() { boundMemory(ctx) })
-	parts.Go(func() { p.bus.Tend(ctx) })
+	parts.Go(func() { p.bus.ReconcileStreams(ctx) })
 	parts.Go(func() { p.config.watch(ctx, p.log, p.registry) })
 	parts.Go(func() { p.finder.Run(ctx) })
 	dispatched := make(chan struct{})

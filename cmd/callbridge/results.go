@@ -46,11 +46,11 @@ func newResults() *cobra.Command {
 			if config.URL == "" {
 				config.URL = "nats://" + s.NATS.Listen
 			}
-			w := bus.Watch{Since: time.Now().Add(-since), Outcome: outcome, Source: source, Follow: follow}
+			w := bus.ResultQuery{Since: time.Now().Add(-since), Outcome: outcome, Source: source, Follow: follow}
 			err = bus.ReadResults(cmd.Context(), config, w, func(r event.Result) error {
 				return printResult(cmd.OutOrStdout(), r, output)
 			})
-			if errors.Is(err, bus.ErrAway) {
+			if errors.Is(err, bus.ErrUnreachable) {
 				return fmt.Errorf("NATS %w; is a callbridge running, with NATS_LISTEN? --nats names another address", err)
 			}
 			return err
