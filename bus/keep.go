@@ -10,12 +10,8 @@ import (
 	"callbridge/event"
 )
 
-// Decision is one thing that came of a webhook; exactly one is set.
-type Decision struct {
-	Request *event.Request
-	Result  *event.Result
-	Pending *event.Pending
-}
+// Decision is what Store stores.
+type Decision = event.Item
 
 // lookTimeout bounds the looks for results that stand already, over all items.
 const lookTimeout = time.Second
@@ -70,6 +66,42 @@ func (b *Bus) Store(ctx context.Context, trace string, items ...Decision) (seen 
 		}
 	}
 	return seen, failed
+}
+
+// StoreResumed stores what an event leads to that was resumed from the bus after its
+// look-up. It may have been resumed before, and the CRM may have answered
+// differently then: an item is stored only where neither its event nor its route has
+// an outcome. Where an item is too large for NATS the event is rejected without its
+// payload, since no sender is left to be told.
+func (b *Bus) StoreResumed(ctx context.Context, trace string, items ...event.Item) error {
+	var open []event.Item
+	for _, item := range items {
+		if !b.resolved(ctx, item) {
+			open = append(open, item)
+		}
+	}
+	_, err := b.Store(ctx, trace, open...)
+	if errors.Is(err, ErrTooLarge) {
+		_, err = b.Store(ctx, trace, tooLarge(open[0].Event()))
+	}
+	return err
+}
+
+// resolved reports whether the item's event as a whole or its route has an outcome.
+func (b *Bus) resolved(ctx context.Context, item event.Item) bool {
+	e, route := item.Event(), item.Route()
+	return b.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, "")) ||
+		route != "" && b.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, route))
+}
+
+// tooLarge is the result of an event that fits into NATS only without the call it
+// leads to.
+func tooLarge(e event.Event) event.Item {
+	e.Data = nil
+	return event.Item{Result: &event.Result{
+		RequestID: event.RequestID(e.ID, ""), Outcome: event.Rejected, Reason: event.ReasonBadCall,
+		Detail: "event and call together are " + ErrTooLarge.Error(), Event: e, Time: e.Received,
+	}}
 }
 
 // noOwner marks a message that says nothing about whether its item was there.

@@ -3,7 +3,6 @@ package lookup
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -46,7 +45,7 @@ func (f *Finder) handle(ctx context.Context, d bus.Delivery) (done bool, again t
 	var needed bool
 	if j.request, needed = j.config.Lookup(in); !needed {
 		// The configuration has changed since, or another wants no look-up.
-		return f.keep(ctx, d, j.config.Map(in)...)
+		return f.mapAndKeep(ctx, j)
 	}
 	if f.versions.superseded(j.request, in.Event.Type) {
 		return f.conclude(ctx, j, answered{}, verdict{result: superseded})
@@ -158,7 +157,16 @@ func (f *Finder) conclude(ctx context.Context, j job, answer answered, v verdict
 	case superseded:
 		return f.keep(ctx, j.delivery, in.Skipped(event.ReasonSuperseded, "a newer event about the same record was looked up before"))
 	}
-	return f.keep(ctx, j.delivery, j.config.Map(in)...)
+	j.in = in
+	return f.mapAndKeep(ctx, j)
+}
+
+func (f *Finder) mapAndKeep(ctx context.Context, j job) (done bool, again time.Duration) {
+	items, err := j.config.Items(j.in)
+	if err != nil {
+		items = []event.Item{j.in.Rejected(event.ReasonBadEvent, event.Redact(err.Error()))}
+	}
+	return f.keep(ctx, j.delivery, items...)
 }
 
 // take reads an answer, and leaves it where a newer event was faster.
@@ -186,39 +194,12 @@ func (f *Finder) take(j job, answer answered, v verdict) (mapping.Incoming, verd
 //
 // An event that was done with may come again after a crash, and the CRM may
 // answer otherwise then. What has an outcome keeps it.
-func (f *Finder) keep(ctx context.Context, d bus.Delivery, decisions ...mapping.Decision) (done bool, again time.Duration) {
-	ctx = context.WithoutCancel(ctx)
-	var items []bus.Decision
-	for _, decision := range decisions {
-		if !f.concluded(ctx, decision) {
-			items = append(items, bus.Decision{Request: decision.Request, Result: decision.Result})
-		}
-	}
-	_, err := f.bus.Store(ctx, d.Trace, items...)
-	if errors.Is(err, bus.ErrTooLarge) {
-		_, err = f.bus.Store(ctx, d.Trace, tooLarge(d))
-	}
-	if err != nil {
+func (f *Finder) keep(ctx context.Context, d bus.Delivery, items ...event.Item) (done bool, again time.Duration) {
+	if err := f.bus.StoreResumed(context.WithoutCancel(ctx), d.Trace, items...); err != nil {
 		f.log.Warn("lookup.bus_trouble", "source", d.Source, "event_id", d.ID, "trace_id", span.Parent(d.Trace).TraceID(), "error", err)
 		return false, busTrouble
 	}
 	return true, 0
-}
-
-// concluded reports whether the event as a whole or the decision's route has an
-// outcome already.
-func (f *Finder) concluded(ctx context.Context, d mapping.Decision) bool {
-	e := d.Event()
-	return f.bus.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, "")) ||
-		d.Route != "" && f.bus.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, d.Route))
-}
-
-// tooLarge is the end of an event that fits into NATS only without the call
-// that it leads to. Its payload stays on the look-up's subject.
-func tooLarge(d bus.Delivery) bus.Decision {
-	in, _ := resume(d)
-	in.Event.Data = nil
-	return bus.Decision{Result: in.Rejected(event.ReasonBadCall, "event and call together are "+bus.ErrTooLarge.Error()).Result}
 }
 
 // report writes the one line of a look-up.

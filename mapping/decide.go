@@ -19,13 +19,8 @@ type Decision struct {
 	To event.Phone
 }
 
-// Event is the event that the decision is about.
-func (d Decision) Event() event.Event {
-	if d.Request != nil {
-		return d.Request.Event
-	}
-	return d.Result.Event
-}
+// item returns the part of the decision that the bus stores.
+func (d Decision) item() event.Item { return event.Item{Request: d.Request, Result: d.Result} }
 
 // Map decides what to do about an event: one decision for each route that
 // takes it or cannot be decided, or one for the event if there is none. It is

@@ -37,6 +37,25 @@ func (in Incoming) WithLookup(answer []byte, contentType string) (Incoming, erro
 	return in, nil
 }
 
+// Items returns what the bus stores of an event: the event itself (Pending) if
+// its look-up has to be made first, else one request or result per Decision of
+// Map. It is never empty, unless Waiting's error is returned.
+func (c *Config) Items(in Incoming) ([]event.Item, error) {
+	if _, needed := c.Lookup(in); needed {
+		p, err := c.Waiting(in)
+		if err != nil {
+			return nil, err
+		}
+		return []event.Item{{Pending: &p}}, nil
+	}
+	decisions := c.Map(in)
+	items := make([]event.Item, len(decisions))
+	for i, d := range decisions {
+		items[i] = d.item()
+	}
+	return items, nil
+}
+
 // Waiting returns what has to be kept of an event until its look-up is made:
 // the event, and what its fields need of the rest of the delivery.
 func (c *Config) Waiting(in Incoming) (event.Pending, error) {
@@ -75,15 +94,15 @@ func Resume(p event.Pending) (Incoming, error) {
 	return in, nil
 }
 
-// Rejected is the end of an event that cannot be mapped for a reason outside
-// of the mapping.
-func (in Incoming) Rejected(reason event.Reason, detail string) Decision {
-	return rejected(in.Event, "", refusal{reason: reason, detail: detail})
+// Rejected returns the item of an event that cannot be mapped for a reason
+// outside of the mapping, such as a failed look-up.
+func (in Incoming) Rejected(reason event.Reason, detail string) event.Item {
+	return rejected(in.Event, "", refusal{reason: reason, detail: detail}).item()
 }
 
-// Skipped is the end of an event that is not to be mapped.
-func (in Incoming) Skipped(reason event.Reason, detail string) Decision {
-	return skipped(in.Event, "", reason, detail)
+// Skipped returns the item of an event that is not to be mapped.
+func (in Incoming) Skipped(reason event.Reason, detail string) event.Item {
+	return skipped(in.Event, "", reason, detail).item()
 }
 
 // beside are the places of fields that lie outside of the event.
