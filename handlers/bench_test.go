@@ -1,10 +1,6 @@
 package handlers_test
 
 import (
-	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,21 +10,19 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"callbridge/bus"
 	"callbridge/handlers"
-	"callbridge/mapping"
+	"callbridge/internal/testkit"
 )
 
-// BenchmarkWebhook is all that a webhook waits for but HTTP itself: verified,
-// mapped, stored, answered, one after the other and 64 at once.
+// BenchmarkWebhook measures a webhook without the network: verify, map, store
+// and answer, sequentially and with 64 concurrent senders.
 func BenchmarkWebhook(b *testing.B) {
 	for _, senders := range []int{1, 64} {
 		b.Run(fmt.Sprintf("senders=%d", senders), func(b *testing.B) {
-			door := frontDoor(b)
+			public := publicListener(b)
 			var next atomic.Int64
 			var all sync.WaitGroup
 			b.ReportAllocs()
@@ -36,7 +30,7 @@ func BenchmarkWebhook(b *testing.B) {
 			for range senders {
 				all.Go(func() {
 					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-						if code := deliver(door, i); code != http.StatusAccepted {
+						if code := deliver(public, i); code != http.StatusAccepted {
 							b.Errorf("webhook %d was answered with %d", i, code)
 						}
 					}
@@ -47,25 +41,14 @@ func BenchmarkWebhook(b *testing.B) {
 	}
 }
 
-func frontDoor(b *testing.B) http.Handler {
+func publicListener(b *testing.B) http.Handler {
 	b.Helper()
-	quiet := slog.New(slog.NewJSONHandler(io.Discard, nil))
-	kept, err := bus.Open(b.Context(), bus.Config{
-		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 30 * time.Second, Log: quiet,
-		Embedded: bus.Embedded{Dir: b.TempDir(), Listen: "127.0.0.1:0"},
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(kept.Close)
-	c, err := mapping.Parse("callbridge.yaml", []byte(config), mapping.Options{LookupEnv: func(string) (string, bool) { return secret, true }})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return handlers.Public(handlers.Intake{Mapping: func() *mapping.Config { return c }, Bus: kept, Log: quiet}, handlers.Health{}, prometheus.NewRegistry())
+	return handlers.Public(handlers.Intake{
+		Mapping: parse(b, config), Bus: openBus(b), Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+	}, handlers.Health{}, prometheus.NewRegistry())
 }
 
-// usualLead is an event of about 1.2 KB, but for its id.
+// usualLead is an event of about 1.2 KB, without the beginning up to its id.
 var usualLead = func() string {
 	var more strings.Builder
 	for i := range 16 {
@@ -74,14 +57,11 @@ var usualLead = func() string {
 	return `","type":"lead.created","phone":"(202) 555-0142","consent":true` + more.String() + `}`
 }()
 
-func deliver(door http.Handler, number int64) int {
+func deliver(public http.Handler, number int64) int {
 	body := fmt.Sprintf(`{"id":"%d%s`, number, usualLead)
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(body))
-	request := httptest.NewRequest(http.MethodPost, "/webhooks/website", bytes.NewReader([]byte(body)))
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	request := httptest.NewRequest(http.MethodPost, "/webhooks/website", strings.NewReader(body))
+	request.Header = testkit.Signed(secret, body)
 	answer := httptest.NewRecorder()
-	door.ServeHTTP(answer, request)
+	public.ServeHTTP(answer, request)
 	return answer.Code
 }

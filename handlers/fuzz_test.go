@@ -18,8 +18,8 @@ import (
 	"callbridge/mapping"
 )
 
-// everyPreset is a configuration with one source of each preset, all with a
-// secret that nobody can know.
+// everyPreset returns a configuration with one source per preset, each with a
+// random secret.
 func everyPreset(t testing.TB) *mapping.Config {
 	t.Helper()
 	text := "public_url: https://bridge.example.com\nsources:\n"
@@ -46,9 +46,9 @@ func everyPreset(t testing.TB) *mapping.Config {
 	return config
 }
 
-// FuzzNothingUnverifiedGetsIn sends whatever it likes to every preset. There
-// is no bus behind: what got past the verifier would end in a 500.
-func FuzzNothingUnverifiedGetsIn(f *testing.F) {
+// FuzzUnverifiedWebhooksAreRefused sends arbitrary webhooks to every preset. The
+// intake has no bus, so a webhook that passes verification ends in a 500.
+func FuzzUnverifiedWebhooksAreRefused(f *testing.F) {
 	for _, c := range []struct{ body, header, value, query string }{
 		{`{"event_id":"1","phone":"+12025550142"}`, "X-Api-Key", "", "token="},
 		{`{"token":"x","ids":["1"],"module":"Leads"}`, "Authorization", "Bearer x", "token=x&token=y"},
@@ -62,7 +62,7 @@ func FuzzNothingUnverifiedGetsIn(f *testing.F) {
 		f.Add(c.body, c.header, c.value, c.query)
 	}
 	config := everyPreset(f)
-	front := handlers.Public(handlers.Intake{
+	public := handlers.Public(handlers.Intake{
 		Mapping: func() *mapping.Config { return config }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}, handlers.Health{}, prometheus.NewRegistry())
 	refusals := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests}
@@ -74,10 +74,10 @@ func FuzzNothingUnverifiedGetsIn(f *testing.F) {
 			if _, ok := source.Challenge(mapping.Delivery{
 				Method: http.MethodPost, URL: request.URL, Header: request.Header, Body: []byte(body), Received: time.Now(),
 			}); ok {
-				continue // a handshake, which brings nothing
+				continue // a handshake
 			}
 			answer := httptest.NewRecorder()
-			front.ServeHTTP(answer, request)
+			public.ServeHTTP(answer, request)
 			if !slices.Contains(refusals, answer.Code) {
 				t.Errorf("%s: %d %s", source.Name(), answer.Code, answer.Body)
 			}

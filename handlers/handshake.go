@@ -9,33 +9,33 @@ import (
 	"callbridge/mapping"
 )
 
-// handshakeMethods are those by which CRMs ask whether somebody is there.
-// Events come with POST only.
+// handshakeMethods are the methods by which CRMs check, beside POST, that an
+// endpoint exists and expects their webhooks. Events come only with POST.
 var handshakeMethods = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 
-// reasonHandshake marks the log line of what was answered and brought nothing.
+// reasonHandshake marks the log line of a handshake that was answered.
 const reasonHandshake = "handshake"
 
-// handshake answers a CRM that asks whether somebody is there. It reads no
-// body and creates nothing.
+// handshake answers a CRM that checks the endpoint. It reads no body and stores
+// nothing.
 func (in Intake) handshake(c *gin.Context) {
 	start := time.Now()
-	line := in.newLine(c, start)
+	line := in.newLogLine(c, start)
 	defer func() { in.finish(c, &line) }()
 
 	source, ok := in.Mapping().Source(line.source)
 	if !ok {
-		in.refuseUnknown(c, &line)
+		in.refuseUnknownSource(c, &line)
 		return
 	}
 	if reply, ok := source.Challenge(deliveryOf(c, nil, start)); ok {
 		line.reason = reasonHandshake
-		write(c, reply)
+		writeReply(c, reply)
 		return
 	}
 	if source.Handshakes(c.Request.Method) {
 		line.reason = "handshake_refused"
-		in.turnAway(c, &line, http.StatusForbidden, "handshake", "the handshake is not the one of this source")
+		in.refuseUnverified(c, &line, http.StatusForbidden, "handshake", "the handshake is not the one of this source")
 		return
 	}
 	line.reason = "method"
@@ -43,9 +43,9 @@ func (in Intake) handshake(c *gin.Context) {
 	refuse(c, http.StatusMethodNotAllowed, "method_not_allowed", "webhooks are sent with POST")
 }
 
-// write sends a reply in which text of a stranger may stand: no browser is to
-// read it as anything else than it says.
-func write(c *gin.Context, r mapping.Reply) {
+// writeReply answers a handshake. The body may echo text of an unverified
+// sender, so browsers must not guess another content type.
+func writeReply(c *gin.Context, r mapping.Reply) {
 	for name, values := range r.Header {
 		c.Writer.Header()[name] = values
 	}

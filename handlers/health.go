@@ -9,22 +9,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Check says why one part is not ready, or nil.
+// Check is one condition of readiness. Ask returns nil, or why it is not met.
 type Check struct {
 	Name string
 	Ask  func(context.Context) error
 }
 
-// Health is what /readyz asks. /livez answers as long as the process does:
-// restarting it would not bring back a NATS that is away.
+// Health answers /livez and /readyz. /livez succeeds while the process answers
+// at all: a restart would not repair a NATS that is unreachable.
 type Health struct {
 	Checks []Check
 	// Info is shown beside the checks, such as the configuration's hash.
 	Info func() map[string]any
 }
 
-// readyTimeout bounds all checks together, below the second that probes
-// usually allow.
+// readyTimeout limits all checks together. Probes usually allow one second.
 const readyTimeout = 900 * time.Millisecond
 
 func (h Health) mount(engine *gin.Engine) {
@@ -33,7 +32,7 @@ func (h Health) mount(engine *gin.Engine) {
 }
 
 func (h Health) ready(c *gin.Context) {
-	ready, checks := h.ask(c.Request.Context())
+	ready, checks := h.run(c.Request.Context())
 	body := gin.H{"ready": ready, "checks": checks}
 	if h.Info != nil {
 		for k, v := range h.Info() {
@@ -47,8 +46,8 @@ func (h Health) ready(c *gin.Context) {
 	reply(c, status, body)
 }
 
-// ask runs the checks, and says of each that it is ok or why not.
-func (h Health) ask(ctx context.Context) (ready bool, checks map[string]string) {
+// run runs the checks. It returns for each "ok" or the text of its error.
+func (h Health) run(ctx context.Context) (ready bool, checks map[string]string) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	ready, checks = true, map[string]string{}
@@ -61,13 +60,13 @@ func (h Health) ask(ctx context.Context) (ready bool, checks map[string]string) 
 	return ready, checks
 }
 
-// Gauge is what /readyz says, asked at each scrape. A NATS that does not answer
-// holds a scrape up for readyTimeout at most, which is then the answer.
+// Gauge is the metric callbridge_ready. It runs the checks at each scrape, which
+// a NATS that does not answer delays by readyTimeout at most.
 func (h Health) Gauge() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "callbridge_ready", Help: "1 if /readyz says that this process is ready, else 0.",
 	}, func() float64 {
-		if ready, _ := h.ask(context.Background()); !ready {
+		if ready, _ := h.run(context.Background()); !ready {
 			return 0
 		}
 		return 1

@@ -2,9 +2,7 @@ package handlers_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,31 +12,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/handlers"
+	"callbridge/internal/testkit"
 )
 
-// admin serves the admin listener of a process with one check.
-func admin(t *testing.T, ask func(context.Context) error) (says func(path string) (int, string)) {
+// admin starts an admin listener with one check and returns its URL.
+func admin(t *testing.T, ask func(context.Context) error) (url string) {
 	t.Helper()
 	health := handlers.Health{Checks: []handlers.Check{{Name: "part", Ask: ask}}}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(health.Gauge())
 	server := httptest.NewServer(handlers.Admin(health, registry, slog.New(slog.DiscardHandler)))
 	t.Cleanup(server.Close)
-	return func(path string) (int, string) {
-		response, err := http.Get(server.URL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = response.Body.Close() }()
-		text, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return response.StatusCode, string(text)
-	}
+	return server.URL
 }
 
-func TestScrapeSaysWhatReadyzSays(t *testing.T) {
+func TestReadyMetricMatchesReadyz(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		ask    func(context.Context) error
@@ -47,20 +35,44 @@ func TestScrapeSaysWhatReadyzSays(t *testing.T) {
 	}{
 		"ready":     {func(context.Context) error { return nil }, http.StatusOK, "\ncallbridge_ready 1\n"},
 		"not ready": {func(context.Context) error { return errors.New("away") }, http.StatusServiceUnavailable, "\ncallbridge_ready 0\n"},
-		// A check that would wait forever: each answer comes all the same.
+		// A check that blocks: readyTimeout ends it.
 		"no answer": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, http.StatusServiceUnavailable, "\ncallbridge_ready 0\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			says := admin(t, c.ask)
-			status, text := says("/readyz")
+			url := admin(t, c.ask)
+			ready := testkit.Get(t, url+"/readyz")
 			var body struct{ Ready bool }
-			if err := json.Unmarshal([]byte(text), &body); err != nil || status != c.status || body.Ready != (c.status == http.StatusOK) {
-				t.Errorf("readyz answers %d %s (%v), want %d", status, text, err, c.status)
+			ready.Decode(t, &body)
+			if ready.Status != c.status || body.Ready != (c.status == http.StatusOK) {
+				t.Errorf("readyz answers %d %s, want %d", ready.Status, ready.Body, c.status)
 			}
-			if status, text := says("/metrics"); status != http.StatusOK || !strings.Contains(text, c.metric) {
-				t.Errorf("the scrape answers %d without %q:\n%s", status, c.metric, text)
+			if scrape := testkit.Get(t, url+"/metrics"); scrape.Status != http.StatusOK || !strings.Contains(scrape.Body, c.metric) {
+				t.Errorf("the scrape answers %d without %q:\n%s", scrape.Status, c.metric, scrape.Body)
 			}
 		})
+	}
+}
+
+func TestProfilesAreOnTheAdminListenerOnly(t *testing.T) {
+	t.Parallel()
+	log, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	for name, c := range map[string]struct {
+		handler http.Handler
+		want    int
+	}{
+		"admin":  {handlers.Admin(handlers.Health{}, registry, log), http.StatusOK},
+		"public": {handlers.Public(handlers.Intake{Log: log}, handlers.Health{}, registry), http.StatusNotFound},
+	} {
+		for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1", "/debug/pprof/symbol"} {
+			answer := httptest.NewRecorder()
+			c.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+			if answer.Code != c.want {
+				t.Errorf("%s %s: %d, want %d", name, path, answer.Code, c.want)
+			}
+			if path == "/debug/pprof/goroutine?debug=1" && c.want == http.StatusOK && !strings.Contains(answer.Body.String(), "TestProfilesAreOnTheAdminListenerOnly") {
+				t.Errorf("%s: no stacks", path)
+			}
+		}
 	}
 }

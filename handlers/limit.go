@@ -13,39 +13,40 @@ import (
 )
 
 const (
-	// failureBurst is how many webhooks of one address may fail in a row for
-	// one source; failureEvery is how fast that number comes back.
+	// failureBurst is how many unverified webhooks a network may send in a row
+	// for one source; failureEvery is the time after which it may send one more.
 	failureBurst = 30
 	failureEvery = 2 * time.Second
-	// maxFailing bounds the addresses that are remembered, twice: whoever has
-	// many of them must not fill the memory.
-	maxFailing = 4096
+	// maxSenders is the size of each of the two generations of limiters: a
+	// sender with many addresses must not exhaust the memory.
+	maxSenders = 4096
 )
 
-// failures counts those who could not prove who they are. It is asked after a
-// failure only: a sender that is verified is never held up, whatever others
-// do in its name or from its address.
-type failures struct {
+// failureLimiter limits the rate of failures per sender. It is asked only after
+// a failure, so a verified sender is never limited, not even if a forger uses
+// its address.
+type failureLimiter struct {
 	mu sync.Mutex
-	// Full, newer becomes older, and what was older is forgotten.
-	newer, older map[failing]*rate.Limiter
+	// When newer is full it becomes older, and the previous older is dropped.
+	newer, older map[sender]*rate.Limiter
 }
 
-// failing is who fails: an IPv6 network counts as one, since its owner has all
-// the addresses in it.
-type failing struct {
-	source string
-	from   netip.Prefix
+// sender is the key of a limiter. A whole IPv6 /64 is one sender: usually one
+// host or site has all of its addresses.
+type sender struct {
+	source  string
+	network netip.Prefix
 }
 
-func newFailures() *failures { return &failures{newer: map[failing]*rate.Limiter{}} }
+func newFailureLimiter() *failureLimiter {
+	return &failureLimiter{newer: map[sender]*rate.Limiter{}}
+}
 
-// wait takes note of a failure. It returns zero, or when the next one is let
-// through.
-func (f *failures) wait(source, address string, now time.Time) time.Duration {
+// add counts a failure. It returns zero, or how long the sender should wait.
+func (f *failureLimiter) add(source, address string, now time.Time) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r := f.limiter(failing{source, network(address)}).ReserveN(now, 1)
+	r := f.limiter(sender{source, networkOf(address)}).ReserveN(now, 1)
 	wait := r.DelayFrom(now)
 	if wait > 0 {
 		r.CancelAt(now)
@@ -53,24 +54,24 @@ func (f *failures) wait(source, address string, now time.Time) time.Duration {
 	return wait
 }
 
-func (f *failures) limiter(who failing) *rate.Limiter {
-	l, known := f.newer[who]
-	if known {
+func (f *failureLimiter) limiter(s sender) *rate.Limiter {
+	l, ok := f.newer[s]
+	if ok {
 		return l
 	}
-	if l, known = f.older[who]; !known {
+	if l, ok = f.older[s]; !ok {
 		l = rate.NewLimiter(rate.Every(failureEvery), failureBurst)
 	}
-	if len(f.newer) == maxFailing {
-		f.newer, f.older = map[failing]*rate.Limiter{}, f.newer
+	if len(f.newer) == maxSenders {
+		f.newer, f.older = map[sender]*rate.Limiter{}, f.newer
 	}
-	f.newer[who] = l
+	f.newer[s] = l
 	return l
 }
 
-// network is the /64 of an IPv6 address, an IPv4 address as it is, and nothing
-// for what is neither.
-func network(address string) netip.Prefix {
+// networkOf returns an IPv4 address as /32, the /64 of an IPv6 address, and the
+// zero prefix for text that is no address.
+func networkOf(address string) netip.Prefix {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return netip.Prefix{}
@@ -84,10 +85,10 @@ func network(address string) netip.Prefix {
 	return p
 }
 
-// turnAway refuses somebody who has not proven who they are, and asks those
-// who go on to wait.
-func (in Intake) turnAway(c *gin.Context, line *line, status int, word, message string) {
-	wait := in.failures.wait(line.source, c.ClientIP(), time.Now())
+// refuseUnverified refuses a sender that is not verified: with the given status,
+// or with 429 if it has failed too often.
+func (in Intake) refuseUnverified(c *gin.Context, line *logLine, status int, word, message string) {
+	wait := in.failures.add(line.source, c.ClientIP(), time.Now())
 	if wait == 0 {
 		refuse(c, status, word, message)
 		return

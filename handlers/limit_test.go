@@ -8,9 +8,9 @@ import (
 
 func TestFailuresAreLimitedBySourceAndNetwork(t *testing.T) {
 	t.Parallel()
-	f, now := newFailures(), time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
+	f, now := newFailureLimiter(), time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
 	for i := range failureBurst {
-		if wait := f.wait("website", fmt.Sprintf("2001:db8::%x", i+1), now); wait != 0 {
+		if wait := f.add("website", fmt.Sprintf("2001:db8::%x", i+1), now); wait != 0 {
 			t.Fatalf("failure %d waits %s", i+1, wait)
 		}
 	}
@@ -27,19 +27,19 @@ func TestFailuresAreLimitedBySourceAndNetwork(t *testing.T) {
 		{"website", "2001:db8::1", failureEvery, 0},
 		{"website", "2001:db8::1", failureEvery, failureEvery},
 	} {
-		if wait := f.wait(c.source, c.address, now.Add(c.after)); wait != c.want {
+		if wait := f.add(c.source, c.address, now.Add(c.after)); wait != c.want {
 			t.Errorf("%s from %s after %s waits %s, want %s", c.source, c.address, c.after, wait, c.want)
 		}
 	}
 }
 
-func TestFailuresOfManyAddressesStayBounded(t *testing.T) {
+func TestRememberedSendersAreBounded(t *testing.T) {
 	t.Parallel()
-	f, now := newFailures(), time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
-	for i := range 5 * maxFailing {
-		f.wait("website", fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), now)
+	f, now := newFailureLimiter(), time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
+	for i := range 5 * maxSenders {
+		f.add("website", fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), now)
 	}
-	if n := len(f.newer) + len(f.older); n > 2*maxFailing {
-		t.Errorf("%d addresses are remembered, want %d at most", n, 2*maxFailing)
+	if n := len(f.newer) + len(f.older); n > 2*maxSenders {
+		t.Errorf("%d addresses are remembered, want %d at most", n, 2*maxSenders)
 	}
 }

@@ -253,7 +253,7 @@ func refusals(t *testing.T) []string {
 		text.Write(content)
 	}
 	var words []string
-	for _, m := range regexp.MustCompile(`(?:refuse\(c|turnAway\(c, &?line), http\.\w+, "(\w+)"`).FindAllStringSubmatch(text.String(), -1) {
+	for _, m := range regexp.MustCompile(`(?:refuse\(c|refuseUnverified\(c, &?line), http\.\w+, "(\w+)"`).FindAllStringSubmatch(text.String(), -1) {
 		words = append(words, m[1])
 	}
 	slices.Sort(words)

@@ -1,6 +1,7 @@
-// Package handlers is the front door, the first step of a webhook's way: it
-// receives, has the sender verified, hands over what happened, and answers
-// only after the bus has acknowledged. It is the only package that knows Gin.
+// Package handlers is the first step of a webhook's way: it receives the
+// webhook, has mapping verify and map it, stores the result in NATS, and
+// answers only after JetStream has acknowledged. It also serves health, metrics
+// and profiles. It is the only package that imports Gin.
 package handlers
 
 import (
@@ -20,29 +21,29 @@ import (
 	"callbridge/span"
 )
 
-// Intake is what the webhook endpoint works with.
+// Intake holds what the webhook endpoint depends on.
 type Intake struct {
-	// Mapping gives the configuration in force.
+	// Mapping returns the configuration in force.
 	Mapping func() *mapping.Config
 	Bus     *bus.Bus
 	Log     *slog.Logger
 	// TrustedProxies are addresses and networks whose X-Forwarded-For is
-	// believed, for the address that is logged and limited.
+	// trusted for the address that is logged and limited.
 	TrustedProxies []string
-	// Tracer records a span for each webhook; nil for none.
+	// Tracer records a span for each webhook; nil records none.
 	Tracer *span.Tracer
 
 	metrics  *metrics
-	failures *failures
+	failures *failureLimiter
 }
 
-// webhookPath is where CRMs send webhooks.
+// webhookPath is the path to which CRMs send webhooks.
 const webhookPath = "/webhooks/:source"
 
-// Public is the listener for CRMs: webhooks, and the two health answers that a
-// load balancer needs. Nothing else stands there.
+// Public returns the handler of the public listener: webhooks, handshakes, and
+// the two health endpoints that a load balancer needs.
 func Public(in Intake, health Health, registry prometheus.Registerer) http.Handler {
-	in.metrics, in.failures = newMetrics(registry), newFailures()
+	in.metrics, in.failures = newMetrics(registry), newFailureLimiter()
 	engine := newEngine(in.Log, in.TrustedProxies)
 	engine.POST(webhookPath, in.receive)
 	engine.Match(handshakeMethods, webhookPath, in.handshake)
@@ -50,7 +51,8 @@ func Public(in Intake, health Health, registry prometheus.Registerer) http.Handl
 	return engine
 }
 
-// Admin is the listener for operators: health and metrics.
+// Admin returns the handler of the operators' listener: health, metrics and
+// profiles.
 func Admin(health Health, gatherer prometheus.Gatherer, log *slog.Logger) http.Handler {
 	engine := newEngine(log, nil)
 	health.mount(engine)
@@ -59,8 +61,8 @@ func Admin(health Health, gatherer prometheus.Gatherer, log *slog.Logger) http.H
 	return engine
 }
 
-// profile shows what Go's tools ask for: go tool pprof
-// http://ADMIN_ADDR/debug/pprof/profile?seconds=10
+// profile serves net/http/pprof, for example to
+// go tool pprof http://ADMIN_ADDR/debug/pprof/profile?seconds=10
 func profile(c *gin.Context) {
 	switch c.Param("profile") {
 	case "/profile":
@@ -70,7 +72,7 @@ func profile(c *gin.Context) {
 	case "/symbol":
 		pprof.Symbol(c.Writer, c.Request)
 	default:
-		// The index also serves the named ones: heap, goroutine, ...
+		// Index also serves the named profiles: heap, goroutine, ...
 		pprof.Index(c.Writer, c.Request)
 	}
 }
@@ -80,7 +82,8 @@ func newEngine(log *slog.Logger, proxies []string) *gin.Engine {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.Use(recovery(log))
-	// What is no address is not trusted; the environment is checked before.
+	// The only error is an invalid address, which cmd/callbridge has refused
+	// at start.
 	_ = engine.SetTrustedProxies(proxies)
 	engine.NoRoute(func(c *gin.Context) {
 		refuse(c, http.StatusNotFound, "not_found", "webhooks go to /webhooks/NAME-OF-THE-SOURCE")
@@ -91,8 +94,8 @@ func newEngine(log *slog.Logger, proxies []string) *gin.Engine {
 	return engine
 }
 
-// recovery answers 500, so that the CRM tries again, and keeps the request,
-// its headers and its body out of the log.
+// recovery answers a panic with 500, so that the CRM sends the webhook again.
+// The log line has neither headers nor body, which may hold secrets.
 func recovery(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		defer func() {
@@ -106,24 +109,29 @@ func recovery(log *slog.Logger) gin.HandlerFunc {
 }
 
 // failure is the body of every answer that is not a success: a fixed word for
-// programs, a sentence for people. Causes stay in our log.
+// programs, and a sentence for people. The cause is only in our log.
 type failure struct {
 	Error   string `json:"error"`
 	Message string `json:"message"`
 }
 
+// refuse answers with a failure and ends the chain of handlers.
 func refuse(c *gin.Context, status int, word, message string) {
 	c.Abort()
 	reply(c, status, failure{word, message})
 }
 
-// reply sends JSON as one line that ends, for people with curl.
+// reply sends body as one line of JSON, ended by a newline for a terminal.
 func reply(c *gin.Context, status int, body any) {
-	text, err := json.Marshal(body)
-	if err != nil {
-		panic("handlers: an answer is no JSON: " + err.Error())
-	}
-	c.Data(status, jsonType, append(text, '\n'))
+	c.Data(status, jsonType, encode(body))
 }
 
 const jsonType = gin.MIMEJSON + "; charset=utf-8"
+
+func encode(body any) []byte {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic("handlers: encode an answer: " + err.Error())
+	}
+	return append(text, '\n')
+}

@@ -1,0 +1,220 @@
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callbridge/span"
+)
+
+// unknownSource is the label of webhooks for sources that are not configured:
+// text from a URL must not become a label.
+const unknownSource = "unknown"
+
+// logLine collects the attributes of the one log line of a webhook
+// (webhook.received).
+type logLine struct {
+	start  time.Time
+	source string
+	bytes  int
+	reason string
+	err    error
+	events statusCounts
+	span   span.Span
+	// limited: the sender has failed too often and was answered 429.
+	limited bool
+	// unknown is the source's name in the path, if there is no such source.
+	unknown string
+	// noCall is the first event that was rejected or, if none was, skipped.
+	noCall eventAnswer
+	// eventID and requestID are the first ones; the trace leads to the others.
+	eventID, requestID string
+}
+
+// newLogLine starts the log line and the span of a webhook.
+func (in Intake) newLogLine(c *gin.Context, start time.Time) logLine {
+	return logLine{start: start, source: c.Param("source"), span: in.Tracer.Start(c.GetHeader("traceparent"), span.Server, spanName(c))}
+}
+
+// spanName follows OpenTelemetry's conventions for HTTP servers.
+func spanName(c *gin.Context) string {
+	if c.Request.Method == http.MethodPost {
+		return "POST " + webhookPath // a constant: nearly all requests have it
+	}
+	return c.Request.Method + " " + c.FullPath()
+}
+
+func (l *logLine) addEvents(a answer) {
+	for _, e := range a.Events {
+		l.events.add(e.Status)
+		if e.Status == rejected && l.noCall.Status != rejected || e.Status == skipped && l.noCall.Status == "" {
+			l.noCall = e
+		}
+		if l.requestID == "" && len(e.Requests) > 0 {
+			l.requestID = e.Requests[0].String()
+		}
+	}
+	if len(a.Events) > 0 {
+		l.eventID = a.Events[0].ID.String()
+	}
+}
+
+// usualAttributes is the number of attributes that most lines have.
+const usualAttributes = 12
+
+// finish writes the log line, counts the webhook and ends its span.
+func (in Intake) finish(c *gin.Context, l *logLine) {
+	code, took := c.Writer.Status(), time.Since(l.start)
+	in.metrics.webhooks.WithLabelValues(l.source, strconv.Itoa(code)).Inc()
+	in.metrics.duration.Observe(took.Seconds())
+	attributes := append(make([]slog.Attr, 0, usualAttributes),
+		slog.String("source", l.source), slog.Int("status", code), slog.Int("bytes", l.bytes),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", c.ClientIP()),
+		slog.String("trace_id", l.span.Parent().TraceID()))
+	if l.eventID != "" {
+		attributes = append(attributes, slog.String("event_id", l.eventID))
+	}
+	if l.requestID != "" {
+		attributes = append(attributes, slog.String("request_id", l.requestID))
+	}
+	for i, s := range statuses {
+		if n := l.events[i]; n > 0 && l.err == nil {
+			attributes = append(attributes, slog.Int(string(s), n))
+			in.metrics.events.WithLabelValues(l.source, string(s)).Add(float64(n))
+		}
+	}
+	attributes = append(attributes, l.reasons()...)
+	in.write(c.Request.Context(), l.start.Add(took), l.level(), attributes)
+	l.endSpan(c, code)
+}
+
+// reasons are the attributes that say why a webhook led to no call, or why it
+// was refused.
+func (l *logLine) reasons() (attributes []slog.Attr) {
+	if l.unknown != "" {
+		attributes = append(attributes, slog.String("asked_for", l.unknown))
+	}
+	switch {
+	case l.reason != "":
+		attributes = append(attributes, slog.String("reason", l.reason))
+	case l.noCall.Reason != "":
+		attributes = append(attributes, slog.String("reason", string(l.noCall.Reason)))
+		if l.noCall.Field != "" {
+			attributes = append(attributes, slog.String("field", l.noCall.Field))
+		}
+	}
+	if l.err != nil {
+		attributes = append(attributes, slog.Any("error", l.err))
+	}
+	return attributes
+}
+
+// level is warn for a refused webhook, but debug for a sender that is over its
+// limit: a flood must not fill the log.
+func (l *logLine) level() slog.Level {
+	switch {
+	case l.limited:
+		return slog.LevelDebug
+	case l.reason == "", l.reason == reasonHandshake:
+		return slog.LevelInfo
+	default:
+		return slog.LevelWarn
+	}
+}
+
+// write is in.Log.LogAttrs without the lookup of the caller's source line,
+// which is the same for each webhook.
+func (in Intake) write(ctx context.Context, at time.Time, level slog.Level, attributes []slog.Attr) {
+	if handler := in.Log.Handler(); handler.Enabled(ctx, level) {
+		record := slog.NewRecord(at, level, "webhook.received", 0)
+		record.AddAttrs(attributes...)
+		_ = handler.Handle(ctx, record)
+	}
+}
+
+// refuseUnknownSource answers 404. The name may be mistyped, so the log shows
+// it.
+func (in Intake) refuseUnknownSource(c *gin.Context, line *logLine) {
+	line.unknown = sanitized(line.source)
+	line.source, line.reason = unknownSource, "unknown_source"
+	in.refuseUnverified(c, line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
+}
+
+const (
+	// maxSanitized is the longest name that a source may have.
+	maxSanitized = 40
+	// phoneDigits is the number of digits from which on a text may be a
+	// telephone number, as in event.Redact.
+	phoneDigits = 7
+)
+
+// sanitized makes text from a URL safe to log: at most maxSanitized characters
+// of [A-Za-z0-9._-], and no digits if there are enough for a telephone number.
+func sanitized(name string) string {
+	digits := 0
+	for _, r := range name {
+		if isDigit(r) {
+			digits++
+		}
+	}
+	text := strings.Map(func(r rune) rune {
+		switch {
+		case isDigit(r) && digits < phoneDigits:
+			return r
+		case isDigit(r):
+			return '#'
+		case r|0x20 >= 'a' && r|0x20 <= 'z', r == '-', r == '_', r == '.':
+			return r
+		}
+		return '?'
+	}, name)
+	if len(text) > maxSanitized {
+		return text[:maxSanitized] + "…"
+	}
+	return text
+}
+
+func isDigit(r rune) bool { return r >= '0' && r <= '9' }
+
+// endSpan sets the attributes of OpenTelemetry's conventions for HTTP servers.
+func (l *logLine) endSpan(c *gin.Context, code int) {
+	if !l.span.Recorded() {
+		return
+	}
+	if code >= http.StatusInternalServerError {
+		l.span.Fail(l.reason)
+	}
+	l.span.End(slog.String("http.request.method", c.Request.Method), slog.String("http.route", c.FullPath()),
+		slog.Int("http.response.status_code", code), slog.String("callbridge.source", l.source),
+		slog.String("callbridge.event_id", l.eventID))
+}
+
+type metrics struct {
+	webhooks *prometheus.CounterVec
+	events   *prometheus.CounterVec
+	duration prometheus.Histogram
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_webhooks_total", Help: "Webhooks received, by source and HTTP status.",
+		}, []string{"source", "code"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_events_total", Help: "Events in accepted webhooks, by source and what was answered for them.",
+		}, []string{"source", "status"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "callbridge_webhook_duration_seconds", Help: "From the first byte of a webhook to its answer.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}),
+	}
+	r.MustRegister(m.webhooks, m.events, m.duration)
+	return m
+}
