@@ -42,21 +42,21 @@ func BenchmarkCall(b *testing.B) {
 }
 
 func benchCall(b *testing.B, workers int, syncAlways bool) {
-	w := newWorldOn(b, callabsim.Options{}, bus.Embedded{Dir: b.TempDir(), SyncAlways: syncAlways})
+	f := newFixtureOn(b, callabsim.Options{}, bus.Embedded{Dir: b.TempDir(), SyncAlways: syncAlways})
 	for i := range b.N {
 		r := request(strconv.Itoa(i), "+12025550142")
 		r.Event.Data = benchEvent
 		r.Call = signed(r)
-		w.send(r)
+		f.send(r)
 	}
 	config := fast()
 	config.Concurrency, config.WriteWindow, config.CallTimeout = workers, 5*time.Second, 15*time.Second
 	config.ClaimAge, config.Settle = time.Minute, 10*time.Second
 	b.ReportAllocs()
 	b.ResetTimer()
-	w.runOn(w.bus, placeAtOnce(b), config, good)
+	f.runOn(f.bus, placeAtOnce(b), config, good)
 	for range b.N {
-		if m := <-w.results; !strings.Contains(m.Subject, ".accepted.") {
+		if m := <-f.results; !strings.Contains(m.Subject, ".accepted.") {
 			b.Fatalf("%s: %s", m.Subject, m.Data)
 		}
 	}

@@ -3,137 +3,155 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
 
+	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/event"
 	"callbridge/span"
 )
 
-// dial claims a free request and sends the call: the only place where a phone
-// can begin to ring.
-func (d *Dispatcher) dial(ctx context.Context, j job, e entry) (*entry, rest, error) {
+// dial claims a request, places its call and records the answer. This is the
+// only step that can make a phone ring. The order is fixed: pause, slot, token,
+// claim, POST. A claim that waited for a slot or token would lose its write
+// window.
+func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, error) {
 	if wait := time.Until(e.NotBefore); wait > 0 {
-		return nil, later(wait), nil
+		return retryAfter(wait), nil
 	}
-	if err := d.hold.wait(ctx); err != nil {
-		return nil, rest{}, err
+	if err := d.pause.wait(ctx); err != nil {
+		return transition{}, err
 	}
-	leave, err := d.gate.enter(ctx)
+	release, err := d.limiter.acquire(ctx)
 	if err != nil {
-		return nil, rest{}, err
+		return transition{}, err
 	}
-	defer leave()
+	defer release()
+	claim, window, err := d.claim(r, e)
+	if err != nil {
+		return transition{}, err
+	}
+	recorded, err := d.recordAnswer(r, d.attempt(r, claim, window), claim)
+	if err != nil {
+		return transition{}, err
+	}
+	point("recorded")
+	return advance(recorded), nil
+}
+
+// claim reserves the request for this process. The write window begins before
+// the claim is stored, so that the claim always outlives it.
+func (d *Dispatcher) claim(r request, e entry) (entry, callab.Window, error) {
 	window := fence(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
 	point("claiming")
-	claim, err := d.put(d.last, j.request.ID, Record{
+	claim, err := d.compareAndSet(d.drain, r.ID, Record{
 		State: Claimed, Attempt: e.Attempt + 1, Claimed: window.Start,
 	}, e)
 	if err != nil {
-		return nil, rest{}, err
+		return entry{}, callab.Window{}, err
 	}
 	point("claimed")
-	trying := d.config.Tracer.Start(string(j.trace), span.Internal, "dial attempt")
-	j.trace = trying.Parent()
-	answer := d.send(j, window)
-	v := judge(answer, claim.Attempt, d.config.Attempts)
-	if trying.Recorded() {
-		trying.End(append(j.attributes(), slog.Int("callbridge.attempt", claim.Attempt), slog.String("callbridge.state", string(v.state)))...)
+	return claim, window, nil
+}
+
+// attempt sends a claimed call and returns the record that the answer leads to.
+func (d *Dispatcher) attempt(r request, claim entry, window callab.Window) Record {
+	s := d.config.Tracer.Start(string(r.trace), span.Internal, "dial attempt")
+	r.trace = s.Parent()
+	answer := d.send(r, window)
+	v := classify(answer, claim.Attempt, d.config.Attempts)
+	if s.Recorded() {
+		s.End(append(r.attributes(), slog.Int("callbridge.attempt", claim.Attempt), slog.String("callbridge.state", string(v.state)))...)
 	}
-	d.logAttempt(j, claim, answer, v, time.Since(window.Start))
-	if v.hold > 0 {
-		d.hold.pause(v.hold)
+	d.logAttempt(r, claim, answer, v, time.Since(window.Start))
+	if v.pause > 0 {
+		d.pause.extend(v.pause)
 	}
-	if v.credentials && d.hold.refuse(true) {
+	if v.credentialsRefused && d.pause.setCredentialsRefused(true) {
 		d.log.Error("dispatch.credentials_refused", "http_status", answer.HTTPStatus,
 			"hint", "Callab refuses CALLAB_TOKEN; nothing is dialled until it works")
 	}
 	next := claim.Record
 	next.State, next.Reason, next.Detail, next.Call = v.state, v.reason, v.detail, answer.Call.Raw
-	if v.after > 0 {
-		next.NotBefore = time.Now().Add(v.after)
+	if v.delay > 0 {
+		next.NotBefore = time.Now().Add(v.delay)
 	}
-	settled, err := d.settle(j, next, claim)
-	if err != nil {
-		return nil, rest{}, err
-	}
-	point("recorded")
-	return &settled, rest{}, nil
+	return next
 }
 
-// send places the call once. Not even a stop of the process takes it back: it
-// has until CallTimeout, and d.last.
-func (d *Dispatcher) send(j job, window callab.Window) callab.Answer {
-	asking := d.config.Tracer.Start(string(j.trace), span.Client, "POST Callab call")
-	ctx := callab.WithTraceParent(d.last, string(asking.Parent()))
-	answer := d.post(ctx, j, window)
+// send places the call once. A stop of the process does not cancel it: it has
+// until CallTimeout, or until d.drain ends.
+func (d *Dispatcher) send(r request, window callab.Window) callab.Answer {
+	s := d.config.Tracer.Start(string(r.trace), span.Client, "POST Callab call")
+	ctx := callab.WithTraceParent(d.drain, string(s.Parent()))
+	answer := d.post(ctx, r, window)
 	if answer.HTTPStatus == 0 || answer.HTTPStatus >= http.StatusBadRequest {
-		asking.Fail("HTTP status " + strconv.Itoa(answer.HTTPStatus))
+		s.Fail("HTTP status " + strconv.Itoa(answer.HTTPStatus))
 	}
-	if asking.Recorded() {
-		asking.End(slog.String("http.request.method", http.MethodPost), slog.Int("http.response.status_code", answer.HTTPStatus))
+	if s.Recorded() {
+		s.End(slog.String("http.request.method", http.MethodPost), slog.Int("http.response.status_code", answer.HTTPStatus))
 	}
 	return answer
 }
 
-func (d *Dispatcher) post(ctx context.Context, j job, window callab.Window) callab.Answer {
+func (d *Dispatcher) post(ctx context.Context, r request, window callab.Window) callab.Answer {
 	if !d.config.MakeCall {
-		return d.api.CreateCallJSON(ctx, j.request.Call, window)
+		return d.api.CreateCallJSON(ctx, r.Call, window)
 	}
-	call, err := testCall(j)
+	call, err := testCall(r)
 	if err != nil {
 		return callab.Answer{Outcome: callab.NotSent, Err: err}
 	}
 	return d.api.MakeCall(ctx, call, window)
 }
 
-// testCall is the body of make-call. It takes neither metadata nor notes, so
-// the request id travels as a variable.
-func testCall(j job) (callab.TestCall, error) {
+// testCall is the body of make-call. That endpoint takes neither metadata nor
+// notes, so the request id is sent as a variable.
+func testCall(r request) (callab.TestCall, error) {
 	var call callab.NewCall
-	if err := json.Unmarshal(j.request.Call, &call); err != nil {
+	if err := json.Unmarshal(r.Call, &call); err != nil {
 		return callab.TestCall{}, fmt.Errorf("decode call: %w", err)
 	}
 	test := call.TestCall()
-	test.DynamicVariables = append(test.DynamicVariables, callab.Variable{Name: event.RequestKey, Value: j.request.ID.String()})
+	test.DynamicVariables = append(test.DynamicVariables, callab.Variable{Name: event.RequestKey, Value: r.ID.String()})
 	return test, nil
 }
 
-// settle records what came of a claim, and does not give up while the process
-// lives: until it is written, a crash would leave the call to be searched for.
-// Somebody who declared the claim dead meanwhile knew less than we do, and so
-// does a ledger that was lost with its NATS.
-func (d *Dispatcher) settle(j job, next Record, claim entry) (entry, error) {
-	// The last thing a stopping process does for a call is to record it.
-	ctx := context.WithoutCancel(d.last)
+// recordAnswer writes the record that an answer led to over its claim. It
+// retries as long as the process lives, because a lost record turns the call
+// into an unknown one. If the ledger was lost with its NATS, or another process
+// has declared the claim dead, the answer still counts: this process knows more.
+func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, error) {
+	ctx := context.WithoutCancel(d.drain)
 	for over := claim; ; {
-		written, err := d.put(ctx, j.request.ID, next, over)
+		written, err := d.compareAndSet(ctx, r.ID, next, over)
 		if err == nil {
 			return written, nil
 		}
-		if d.last.Err() != nil {
-			return entry{}, fmt.Errorf("record the answer of %s: %w", j.request.ID, err)
+		if d.drain.Err() != nil {
+			return entry{}, fmt.Errorf("record the answer of %s: %w", r.ID, err)
 		}
-		if isConflict(err) {
-			found, readErr := d.read(ctx, j.request.ID)
+		if errors.Is(err, bus.ErrConflict) {
+			found, loadErr := d.load(ctx, r.ID)
 			switch {
-			case readErr != nil:
+			case loadErr != nil:
 			case found.revision == 0, found.State == Unknown && found.Attempt == next.Attempt:
 				over = found
 				continue
 			case found.State == next.State && found.Attempt == next.Attempt:
 				return found, nil
 			default:
-				d.logOf(j).Error("dispatch.answer_too_late", "to", j.to(),
+				d.logger(r).Error("dispatch.answer_too_late", "to", r.callTo,
 					"answer", next.State, "ledger", found.State, "hint", "compare Callab's call list with the result of this request")
 				return found, nil
 			}
 		}
-		d.logOf(j).Warn("dispatch.record_failed", "error", err)
-		pause(d.last, busTrouble)
+		d.logger(r).Warn("dispatch.record_failed", "error", err)
+		sleep(d.drain, busRetryDelay)
 	}
 }

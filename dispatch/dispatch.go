@@ -1,8 +1,19 @@
-// Package dispatch takes a request from the bus, reserves it in the ledger,
-// dials once, judges the answer and publishes the result: the last step of a
-// webhook's way, and the one that must never be taken twice. The protocol, its
-// assumptions and what an operator does with an unknown call are in
-// docs/decisions/0003-dialling-once.md.
+// Package dispatch places the calls: the last step of a webhook's way. It
+// receives a request from the bus, claims it in the ledger, sends the create
+// call at most once, classifies Callab's answer and publishes the result. The
+// protocol, its assumptions and what an operator does with an unknown call are
+// in docs/decisions/0003-dialling-once.md.
+//
+//   - step.go: the state machine, one step per ledger state
+//   - request.go: parse a delivered request, add its id to the call
+//   - limiter.go: concurrency, rate, and pauses of the whole process
+//   - dial.go: claim, fence, POST; nothing else calls the create endpoint
+//   - classify.go: what an answer means: accepted, rejected, free, unknown
+//   - reconcile.go: dead claims, unknown calls, requests that are stuck
+//   - ledger.go: the record of a request, changed by compare-and-set
+//   - report.go: results, log lines, metrics
+//
+// It imports event, callab, bus and span, and never NATS itself.
 package dispatch
 
 import (
@@ -22,38 +33,87 @@ import (
 	"callbridge/span"
 )
 
-// Config is how fast and how patiently calls are placed. Every duration must
-// be above zero; Validate tells which rules they keep.
+// Config holds the limits and timings of dialling. Every duration but
+// SweepEvery must be above zero; Validate checks how they relate.
 type Config struct {
-	// Concurrency is how many calls are placed at the same time, by all
+	// Concurrency limits how many calls are placed at the same time, by all
 	// processes that share a NATS together.
 	Concurrency int
-	// Rate is how many calls they place in a second; 0 for no limit.
+	// Rate limits how many calls all these processes place per second; 0 is
+	// no limit.
 	Rate float64
 	// MakeCall places calls with POST /calls/make-call instead of POST /calls.
 	MakeCall bool
 	// Redial dials again when an unknown call is not in Callab's list after
-	// Settle. Without it such a call is left to a person.
+	// Settle. Without it the result of such a call is "unknown".
 	Redial bool
-	// Attempts is how often a call that was certainly not sent is tried.
+	// Attempts limits how often a call is tried that was certainly not sent.
 	Attempts int
 
-	// WriteWindow is how long after the claim the first byte may leave.
+	// WriteWindow is how long after the claim the first byte may be written.
 	WriteWindow time.Duration
 	// CallTimeout is how long Callab may take to answer, as in callab.Config.
 	CallTimeout time.Duration
 	// APIIdle is how long Callab keeps a connection on which nothing is sent.
 	APIIdle time.Duration
-	// ClaimAge is when the claim of a process that is silent counts as dead.
+	// ClaimAge is the age at which a claim without a recorded answer is dead.
 	ClaimAge time.Duration
-	// Settle is how long a call may take to show in Callab's list.
+	// Settle is how long a call may take to appear in Callab's list.
 	Settle time.Duration
-	// SweepEvery is how often the whole ledger is looked through; 5 minutes
+	// SweepEvery is the interval between two sweeps of the ledger; 5 minutes
 	// if zero.
 	SweepEvery time.Duration
 
 	// Tracer records spans; nil for none.
 	Tracer *span.Tracer
+}
+
+// claimMargin covers what no other duration includes: connecting, a slow
+// scheduler, the ledger write itself.
+const claimMargin = 2 * time.Second
+
+// Validate reports every rule that the configuration breaks, by the names of
+// the environment variables. A broken rule could dial twice or lose a call;
+// docs/decisions/0003-dialling-once.md derives the rules.
+func (c Config) Validate(ackWait time.Duration) error {
+	var errs []error
+	for _, p := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"DIAL_WRITE_WINDOW", c.WriteWindow}, {"CALLAB_TIMEOUT", c.CallTimeout}, {"CALLAB_IDLE", c.APIIdle},
+		{"DIAL_CLAIM_AGE", c.ClaimAge}, {"DIAL_SETTLE", c.Settle}, {"DIAL_ACK_WAIT", ackWait},
+	} {
+		if p.value <= 0 {
+			errs = append(errs, fmt.Errorf("%s must be above zero", p.name))
+		}
+	}
+	if c.Concurrency < 1 {
+		errs = append(errs, errors.New("DIAL_CONCURRENCY must be at least 1"))
+	}
+	if c.Rate < 0 {
+		errs = append(errs, errors.New("DIAL_RATE must not be negative; 0 means no limit"))
+	}
+	if c.Attempts < 1 {
+		errs = append(errs, errors.New("DIAL_ATTEMPTS must be at least 1"))
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	if least := c.WriteWindow + c.APIIdle + c.CallTimeout + claimMargin; c.ClaimAge < least {
+		errs = append(errs, fmt.Errorf("DIAL_CLAIM_AGE %s is too short: a call may still be sent until DIAL_WRITE_WINDOW %s + CALLAB_IDLE %s + CALLAB_TIMEOUT %s + %s = %s after its claim",
+			c.ClaimAge, c.WriteWindow, c.APIIdle, c.CallTimeout, claimMargin, least))
+	}
+	if ackWait < 3*time.Second {
+		errs = append(errs, fmt.Errorf("DIAL_ACK_WAIT %s is too short: a worker reports progress every third of it, and a third must be at least 1s", ackWait))
+	}
+	if ackWait > c.ClaimAge {
+		errs = append(errs, fmt.Errorf("DIAL_ACK_WAIT %s is longer than DIAL_CLAIM_AGE %s: a call whose process died would be looked at too late", ackWait, c.ClaimAge))
+	}
+	if c.Settle < c.WriteWindow {
+		errs = append(errs, fmt.Errorf("DIAL_SETTLE %s is shorter than DIAL_WRITE_WINDOW %s: a call that is being placed would be taken for missing", c.Settle, c.WriteWindow))
+	}
+	return errors.Join(errs...)
 }
 
 // Dispatcher places calls.
@@ -63,77 +123,81 @@ type Dispatcher struct {
 	ledger  bus.Ledger
 	api     *callab.Client
 	log     *slog.Logger
-	gate    gate
-	hold    *hold
+	limiter limiter
+	pause   *pause
 	metrics *metrics
 
-	// instance tells this process from every other, earlier ones included. It
-	// begins with lockHolder where NATS is embedded.
+	// instance is the unique id of this process. It begins with lockHolder
+	// where NATS is embedded.
 	instance string
-
-	running   sync.Map // uuid.UUID: in work here
-	abandoned sync.Map // nonce: a claim in doubt, which was not used
-	beat      atomic.Int64
-	// last is done when even running POSTs must end.
-	last context.Context
+	// inProgress holds the ids (uuid.UUID) of the requests that this process
+	// works on, so that a redelivery does not start a second worker.
+	inProgress sync.Map
+	// unusedClaims holds the nonces of claims whose ledger write was in doubt
+	// and for which no call was sent.
+	unusedClaims sync.Map
+	// heartbeat is when a worker last showed progress, in Unix nanoseconds.
+	heartbeat atomic.Int64
+	// drain outlives Run's context: when it ends, running POSTs are cut off.
+	drain context.Context
 }
 
-// lockHolder marks the process that embeds NATS and so holds the lock of its
-// store. There is one at a time: every earlier one is gone. A process that came
-// to the same NATS from elsewhere is not marked.
+// lockHolder is the prefix of the instance of a process that embeds NATS and
+// so holds the lock of its store. Only one process at a time holds that lock:
+// all earlier holders have ended. A process that connects to the same NATS over
+// the network has no prefix.
 const lockHolder = "embedded-"
 
-// New makes a Dispatcher. It refuses a configuration whose timings contradict
-// each other.
+// New makes a Dispatcher. It returns an error if the timings of config
+// contradict each other.
 func New(b *bus.Bus, api *callab.Client, config Config, registry prometheus.Registerer, log *slog.Logger) (*Dispatcher, error) {
 	if err := config.Validate(b.AckWait()); err != nil {
 		return nil, err
 	}
 	d := &Dispatcher{
 		config: config, bus: b, ledger: b.Ledger(), api: api, log: log,
-		gate: newGate(b, config), hold: newHold(), metrics: newMetrics(registry),
+		limiter: newLimiter(b, config), pause: newPause(), metrics: newMetrics(registry),
 		instance: uuid.NewString(),
 	}
 	if b.Embedded() {
 		d.instance = lockHolder + d.instance
 	}
-	d.beat.Store(time.Now().UnixNano())
+	d.markAlive()
 	return d, nil
 }
 
-// Run places calls until ctx ends. Then it takes no new request, lets running
-// ones finish and be recorded, and returns; that takes CallTimeout plus a few
+// Run places calls until ctx ends. Then it receives no new requests, finishes
+// and records the running ones, and returns, after CallTimeout plus a few
 // seconds at most.
 func (d *Dispatcher) Run(ctx context.Context) {
 	var end context.CancelFunc
-	d.last, end = context.WithCancel(context.WithoutCancel(ctx))
+	d.drain, end = context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d.config.CallTimeout+stopMargin, end) })
 	defer stop()
 	var workers sync.WaitGroup
 	workers.Go(func() { d.bus.ConsumeRequests(ctx, d.config.Concurrency, d.worker()) })
 	workers.Go(func() { d.watchCredentials(ctx) })
-	workers.Go(func() { d.sweepUntil(ctx) })
+	workers.Go(func() { d.sweepLoop(ctx) })
 	workers.Wait()
 }
 
-// stopMargin is what a stop may take beyond CallTimeout: dialling within the
-// write window, and recording.
+// stopMargin is how long a stop may take beyond CallTimeout, for connecting
+// within the write window and for recording the answer.
 const stopMargin = 3 * time.Second
 
-// maxSilence is how long the workers may show no sign of life before
-// readiness says so.
+// maxSilence is how long no worker may show progress before Ready fails.
 const maxSilence = time.Minute
 
-// Ready says why calls are not being placed, or nil.
+// Ready returns why no calls are placed, or nil.
 func (d *Dispatcher) Ready() error {
-	if d.hold.credentials() {
+	if d.pause.credentialsRefused() {
 		return errors.New("callab refuses our credentials: set a working CALLAB_TOKEN or CALLAB_TOKEN_FILE")
 	}
-	if silent := time.Since(time.Unix(0, d.beat.Load())); silent > maxSilence {
+	if silent := time.Since(time.Unix(0, d.heartbeat.Load())); silent > maxSilence {
 		return fmt.Errorf("dispatch has shown no sign of life for %s", silent.Round(time.Second))
 	}
 	return nil
 }
 
-func (d *Dispatcher) alive() { d.beat.Store(time.Now().UnixNano()) }
+func (d *Dispatcher) markAlive() { d.heartbeat.Store(time.Now().UnixNano()) }

@@ -10,26 +10,83 @@ import (
 	"github.com/google/uuid"
 
 	"callbridge/bus"
+	"callbridge/event"
 )
 
-// ledgerTimeout is how long one read or write of the ledger may take.
+// State of a request in the ledger.
+type State string
+
+const (
+	// none is the state of a request that has no record yet.
+	none State = ""
+	// Claimed: one process may send the call, within its write window.
+	Claimed State = "claimed"
+	// Free: certainly not sent; it may be claimed again after NotBefore.
+	Free State = "free"
+	// Unknown: the call may have been sent. Callab's list decides.
+	Unknown State = "unknown"
+
+	// The following states are final.
+
+	// Accepted: Callab has the call.
+	Accepted State = "accepted"
+	// Rejected: Callab refused the call.
+	Rejected State = "rejected"
+	// Parked: the call may have been sent, and Callab's list does not show
+	// it. A person decides.
+	Parked State = "parked"
+	// Failed: never sent, and all attempts are used up.
+	Failed State = "failed"
+)
+
+// openStates are the states in which a request still has something to do.
+var openStates = []State{Claimed, Free, Unknown}
+
+// outcomes maps each final state to the outcome of its result.
+var outcomes = map[State]event.Outcome{
+	Accepted: event.Accepted,
+	Rejected: event.Rejected,
+	Parked:   event.Unknown,
+	Failed:   event.Failed,
+}
+
+// Record is what the ledger stores about one request.
+type Record struct {
+	State State `json:"state"`
+	// Attempt counts the claims.
+	Attempt int `json:"attempt"`
+	// Owner is the instance of the process that wrote the record.
+	Owner string `json:"owner"`
+	// Nonce identifies this write. A process that reads its own nonce back
+	// after a lost acknowledgement knows that the write was stored.
+	Nonce string `json:"nonce"`
+	// Claimed is when the claim was taken, by the owner's clock.
+	Claimed time.Time `json:"claimed,omitzero"`
+	// NotBefore is when a free request may be claimed again.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// Reason and Detail go into the result.
+	Reason event.Reason `json:"reason,omitempty"`
+	Detail string       `json:"detail,omitempty"`
+	// Call is Callab's answer. The result can be published from it again
+	// after a crash.
+	Call json.RawMessage `json:"call,omitempty"`
+}
+
+// ledgerTimeout limits one read or write of the ledger.
 const ledgerTimeout = 4 * time.Second
 
-// entry is a record with its place in the ledger.
+// entry is a record with its revision in the ledger. The zero entry is that of
+// a request without a record.
 type entry struct {
 	Record
 	revision uint64
 	stored   time.Time
-	// fresh: written by this very delivery, not read.
+	// fresh: this delivery wrote the record; it was not read.
 	fresh bool
 }
 
-// errInDoubt: a write was sent, and whether it was stored is not known.
-var errInDoubt = errors.New("ledger write in doubt")
-
-func isConflict(err error) bool { return errors.Is(err, bus.ErrConflict) }
-
-func (d *Dispatcher) read(ctx context.Context, id uuid.UUID) (entry, error) {
+// load reads the newest entry of a request.
+func (d *Dispatcher) load(ctx context.Context, id uuid.UUID) (entry, error) {
 	if ledgerOff {
 		return entry{}, nil
 	}
@@ -46,40 +103,42 @@ func (d *Dispatcher) read(ctx context.Context, id uuid.UUID) (entry, error) {
 	return e, nil
 }
 
-// put writes the next record of a request in place of the one that was read.
-// A write whose answer is lost is read back: only its own nonce proves that it
-// won.
-func (d *Dispatcher) put(ctx context.Context, id uuid.UUID, next Record, over entry) (entry, error) {
+// compareAndSet writes the next record of a request if over is still its newest
+// entry; otherwise it returns bus.ErrConflict. If the acknowledgement is lost,
+// the record is read back: only its own nonce proves that it was stored.
+func (d *Dispatcher) compareAndSet(ctx context.Context, id uuid.UUID, next Record, over entry) (entry, error) {
 	if ledgerOff {
 		return entry{Record: next, stored: time.Now(), fresh: true}, nil
 	}
 	next.Owner, next.Nonce = d.instance, uuid.NewString()
-	data, err := next.encode()
+	data, err := json.Marshal(next)
 	if err != nil {
 		return entry{}, fmt.Errorf("encode ledger %s: %w", id, err)
 	}
-	writing, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	limited, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()
-	revision, err := d.ledger.Put(writing, id, data, over.revision)
+	revision, err := d.ledger.Put(limited, id, data, over.revision)
 	if err == nil {
 		return entry{Record: next, revision: revision, stored: time.Now(), fresh: true}, nil
 	}
-	if isConflict(err) {
+	if errors.Is(err, bus.ErrConflict) {
 		return entry{}, err
 	}
+	// A record that is perhaps not on the disk must not be acted on, even if
+	// it can be read.
 	if !errors.Is(err, bus.ErrNotDurable) {
-		if found, readErr := d.read(ctx, id); readErr == nil && found.Nonce == next.Nonce {
+		if found, loadErr := d.load(ctx, id); loadErr == nil && found.Nonce == next.Nonce {
 			return found, nil
 		}
 	}
 	if next.State == Claimed {
-		d.abandoned.Store(next.Nonce, true)
+		d.unusedClaims.Store(next.Nonce, true)
 	}
-	return entry{}, fmt.Errorf("%w: %w", errInDoubt, err)
+	return entry{}, fmt.Errorf("ledger write in doubt: %w", err)
 }
 
-// age of an entry, by the clock of the server that stored it: no jump of our
-// own clock can make a claim look dead.
+// age is the time since an entry was stored, by the clock of the NATS server:
+// a jump of the local clock must not make a claim look dead.
 func (d *Dispatcher) age(ctx context.Context, e entry) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()

@@ -1,42 +1,49 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
+	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/event"
 )
 
-// expire declares a claim dead whose owner has had all the time that a call
-// can take. Then nobody knows whether it was sent.
-func (d *Dispatcher) expire(ctx context.Context, j job, e entry) (*entry, rest, error) {
+// expireClaim declares a claim dead when its owner cannot send the call any
+// more. Whether the call was sent is not known then.
+func (d *Dispatcher) expireClaim(ctx context.Context, r request, e entry) (transition, error) {
 	next := e.Record
 	next.State, next.Detail = Unknown, "the process that claimed the call ended before it recorded an answer"
-	switch _, unused := d.abandoned.LoadAndDelete(e.Nonce); {
+	switch _, unused := d.unusedClaims.LoadAndDelete(e.Nonce); {
 	case unused:
 		// Our own claim, stored after we had given up on it: not sent.
 		next.State, next.Detail = Free, ""
 	case d.holdsLockOf(e.Owner):
-		// The lock of the store proves that the owner is gone.
+		// The lock of the store proves that the owner has ended.
 	default:
 		age, err := d.age(ctx, e)
 		if err != nil {
-			return nil, rest{}, err
+			return transition{}, err
 		}
 		if wait := d.config.ClaimAge - age; wait > 0 {
-			return nil, later(wait), nil
+			return retryAfter(wait), nil
 		}
 	}
-	written, err := d.put(ctx, j.request.ID, next, e)
+	written, err := d.compareAndSet(ctx, r.ID, next, e)
 	if err != nil {
-		return nil, rest{}, err
+		return transition{}, err
 	}
 	point("unknown")
-	return &written, rest{}, nil
+	return advance(written), nil
 }
 
 // holdsLockOf reports whether owner embedded the NATS that this process embeds
@@ -45,114 +52,134 @@ func (d *Dispatcher) holdsLockOf(owner string) bool {
 	return strings.HasPrefix(d.instance, lockHolder) && strings.HasPrefix(owner, lockHolder) && owner != d.instance
 }
 
-// reconcile looks for an unknown call in Callab's list. Found is found at any
-// time; missing counts only after the list had time to settle.
-func (d *Dispatcher) reconcile(ctx context.Context, j job, e entry) (*entry, rest, error) {
+const (
+	// firstSearch is when Callab's list is first searched: often the call is
+	// there and only the answer was lost.
+	firstSearch = 2 * time.Second
+	// maxSearchInterval bounds the interval between two searches; it doubles
+	// up to here.
+	maxSearchInterval = 5 * time.Minute
+	// maxUnknown is how long a call stays unknown while the list cannot be
+	// read.
+	maxUnknown = 24 * time.Hour
+)
+
+// reconcile searches Callab's list for an unknown call and records what the
+// list proves.
+func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transition, error) {
 	age, err := d.age(ctx, e)
 	if err != nil {
-		return nil, rest{}, err
+		return transition{}, err
 	}
-	if first := min(firstLook, d.config.Settle/4); age < first {
-		return nil, later(first - age), nil
+	if first := min(firstSearch, d.config.Settle/4); age < first {
+		return retryAfter(first - age), nil
 	}
-	next := e.Record
-	found, err := d.find(ctx, j, e)
-	switch {
-	case err == nil && found.call != nil:
-		next.State, next.Reason, next.Call = Accepted, event.ReasonFound, found.call
-	case err != nil && age < maxUnknown:
-		// While the list cannot be read, nothing is decided.
-		d.logOf(j).Warn("dispatch.list_unreadable", "error", err)
-		return nil, later(min(age, maxRecheck)), nil
-	case err == nil && age < d.config.Settle:
-		return nil, later(min(age, d.config.Settle-age)), nil
-	case err == nil && d.config.Redial && found.similar == 0 && e.Attempt < d.config.Attempts:
-		next.State, next.NotBefore = Free, time.Time{}
-	default:
-		next.State, next.Reason = Parked, event.ReasonNotFound
-		next.Detail = parkedDetail(e.Detail, found.similar, err)
+	found := d.searchList(ctx, r, e.Claimed)
+	next, wait := resolve(e.Record, age, found, d.config)
+	if next.State == Unknown {
+		if found.err != nil {
+			d.logger(r).Warn("dispatch.list_unreadable", "error", found.err)
+		}
+		return retryAfter(wait), nil
 	}
 	point("reconciling")
-	written, err := d.put(ctx, j.request.ID, next, e)
+	written, err := d.compareAndSet(ctx, r.ID, next, e)
 	if err != nil {
-		return nil, rest{}, err
+		return transition{}, err
 	}
 	point("reconciled")
 	d.metrics.reconciled.WithLabelValues(string(next.State)).Inc()
-	d.logOf(j).Info("call.reconciled", "to", j.to(), "state", next.State,
+	d.logger(r).Info("call.reconciled", "to", r.callTo, "state", next.State,
 		"similar_calls", found.similar, "unknown_for_ms", age.Milliseconds())
-	return &written, rest{}, nil
+	return advance(written), nil
 }
 
-func parkedDetail(cause string, similar int, err error) string {
+// listed is what a search of Callab's list found.
+type listed struct {
+	// call is Callab's whole object, if it carries the request id.
+	call json.RawMessage
+	// similar counts the calls to the same number since the claim that carry
+	// no request id at all: one of them may be ours, if Callab does not return
+	// the id.
+	similar int
+	// err: the list could not be read to its end.
+	err error
+}
+
+// resolve decides what an unknown call becomes. A call that is found is
+// accepted at any time; a call that is missing counts as missing only after
+// Settle, and only if the whole list was read. While nothing is decided, the
+// state stays Unknown and the list is searched again after wait. It is a pure
+// function.
+func resolve(r Record, age time.Duration, found listed, c Config) (next Record, wait time.Duration) {
+	next = r
 	switch {
-	case err != nil:
-		return fmt.Sprintf("%s; Callab's list could not be read for %s: %s", cause, maxUnknown, event.Redact(err.Error()))
-	case similar > 0:
-		return fmt.Sprintf("%s; not in Callab's list by its id, but %d call(s) to the same number at that time are", cause, similar)
+	case found.call != nil:
+		next.State, next.Reason, next.Call = Accepted, event.ReasonFound, found.call
+	case found.err != nil && age < maxUnknown:
+		return r, min(age, maxSearchInterval)
+	case found.err == nil && age < c.Settle:
+		return r, min(age, c.Settle-age)
+	case found.err == nil && c.Redial && found.similar == 0 && r.Attempt < c.Attempts:
+		next.State, next.NotBefore = Free, time.Time{}
+	default:
+		next.State, next.Reason = Parked, event.ReasonNotFound
+		next.Detail = parkedDetail(r.Detail, found)
+	}
+	return next, 0
+}
+
+func parkedDetail(cause string, found listed) string {
+	switch {
+	case found.err != nil:
+		return fmt.Sprintf("%s; Callab's list could not be read for %s: %s", cause, maxUnknown, event.Redact(found.err.Error()))
+	case found.similar > 0:
+		return fmt.Sprintf("%s; not in Callab's list by its id, but %d call(s) to the same number at that time are", cause, found.similar)
 	}
 	return cause + "; not in Callab's list"
 }
 
 const (
-	// firstLook is when Callab is first asked: often the call is there and
-	// only the answer was lost.
-	firstLook = 2 * time.Second
-	// maxRecheck bounds the time between two looks; it doubles up to here.
-	maxRecheck = 5 * time.Minute
-	// maxUnknown is how long an unreadable list may leave a call unknown
-	// before a person is told.
-	maxUnknown = 24 * time.Hour
-	// listSkew is by how much Callab's clock may differ from ours.
+	// listSkew is how far Callab's clock may differ from ours.
 	listSkew = 10 * time.Minute
-	// perPage and maxPages bound one look. Callab states no maximum for
+	// perPage and maxPages bound one search. Callab documents no maximum of
 	// per_page and may send fewer.
 	perPage, maxPages = 50, 40
 )
 
-// found is what one look at the list gave.
-type found struct {
-	// call is Callab's object, whole, if it carries the request id.
-	call json.RawMessage
-	// similar counts calls to the same number, since the claim, that carry
-	// no request id at all: one of them may be ours, if Callab does not give
-	// the id back.
-	similar int
-}
-
-// find reads Callab's list, newest first, by number and then by request id,
-// until a call is older than the claim. Callab's search covers call_to and
-// notes; how it writes numbers is not documented, so absence by number alone
-// proves nothing.
-func (d *Dispatcher) find(ctx context.Context, j job, e entry) (found, error) {
-	var f found
-	for _, search := range []string{j.callTo, j.request.ID.String()} {
-		if err := d.scan(ctx, j, e, search, &f); err != nil || f.call != nil {
-			return f, err
+// searchList searches Callab's list by number and then by request id, newest
+// first, until calls are older than the claim. Callab's search covers call_to
+// and notes. It does not document how it writes numbers, so a search by number
+// alone proves no absence.
+func (d *Dispatcher) searchList(ctx context.Context, r request, claimed time.Time) listed {
+	var found listed
+	for _, term := range []string{string(r.callTo), r.ID.String()} {
+		found.err = d.searchPages(ctx, r, term, claimed.Add(-listSkew), &found)
+		if found.err != nil || found.call != nil {
+			break
 		}
 	}
-	return f, nil
+	return found
 }
 
-func (d *Dispatcher) scan(ctx context.Context, j job, e entry, search string, f *found) error {
-	oldest := e.Claimed.Add(-listSkew)
+func (d *Dispatcher) searchPages(ctx context.Context, r request, term string, oldest time.Time, found *listed) error {
 	for page := range maxPages {
-		calls, err := d.api.QueryCalls(ctx, callab.Query{Search: search, Page: page, PerPage: perPage})
+		calls, err := d.api.QueryCalls(ctx, callab.Query{Search: term, Page: page, PerPage: perPage})
 		if err != nil {
 			return err
 		}
 		for _, c := range calls {
 			switch {
-			case carries(c, j.request.ID.String()):
-				f.call = c.Raw
+			case carries(c, r.ID.String()):
+				found.call = c.Raw
 				return nil
 			case !c.CreatedAt.IsZero() && c.CreatedAt.Before(oldest):
 				return nil
-			case c.CallTo == j.callTo && !carries(c, ""):
-				f.similar++
+			case c.CallTo == string(r.callTo) && !carries(c, ""):
+				found.similar++
 			}
 		}
-		// A short page is not the last one: per_page may be capped.
+		// A short page need not be the last one: per_page may be capped.
 		if len(calls) == 0 {
 			return nil
 		}
@@ -161,7 +188,7 @@ func (d *Dispatcher) scan(ctx context.Context, j job, e entry, search string, f 
 }
 
 // carries reports whether a call holds the request id in its metadata, notes
-// or variables; with an empty id, whether it holds any of ours.
+// or variables; with an empty id, whether it holds any request id.
 func carries(c callab.Call, id string) bool {
 	meta, _ := c.Metadata[event.RequestKey].(string)
 	variable, _ := c.AgentDynamicVariables[event.RequestKey].(string)
@@ -173,4 +200,91 @@ func carries(c callab.Call, id string) bool {
 		return meta != "" || variable != "" || note != ""
 	}
 	return meta == id || variable == id || strings.HasPrefix(note, id)
+}
+
+// sweepEvery is the default of Config.SweepEvery.
+const sweepEvery = 5 * time.Minute
+
+// sweepLoop sweeps the ledger until ctx ends. A request is redelivered until it
+// is done, so nothing should be stuck; but a consumer can be deleted, and
+// another client can acknowledge a request.
+func (d *Dispatcher) sweepLoop(ctx context.Context) {
+	every := cmp.Or(d.config.SweepEvery, sweepEvery)
+	// The first sweep comes early, for the metrics. The random part keeps
+	// several processes from sweeping at the same time.
+	for wait := every / 10; ; wait = every + rand.N(every/4) {
+		sleep(ctx, wait)
+		if ctx.Err() != nil {
+			return
+		}
+		if err := d.sweep(ctx); err != nil && ctx.Err() == nil {
+			d.log.Warn("dispatch.sweep_failed", "error", err)
+		}
+	}
+}
+
+// sweep reads the whole ledger, sets the metrics of its states and resumes
+// requests that are stuck.
+func (d *Dispatcher) sweep(ctx context.Context) error {
+	now, err := d.ledger.Now(ctx)
+	if err != nil {
+		return err
+	}
+	count, oldest := map[State]int{}, map[State]time.Duration{}
+	var stuck []uuid.UUID
+	err = d.ledger.Each(ctx, func(id uuid.UUID, e bus.Entry) error {
+		var r Record
+		if json.Unmarshal(e.Data, &r) != nil {
+			return nil
+		}
+		age := now.Sub(e.Stored)
+		count[r.State]++
+		oldest[r.State] = max(oldest[r.State], age)
+		if d.stuck(r, age, now) {
+			stuck = append(stuck, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	d.metrics.setLedger(count, oldest)
+	for _, id := range stuck {
+		d.resume(ctx, id)
+	}
+	return ctx.Err()
+}
+
+// stuck reports whether a record is overdue. A false positive is safe: both
+// workers use compare-and-set, and one of them loses.
+func (d *Dispatcher) stuck(r Record, age time.Duration, now time.Time) bool {
+	patience := d.config.ClaimAge + d.config.Settle + d.bus.AckWait()
+	if !slices.Contains(openStates, r.State) || age < patience {
+		return false
+	}
+	return now.Sub(r.NotBefore) > patience
+}
+
+// resume processes a stored request as if it had been delivered again.
+func (d *Dispatcher) resume(ctx context.Context, id uuid.UUID) {
+	stored, err := d.bus.StoredRequest(ctx, id)
+	if errors.Is(err, bus.ErrGone) {
+		d.log.Error("dispatch.request_gone", "request_id", id,
+			"hint", "its request is not stored any more; look for the call in Callab's list")
+		return
+	}
+	if err != nil {
+		d.log.Warn("dispatch.sweep_failed", "request_id", id, "error", err)
+		return
+	}
+	r, err := parseRequest(stored)
+	if err != nil {
+		return // the next delivery rejects it
+	}
+	if _, taken := d.inProgress.LoadOrStore(id, true); taken {
+		return
+	}
+	defer d.inProgress.Delete(id)
+	result := d.process(ctx, r, false)
+	d.logger(r).Warn("dispatch.taken_up", "done", result.Ack)
 }

@@ -1,8 +1,8 @@
 package dispatch_test
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,18 +11,6 @@ import (
 	"callbridge/dispatch"
 	"callbridge/event"
 )
-
-// claimed puts a claim into the ledger that some process took and never ended.
-func (w *world) claimed(r event.Request, owner string) {
-	w.t.Helper()
-	data, err := json.Marshal(dispatch.Record{State: dispatch.Claimed, Attempt: 1, Owner: owner, Nonce: "n", Claimed: time.Now()})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if _, err := w.bus.Ledger().Put(w.t.Context(), r.ID, data, 0); err != nil {
-		w.t.Fatal(err)
-	}
-}
 
 func others(n int, to string, age time.Duration) []callabsim.Call {
 	calls := make([]callabsim.Call, n)
@@ -35,7 +23,7 @@ func others(n int, to string, age time.Duration) []callabsim.Call {
 	return calls
 }
 
-func TestClaimOfADeadProcess(t *testing.T) {
+func TestDeadClaimIsResolvedByCallabsList(t *testing.T) {
 	t.Parallel()
 	const to = "+12025550142"
 	for name, c := range map[string]struct {
@@ -44,76 +32,143 @@ func TestClaimOfADeadProcess(t *testing.T) {
 		outcome event.Outcome
 		reason  event.Reason
 	}{
-		"that had placed the call":                    {true, nil, event.Accepted, event.ReasonFound},
-		"that had not":                                {false, nil, event.Unknown, event.ReasonNotFound},
-		"whose call is pages down the list":           {true, others(230, to, 0), event.Accepted, event.ReasonFound},
-		"while others call the same number":           {false, others(230, to, 0), event.Unknown, event.ReasonNotFound},
-		"while the list is long and old":              {false, others(5000, to, time.Hour), event.Unknown, event.ReasonNotFound},
-		"that had placed it, and others' calls older": {true, others(60, to, time.Hour), event.Accepted, event.ReasonFound},
+		"call was placed":                              {true, nil, event.Accepted, event.ReasonFound},
+		"call was not placed":                          {false, nil, event.Unknown, event.ReasonNotFound},
+		"call is pages down the list":                  {true, others(230, to, 0), event.Accepted, event.ReasonFound},
+		"others call the same number":                  {false, others(230, to, 0), event.Unknown, event.ReasonNotFound},
+		"list is long and old":                         {false, others(5000, to, time.Hour), event.Unknown, event.ReasonNotFound},
+		"call was placed, and others' calls are older": {true, others(60, to, time.Hour), event.Accepted, event.ReasonFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, callabsim.Options{MaxPerPage: 20})
+			f := newFixture(t, callabsim.Options{MaxPerPage: 20})
 			r := request("lead-1", to)
-			w.claimed(r, "embedded-a process that is gone")
+			f.claimed(r, "embedded-an ended process")
 			if c.placed {
 				mine := callabsim.Call{ID: "11111111-0000-4000-8000-000000000000", CallTo: to, CreatedAt: time.Now().Add(-time.Minute),
 					Notes: "callbridge " + r.ID.String()}
-				w.sim.AddCalls(mine)
+				f.sim.AddCalls(mine)
 			}
-			w.sim.AddCalls(c.others...)
-			w.run(fast(), good)
-			w.send(r)
-			got := w.result()
+			f.sim.AddCalls(c.others...)
+			f.run(fast(), good)
+			f.send(r)
+			got := f.result()
 			if got.Outcome != c.outcome || got.Reason != c.reason {
 				t.Errorf("ended %s (%s: %s), want %s (%s)", got.Outcome, got.Reason, got.Detail, c.outcome, c.reason)
 			}
-			w.done()
-			if n := len(w.sim.Placed()); n != 0 {
+			f.done()
+			if n := len(f.sim.Placed()); n != 0 {
 				t.Errorf("dialled %d times, want 0", n)
 			}
 		})
 	}
 }
 
-func TestSimilarCallForbidsARedial(t *testing.T) {
+func TestSimilarCallPreventsARedial(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, callabsim.Options{})
+	f := newFixture(t, callabsim.Options{})
 	r := request("lead-1", "+12025550142")
-	w.claimed(r, "embedded-a process that is gone")
-	// Callab did not give our id back: one call to this number may be ours.
-	w.sim.AddCalls(callabsim.Call{ID: "11111111-0000-4000-8000-000000000000", CallTo: "+12025550142", CreatedAt: time.Now()})
+	f.claimed(r, "embedded-an ended process")
+	// Callab did not return the request id: this call to the number may be ours.
+	f.sim.AddCalls(callabsim.Call{ID: "11111111-0000-4000-8000-000000000000", CallTo: "+12025550142", CreatedAt: time.Now()})
 	config := fast()
 	config.Redial = true
-	w.run(config, good)
-	w.send(r)
-	got := w.result()
+	f.run(config, good)
+	f.send(r)
+	got := f.result()
 	if got.Outcome != event.Unknown || !strings.Contains(got.Detail, "1 call(s) to the same number") {
 		t.Errorf("ended %s: %s", got.Outcome, got.Detail)
 	}
-	w.done()
-	if n := len(w.sim.Placed()); n != 0 {
+	f.done()
+	if n := len(f.sim.Placed()); n != 0 {
 		t.Errorf("dialled %d times, want 0", n)
 	}
 }
 
 func TestUnreadableListDecidesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, callabsim.Options{})
-	w.sim.Fail(
+	f := newFixture(t, callabsim.Options{})
+	f.sim.Fail(
 		callabsim.Fault{Kind: callabsim.CutAfter},
 		callabsim.Fault{Kind: callabsim.ErrorBefore, On: callabsim.OnQuery, Times: 3},
 		callabsim.Fault{Kind: callabsim.RefuseOK, On: callabsim.OnQuery, Times: 2},
 	)
 	config := fast()
 	config.Redial = true
-	w.run(config, good)
+	f.run(config, good)
 	r := request("lead-1", "+12025550142")
-	w.send(r)
-	if got := w.result(); got.Outcome != event.Accepted || got.Reason != event.ReasonFound {
+	f.send(r)
+	if got := f.result(); got.Outcome != event.Accepted || got.Reason != event.ReasonFound {
 		t.Errorf("ended %s (%s: %s)", got.Outcome, got.Reason, got.Detail)
 	}
-	if n := w.dialled(r.ID); n != 1 {
+	if n := f.dialled(r.ID); n != 1 {
 		t.Errorf("dialled %d times, want 1", n)
+	}
+}
+
+// TestClaimOfARemoteProcessExpiresByAge: a second callbridge may use the NATS that
+// is embedded in the first. The store lock proves nothing about the second, so
+// its claim is dead only after ClaimAge.
+func TestClaimOfARemoteProcessExpiresByAge(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, callabsim.Options{})
+	r := request("lead-1", "+12025550142")
+	f.claimed(r, "a process elsewhere")
+	f.send(r)
+	_, stop := f.run(fast(), good)
+	until(t, "the request was delivered and returned", func() bool {
+		consumer, err := f.js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
+		return err == nil && consumer.CachedInfo().NumAckPending == 1 && consumer.CachedInfo().Delivered.Consumer >= 1
+	})
+	stop()
+	if want := []dispatch.State{dispatch.Claimed}; !slices.Equal(f.states(r.ID), want) {
+		t.Errorf("ledger went %v, want %v", f.states(r.ID), want)
+	}
+}
+
+func TestSweepResumesARequestThatIsNotDelivered(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, callabsim.Options{})
+	r := request("lead-1", "+12025550142")
+	f.claimed(r, "embedded-an ended process")
+	f.send(r)
+	// Another client acknowledges the request, so it is not redelivered.
+	consumer, err := f.js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, err := consumer.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := msg.DoubleAck(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	config := fast()
+	config.WriteWindow, config.Settle = 100*time.Millisecond, 100*time.Millisecond
+	config.ClaimAge, config.SweepEvery = 3500*time.Millisecond, 300*time.Millisecond
+	f.run(config, good)
+	if got := f.result(); got.RequestID != r.ID || got.Outcome != event.Unknown {
+		t.Errorf("ended %s (%s) for %s", got.Outcome, got.Reason, got.RequestID)
+	}
+}
+
+// TestStateOfANewerVersionIsLeftAlone: during a rolling update a newer process may
+// write a state that this one does not know. The request must not be
+// acknowledged, since it has no result yet.
+func TestStateOfANewerVersionIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, callabsim.Options{})
+	r := request("lead-1", "+12025550142")
+	f.write(r, dispatch.Record{State: "from a newer version", Attempt: 1})
+	f.send(r)
+	f.run(fast(), good)
+	until(t, "the request is redelivered", func() bool {
+		consumer, err := f.js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
+		return err == nil && consumer.CachedInfo().NumRedelivered > 0
+	})
+	if posts := f.sim.Posts(); posts != 0 || len(f.results) != 0 || len(f.states(r.ID)) != 1 {
+		t.Errorf("%d calls, %d results, states %v; want no change", posts, len(f.results), f.states(r.ID))
 	}
 }

@@ -6,38 +6,46 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/event"
 	"callbridge/span"
 )
 
-// report publishes the result of a final state, once: the subject is taken
-// after that, and a copy is refused.
-func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
-	outcome, final := e.State.outcome()
-	if !final {
-		return nil
+// report publishes the result of a final state. The message is acknowledged
+// only after that.
+func (d *Dispatcher) report(ctx context.Context, r request, e entry) (transition, error) {
+	if err := d.publishResult(ctx, r, e); err != nil {
+		return transition{}, err
 	}
+	point("reported")
+	return done(), nil
+}
+
+// publishResult publishes the result of a final entry once: its subject accepts
+// one message, and a second one is refused.
+func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) error {
 	at := e.stored
 	if at.IsZero() {
 		at = time.Now()
 	}
 	result := event.Result{
-		RequestID: j.request.ID, Outcome: outcome, Reason: e.Reason, Detail: e.Detail,
-		Route: j.request.Route, Attempts: e.Attempt, Request: j.request.Call, Call: e.Call,
-		Event: j.request.Event, Time: at,
+		RequestID: r.ID, Outcome: outcomes[e.State], Reason: e.Reason, Detail: e.Detail,
+		Route: r.Route, Attempts: e.Attempt, Request: r.Call, Call: e.Call,
+		Event: r.Event, Time: at,
 	}
-	// A state that was read may have been reported before the crash that
-	// brought the request back.
+	// An entry that was read may have been reported before the crash that
+	// caused the redelivery.
 	if !e.fresh && d.bus.HasResult(ctx, result) {
 		return nil
 	}
-	telling := d.config.Tracer.Start(string(j.trace), span.Producer, "publish result")
-	result.TraceParent = string(telling.Parent())
-	if telling.Recorded() {
+	s := d.config.Tracer.Start(string(r.trace), span.Producer, "publish result")
+	result.TraceParent = string(s.Parent())
+	if s.Recorded() {
 		defer func() {
-			telling.End(append(j.attributes(), slog.String("callbridge.outcome", string(outcome)), slog.String("callbridge.reason", string(e.Reason)))...)
+			s.End(append(r.attributes(), slog.String("callbridge.outcome", string(result.Outcome)), slog.String("callbridge.reason", string(e.Reason)))...)
 		}()
 	}
 	err := d.bus.PublishResult(context.WithoutCancel(ctx), result)
@@ -50,21 +58,86 @@ func (d *Dispatcher) report(ctx context.Context, j job, e entry) error {
 	return err
 }
 
-// logAttempt writes the one line of an attempt.
-func (d *Dispatcher) logAttempt(j job, claim entry, a callab.Answer, v verdict, took time.Duration) {
+// logAttempt writes the single log line of an attempt.
+func (d *Dispatcher) logAttempt(r request, claim entry, a callab.Answer, v verdict, took time.Duration) {
 	d.metrics.attempts.WithLabelValues(string(v.state)).Inc()
 	d.metrics.duration.Observe(took.Seconds())
 	d.log.LogAttrs(context.Background(), slog.LevelInfo, "call.attempted",
-		slog.String("request_id", j.request.ID.String()), slog.String("trace_id", j.trace.TraceID()),
-		slog.String("source", j.request.Event.Source), slog.String("route", j.request.Route),
-		slog.Int("attempt", claim.Attempt), slog.Any("to", j.to()),
+		slog.String("request_id", r.ID.String()), slog.String("trace_id", r.trace.TraceID()),
+		slog.String("source", r.Event.Source), slog.String("route", r.Route),
+		slog.Int("attempt", claim.Attempt), slog.Any("to", r.callTo),
 		slog.String("state", string(v.state)), slog.String("reason", string(v.reason)),
 		slog.Int("http_status", a.HTTPStatus), slog.String("call_id", a.Call.ID), slog.String("detail", v.detail),
 		slog.Int64("duration_ms", took.Milliseconds()))
 }
 
-// logOf is for the other lines about one request: they all name it, and the
-// trace that began with its webhook.
-func (d *Dispatcher) logOf(j job) *slog.Logger {
-	return d.log.With("request_id", j.request.ID, "trace_id", j.trace.TraceID())
+// logger adds the request and its trace to a log line.
+func (d *Dispatcher) logger(r request) *slog.Logger {
+	return d.log.With("request_id", r.ID, "trace_id", r.trace.TraceID())
+}
+
+// metrics have bounded labels only: states, outcomes and reasons, never a
+// telephone number or an id.
+type metrics struct {
+	attempts   *prometheus.CounterVec
+	results    *prometheus.CounterVec
+	reconciled *prometheus.CounterVec
+	inFlight   prometheus.Gauge
+	duration   prometheus.Histogram
+	lead       prometheus.Histogram
+	ledger     *prometheus.GaugeVec
+	oldest     *prometheus.GaugeVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_dial_attempts_total", Help: "Attempts to place a call, by the state they led to.",
+		}, []string{"state"}),
+		results: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_dial_results_total", Help: "Results that dispatch published, by outcome and reason.",
+		}, []string{"outcome", "reason"}),
+		reconciled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_dial_reconciled_total", Help: "Unknown calls decided by Callab's list, by the state they led to.",
+		}, []string{"state"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "callbridge_dial_in_flight", Help: "Requests that this process is working on.",
+		}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "callbridge_dial_duration_seconds", Help: "From the claim to Callab's answer.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
+		}),
+		lead: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "callbridge_speed_to_lead_seconds", Help: "From the event, as the CRM dates it, to Callab's acceptance of the call.",
+			Buckets: []float64{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600},
+		}),
+		ledger: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "callbridge_ledger_requests", Help: "Requests in the ledger by state, as the last sweep found them.",
+		}, []string{"state"}),
+		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "callbridge_ledger_oldest_seconds", Help: "Age of the oldest record in a state, as the last sweep found it.",
+		}, []string{"state"}),
+	}
+	m.setLedger(nil, nil)
+	r.MustRegister(m.ledger, m.oldest, m.attempts, m.results, m.reconciled, m.inFlight, m.duration, m.lead)
+	return m
+}
+
+// count counts a result that was published for the first time.
+func (m *metrics) count(r event.Result) {
+	m.results.WithLabelValues(string(r.Outcome), string(r.Reason)).Inc()
+	if r.Outcome == event.Accepted && !r.Event.Time.IsZero() {
+		// A CRM's clock may be ahead of ours.
+		m.lead.Observe(max(r.Time.Sub(r.Event.Time), 0).Seconds())
+	}
+}
+
+// setLedger sets how many requests are in each state, and the age of the oldest.
+func (m *metrics) setLedger(count map[State]int, oldest map[State]time.Duration) {
+	for s := range steps {
+		if s != none {
+			m.ledger.WithLabelValues(string(s)).Set(float64(count[s]))
+			m.oldest.WithLabelValues(string(s)).Set(oldest[s].Seconds())
+		}
+	}
 }

@@ -10,7 +10,7 @@ import (
 	"callbridge/event"
 )
 
-func TestJudgeFollowsTheTable(t *testing.T) {
+func TestClassifyDecidesEveryAnswer(t *testing.T) {
 	t.Parallel()
 	const attempts = 3
 	for name, c := range map[string]struct {
@@ -24,44 +24,44 @@ func TestJudgeFollowsTheTable(t *testing.T) {
 			verdict{state: Rejected, reason: event.ReasonRefused, detail: "no such agent"}},
 		"refused with 422": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 422}, 3,
 			verdict{state: Rejected, reason: event.ReasonRefused}},
-		"401 is our fault": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, 1,
-			verdict{state: Free, after: 500 * time.Millisecond, credentials: true}},
-		"403 is our fault": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 403}, 2,
-			verdict{state: Free, after: time.Second, credentials: true}},
-		"429 waits as asked": {callab.Answer{Outcome: callab.NotSent, HTTPStatus: 429, RetryAfter: 7 * time.Second}, 1,
-			verdict{state: Free, after: 7 * time.Second, hold: 7 * time.Second}},
-		"429 that asks for a week": {callab.Answer{Outcome: callab.NotSent, HTTPStatus: 429, RetryAfter: 7 * 24 * time.Hour}, 1,
-			verdict{state: Free, after: time.Hour, hold: 30 * time.Second}},
+		"401 is not the fault of the request": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, 1,
+			verdict{state: Free, delay: 500 * time.Millisecond, credentialsRefused: true}},
+		"403 is not the fault of the request": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 403}, 2,
+			verdict{state: Free, delay: time.Second, credentialsRefused: true}},
+		"429 delays as Callab asks": {callab.Answer{Outcome: callab.NotSent, HTTPStatus: 429, RetryAfter: 7 * time.Second}, 1,
+			verdict{state: Free, delay: 7 * time.Second, pause: 7 * time.Second}},
+		"429 that asks for a week is bounded": {callab.Answer{Outcome: callab.NotSent, HTTPStatus: 429, RetryAfter: 7 * 24 * time.Hour}, 1,
+			verdict{state: Free, delay: time.Hour, pause: 30 * time.Second}},
 		"not sent": {callab.Answer{Outcome: callab.NotSent, Err: errors.New("connection refused")}, 2,
-			verdict{state: Free, detail: "connection refused", after: time.Second, hold: time.Second}},
-		"not sent, for the last time": {callab.Answer{Outcome: callab.NotSent, Err: errors.New("connection refused")}, attempts,
+			verdict{state: Free, detail: "connection refused", delay: time.Second, pause: time.Second}},
+		"not sent on the last attempt": {callab.Answer{Outcome: callab.NotSent, Err: errors.New("connection refused")}, attempts,
 			verdict{state: Failed, reason: event.ReasonNotSent, detail: "connection refused"}},
-		"401 for the last time": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, attempts,
-			verdict{state: Failed, reason: event.ReasonNotSent, credentials: true}},
+		"401 on the last attempt": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, attempts,
+			verdict{state: Failed, reason: event.ReasonNotSent, credentialsRefused: true}},
 		"timeout": {callab.Answer{Outcome: callab.Unknown, Err: errors.New("timeout")}, 1,
 			verdict{state: Unknown, detail: "timeout"}},
 		"503 on the last attempt is still unknown": {callab.Answer{Outcome: callab.Unknown, HTTPStatus: 503}, attempts,
 			verdict{state: Unknown}},
-		"an outcome that nobody has heard of": {callab.Answer{Outcome: callab.Outcome(99)}, 1, verdict{state: Unknown}},
+		"undefined outcome": {callab.Answer{Outcome: callab.Outcome(99)}, 1, verdict{state: Unknown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := judge(c.answer, c.attempt, attempts); got != c.want {
-				t.Errorf("judge = %+v, want %+v", got, c.want)
+			if got := classify(c.answer, c.attempt, attempts); got != c.want {
+				t.Errorf("classify = %+v, want %+v", got, c.want)
 			}
 		})
 	}
 }
 
-func TestJudgeMasksNumbersInWhatCallabSays(t *testing.T) {
+func TestClassifyMasksNumbersInTheDetail(t *testing.T) {
 	t.Parallel()
-	got := judge(callab.Answer{Outcome: callab.Refused, HTTPStatus: 400, Message: "cannot call +12025550142"}, 1, 3)
+	got := classify(callab.Answer{Outcome: callab.Refused, HTTPStatus: 400, Message: "cannot call +12025550142"}, 1, 3)
 	if strings.Contains(got.detail, "5550142") {
 		t.Errorf("detail %q shows the number", got.detail)
 	}
 }
 
-func TestBackoffDoublesUpToItsBound(t *testing.T) {
+func TestBackoffDoublesUpToItsMaximum(t *testing.T) {
 	t.Parallel()
 	for attempt, want := range map[int]time.Duration{
 		1: 500 * time.Millisecond, 2: time.Second, 5: 8 * time.Second, 10: 256 * time.Second, 11: maxBackoff, 1000: maxBackoff,

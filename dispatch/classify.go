@@ -1,0 +1,80 @@
+package dispatch
+
+import (
+	"net/http"
+	"time"
+
+	"callbridge/callab"
+	"callbridge/event"
+)
+
+// verdict is what one answer means for its request, and for the requests after
+// it.
+type verdict struct {
+	state  State
+	reason event.Reason
+	detail string
+	// delay is the least time until the next attempt of this request.
+	delay time.Duration
+	// pause is how long this process claims no request at all, because the
+	// cause would stop the next call too.
+	pause time.Duration
+	// credentialsRefused stops all claims until Callab accepts the token.
+	credentialsRefused bool
+}
+
+// classify decides the state that an answer to the create call leads to. A call
+// that may have been placed becomes Unknown, never Free. It is a pure function.
+func classify(a callab.Answer, attempt, attempts int) verdict {
+	switch a.Outcome {
+	case callab.Accepted:
+		return verdict{state: Accepted, reason: event.ReasonCreated}
+	case callab.Refused:
+		if a.HTTPStatus != http.StatusUnauthorized && a.HTTPStatus != http.StatusForbidden {
+			return verdict{state: Rejected, reason: event.ReasonRefused, detail: detail(a)}
+		}
+		// The token is at fault, not the request, and no call was placed.
+		v := notSent(a, attempt, attempts)
+		v.credentialsRefused = true
+		return v
+	case callab.NotSent:
+		v := notSent(a, attempt, attempts)
+		v.pause = min(v.delay, maxPause)
+		return v
+	}
+	return verdict{state: Unknown, detail: detail(a)}
+}
+
+func notSent(a callab.Answer, attempt, attempts int) verdict {
+	if attempt >= attempts {
+		return verdict{state: Failed, reason: event.ReasonNotSent, detail: detail(a)}
+	}
+	return verdict{state: Free, detail: detail(a), delay: max(backoff(attempt), min(a.RetryAfter, maxRetryAfter))}
+}
+
+const (
+	firstBackoff = 500 * time.Millisecond
+	maxBackoff   = 5 * time.Minute
+	// maxPause bounds how long one failed call pauses all others; the next
+	// call then shows whether the cause is still there.
+	maxPause = 30 * time.Second
+	// maxRetryAfter bounds a Retry-After that Callab asks for.
+	maxRetryAfter = time.Hour
+)
+
+// backoff doubles from 0.5 s after the first attempt up to 5 min from the
+// eleventh on.
+func backoff(attempt int) time.Duration {
+	if attempt > 10 {
+		return maxBackoff
+	}
+	return min(firstBackoff<<(attempt-1), maxBackoff)
+}
+
+// detail is the answer's text for people, with telephone numbers masked.
+func detail(a callab.Answer) string {
+	if a.Err != nil {
+		return event.Redact(a.Err.Error())
+	}
+	return event.Redact(a.Message)
+}

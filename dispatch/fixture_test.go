@@ -1,0 +1,249 @@
+package dispatch_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callbridge/bus"
+	"callbridge/callab"
+	"callbridge/callab/callabsim"
+	"callbridge/dispatch"
+	"callbridge/event"
+)
+
+const token = "test-token"
+
+// fixture is a bus with an embedded server, a simulated Callab, and a
+// subscription to the results.
+type fixture struct {
+	t       testing.TB
+	bus     *bus.Bus
+	sim     *callabsim.Sim
+	url     string
+	js      jetstream.JetStream
+	results chan *nats.Msg
+}
+
+// fast has the shortest timings that Validate accepts in practice.
+func fast() dispatch.Config {
+	return dispatch.Config{
+		Concurrency: 4, Attempts: 6, WriteWindow: 400 * time.Millisecond, CallTimeout: time.Second,
+		APIIdle: 400 * time.Millisecond, ClaimAge: 4 * time.Second, Settle: 800 * time.Millisecond,
+	}
+}
+
+func newFixture(t testing.TB, options callabsim.Options) *fixture {
+	t.Helper()
+	return newFixtureOn(t, options, bus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+}
+
+func newFixtureOn(t testing.TB, options callabsim.Options, embedded bus.Embedded) *fixture {
+	t.Helper()
+	b, err := bus.Open(t.Context(), bus.Config{
+		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 3 * time.Second, Log: quiet(),
+		Embedded: embedded,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	if options.Tokens == nil {
+		options.Tokens = []string{token}
+	}
+	f := &fixture{t: t, bus: b, sim: callabsim.New(options), results: make(chan *nats.Msg, 4096)}
+	server := httptest.NewServer(f.sim)
+	t.Cleanup(server.Close)
+	t.Cleanup(server.CloseClientConnections)
+	f.url = server.URL
+	if f.js, err = jetstream.New(b.Conn()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Conn().ChanSubscribe(b.ResultsSubject(), f.results); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// process opens another bus on the same NATS, as a second process would.
+func (f *fixture) process() *bus.Bus {
+	f.t.Helper()
+	b, err := bus.Open(f.t.Context(), bus.Config{
+		URL: f.bus.ClientURL(), Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 3 * time.Second, Log: quiet(),
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(b.Close)
+	return b
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// run starts a dispatcher. stop ends it and waits for its end.
+func (f *fixture) run(config dispatch.Config, token func() string) (d *dispatch.Dispatcher, stop func()) {
+	f.t.Helper()
+	return f.runOn(f.bus, f.url, config, token)
+}
+
+func (f *fixture) runOn(b *bus.Bus, url string, config dispatch.Config, token func() string) (*dispatch.Dispatcher, func()) {
+	f.t.Helper()
+	api, err := callab.New(callab.Config{URL: url + "/v1", Token: token, Timeout: config.CallTimeout})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	d, err := dispatch.New(b, api, config, prometheus.NewRegistry(), quiet())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); d.Run(ctx) }()
+	stop := func() { cancel(); <-ended }
+	f.t.Cleanup(stop)
+	return d, stop
+}
+
+func good() string { return token }
+
+// request is a request as the mapping writes it.
+func request(key, to string) event.Request {
+	e := event.Event{
+		ID: event.EventID("website", key), Source: "website", Key: key, Type: "lead.created",
+		Data: json.RawMessage(`{"id":"` + key + `"}`),
+	}
+	call, _ := json.Marshal(callab.NewCall{
+		AIAgentID: "6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11", CallFrom: "+12025550100", CallTo: to,
+		CallDirection: "outbound", AgentDynamicVariables: map[string]string{"first_name": "Ada"},
+	})
+	return event.Request{ID: event.RequestID(e.ID, "new-lead"), Route: "new-lead", Event: e, Call: call}
+}
+
+func (f *fixture) send(requests ...event.Request) {
+	f.t.Helper()
+	for _, r := range requests {
+		if seen, err := f.bus.Store(f.t.Context(), "", bus.Decision{Request: &r}); err != nil || seen[0] {
+			f.t.Fatalf("send %s: seen before: %t, %v", r.ID, seen[0], err)
+		}
+	}
+}
+
+// claimed writes a claim into the ledger whose owner has recorded no answer.
+func (f *fixture) claimed(r event.Request, owner string) {
+	f.t.Helper()
+	f.write(r, dispatch.Record{State: dispatch.Claimed, Attempt: 1, Owner: owner, Nonce: "n", Claimed: time.Now()})
+}
+
+// write writes the first ledger record of a request.
+func (f *fixture) write(r event.Request, record dispatch.Record) {
+	f.t.Helper()
+	data, err := json.Marshal(record)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := f.bus.Ledger().Put(f.t.Context(), r.ID, data, 0); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fixture) sendMany(n int) {
+	f.t.Helper()
+	for i := range n {
+		f.send(request(fmt.Sprint("lead-", i), "+12025550142"))
+	}
+}
+
+// result waits for the next result.
+func (f *fixture) result() event.Result {
+	f.t.Helper()
+	select {
+	case m := <-f.results:
+		var r event.Result
+		if err := json.Unmarshal(m.Data, &r); err != nil {
+			f.t.Fatal(err)
+		}
+		return r
+	case <-time.After(30 * time.Second):
+		f.t.Fatal("no result within 30 s")
+		return event.Result{}
+	}
+}
+
+// dialled counts how often a request's call was placed.
+func (f *fixture) dialled(id uuid.UUID) int {
+	n := 0
+	for _, p := range f.sim.Placed() {
+		if p.Mentions(id.String()) {
+			n++
+		}
+	}
+	return n
+}
+
+// states returns the states of all ledger records of a request, oldest first.
+func (f *fixture) states(id uuid.UUID) []dispatch.State {
+	f.t.Helper()
+	stream, err := f.js.Stream(f.t.Context(), "CALLBRIDGE_LEDGER")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	consumer, err := stream.OrderedConsumer(f.t.Context(), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{"callbridge.ledger." + id.String()},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	batch, err := consumer.FetchNoWait(64)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var states []dispatch.State
+	for m := range batch.Messages() {
+		var r dispatch.Record
+		if err := json.Unmarshal(m.Data(), &r); err != nil {
+			f.t.Fatal(err)
+		}
+		states = append(states, r.State)
+	}
+	return states
+}
+
+// done waits until every request is acknowledged.
+func (f *fixture) done() {
+	f.t.Helper()
+	for start := time.Now(); time.Since(start) < 30*time.Second; {
+		consumer, err := f.js.Consumer(f.t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if info := consumer.CachedInfo(); info.NumPending == 0 && info.NumAckPending == 0 {
+			return
+		}
+	}
+	f.t.Fatal("requests are not acknowledged after 30 s")
+}
+
+// until polls a condition that a running dispatcher makes true.
+func until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"callbridge/event"
+)
+
+func TestEveryStateIsOpenOrHasAnOutcome(t *testing.T) {
+	t.Parallel()
+	for state := range steps {
+		_, final := outcomes[state]
+		if open := state == none || slices.Contains(openStates, state); open == final {
+			t.Errorf("state %q: open %t, final %t", state, open, final)
+		}
+	}
+	if want := 1 + len(openStates) + len(outcomes); len(steps) != want {
+		t.Errorf("%d states have a step, want %d", len(steps), want)
+	}
+}
+
+func TestResolveDecidesAnUnknownCall(t *testing.T) {
+	t.Parallel()
+	const settle, attempts = time.Minute, 3
+	call := json.RawMessage(`{"id":"a"}`)
+	unreadable := errors.New("HTTP 500")
+	for name, c := range map[string]struct {
+		found   listed
+		age     time.Duration
+		attempt int
+		redial  bool
+		want    State
+		reason  event.Reason
+		detail  string
+		wait    time.Duration
+	}{
+		"found":                        {found: listed{call: call}, age: time.Second, want: Accepted, reason: event.ReasonFound},
+		"found after a long time":      {found: listed{call: call}, age: 48 * time.Hour, want: Accepted, reason: event.ReasonFound},
+		"missing before settle":        {age: 10 * time.Second, want: Unknown, wait: 10 * time.Second},
+		"missing shortly before":       {age: 50 * time.Second, redial: true, want: Unknown, wait: 10 * time.Second},
+		"missing":                      {age: settle, want: Parked, reason: event.ReasonNotFound, detail: "timeout; not in Callab's list"},
+		"missing, redial":              {age: settle, redial: true, want: Free},
+		"missing on the last attempt":  {age: settle, redial: true, attempt: attempts, want: Parked, reason: event.ReasonNotFound, detail: "timeout; not in"},
+		"similar, redial":              {found: listed{similar: 2}, age: settle, redial: true, want: Parked, reason: event.ReasonNotFound, detail: "2 call(s)"},
+		"unreadable":                   {found: listed{err: unreadable}, age: settle, redial: true, want: Unknown, wait: settle},
+		"unreadable for hours":         {found: listed{err: unreadable}, age: 9 * time.Hour, redial: true, want: Unknown, wait: maxSearchInterval},
+		"unreadable for a day":         {found: listed{err: unreadable}, age: maxUnknown, want: Parked, reason: event.ReasonNotFound, detail: "could not be read for 24h0m0s: HTTP 500"},
+		"unreadable for a day, redial": {found: listed{err: unreadable}, age: maxUnknown, redial: true, want: Parked, reason: event.ReasonNotFound, detail: "could not be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			record := Record{State: Unknown, Attempt: max(c.attempt, 1), Detail: "timeout", NotBefore: time.Unix(1, 0)}
+			got, wait := resolve(record, c.age, c.found, Config{Settle: settle, Attempts: attempts, Redial: c.redial})
+			if got.State != c.want || got.Reason != c.reason || wait != c.wait || !strings.Contains(got.Detail, c.detail) {
+				t.Errorf("became %s (%s: %s) after %s, want %s (%s: %s) after %s", got.State, got.Reason, got.Detail, wait, c.want, c.reason, c.detail, c.wait)
+			}
+			if got.State == Accepted && string(got.Call) != string(call) {
+				t.Errorf("call %s, want %s", got.Call, call)
+			}
+			if got.State == Free && !got.NotBefore.IsZero() {
+				t.Error("a redial waits for an earlier back-off")
+			}
+		})
+	}
+}
