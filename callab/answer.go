@@ -1,12 +1,18 @@
 package callab
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
-// Outcome is what is known of a call after trying to place it once.
+// Outcome is what is known about a call after one attempt to place it.
 type Outcome int
 
 const (
@@ -14,11 +20,11 @@ const (
 	Unknown Outcome = iota
 	// Accepted: Callab has the call and gave it an id.
 	Accepted
-	// Refused: Callab answered that it has not placed the call. With HTTP
-	// status 401 or 403 it is our credentials that it refused.
+	// Refused: Callab answered that it has not placed the call. HTTP status
+	// 401 or 403 means that it refused our credentials.
 	Refused
-	// NotSent: no byte of the request left, or Callab was too busy to look
-	// at it (429). The same call may be tried again.
+	// NotSent: no byte of the request left, or Callab was too busy to process
+	// it (429). The same call may be tried again.
 	NotSent
 )
 
@@ -35,7 +41,7 @@ func (o Outcome) String() string {
 	return "unknown"
 }
 
-// Answer is what came of trying to place a call.
+// Answer is the result of one attempt to place a call.
 type Answer struct {
 	Outcome Outcome
 	// HTTPStatus is 0 if no answer could be read.
@@ -43,13 +49,13 @@ type Answer struct {
 	// Message is Callab's own text, at most 300 characters. It may hold a
 	// telephone number.
 	Message string
-	// RetryAfter is how long Callab asks us to wait; at most a day, 0 if it
+	// RetryAfter is how long Callab asks us to wait: at most a day, 0 if it
 	// does not say.
 	RetryAfter time.Duration
-	// Call is set if Accepted.
+	// Call is set if Outcome is Accepted.
 	Call Call
-	// Err says why, unless Accepted: an *Error if Callab answered. It holds
-	// neither the token nor a telephone number.
+	// Err is the reason if Outcome is not Accepted: an *Error if Callab
+	// answered. It holds neither the token nor a telephone number.
 	Err error
 }
 
@@ -57,18 +63,35 @@ func notSent(err error) Answer { return Answer{Outcome: NotSent, Err: err} }
 
 func unknown(err error) Answer { return Answer{Outcome: Unknown, Err: err} }
 
-// reply is an answer as it came over the wire.
-type reply struct {
+const (
+	// maxBodyBytes bounds how much of a response body is read.
+	maxBodyBytes = 1 << 20
+	// maxMessageRunes bounds how much of Callab's text is kept.
+	maxMessageRunes = 300
+	// maxRetryAfter bounds the wait that Retry-After can ask for.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// response is an HTTP response with its body.
+type response struct {
 	status int
 	header http.Header
-	// body is longer than maxBodyBytes if it was cut.
+	// body is longer than maxBodyBytes if it was cut off.
 	body []byte
 }
 
-// judge says what the reply to a create call means. It goes by what the reply
-// proves: a call that might ring is never called refused, and one that might
-// not is never called accepted.
-func (r reply) judge(now time.Time) Answer {
+func readBody(resp *http.Response) (response, error) {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes+1))
+	return response{status: resp.StatusCode, header: resp.Header, body: body}, err
+}
+
+func (r response) success() bool { return r.status >= 200 && r.status <= 299 }
+
+// classify decides the outcome of a create call by what the response proves: a
+// call that might ring is never Refused, and one that might not ring is never
+// Accepted.
+func (r response) classify(now time.Time) Answer {
 	e := r.envelope()
 	err := r.asError(e, now)
 	a := Answer{HTTPStatus: r.status, Message: err.Message, RetryAfter: err.RetryAfter, Err: err}
@@ -76,12 +99,12 @@ func (r reply) judge(now time.Time) Answer {
 	case r.status == http.StatusTooManyRequests:
 		a.Outcome = NotSent
 	case r.status == http.StatusRequestTimeout:
-		// The server gave up waiting; nobody says for what.
+		// The server stopped waiting, perhaps after it had the request.
 		a.Outcome = Unknown
 	case r.status >= 400 && r.status <= 499:
 		a.Outcome = Refused
 	case r.success():
-		a.Outcome, a.Call = e.judge()
+		a.Outcome, a.Call = e.classify()
 	}
 	if a.Outcome == Accepted {
 		a.Err = nil
@@ -89,10 +112,39 @@ func (r reply) judge(now time.Time) Answer {
 	return a
 }
 
-// judge decides a 2xx: Callab answers errors with HTTP 200 and says so in the
-// envelope, where `data` may then be "" or a text.
+// envelope is the outer object of every answer.
+type envelope struct {
+	// Status is "ok" or "error"; one page of the documentation says "success".
+	Status  string          `json:"status"`
+	Message string          `json:"message"`
+	Data    json.RawMessage `json:"data"`
+}
+
+// envelope decodes the body; the result is zero if that fails.
+func (r response) envelope() envelope {
+	var e envelope
+	if len(r.body) > maxBodyBytes || ignoreWrongType(json.Unmarshal(r.body, &e)) != nil {
+		return envelope{}
+	}
+	return e
+}
+
+func (e envelope) ok() bool {
+	return strings.EqualFold(e.Status, "ok") || strings.EqualFold(e.Status, "success")
+}
+
+func (e envelope) failed() bool { return strings.EqualFold(e.Status, "error") }
+
+func (e envelope) call() (Call, error) {
+	var c Call
+	err := c.UnmarshalJSON(e.Data)
+	return c, err
+}
+
+// classify decides a 2xx: Callab answers most errors with HTTP 200, and then
+// "data" may be "" or a text.
 // Source: https://docs.callab.ai/api-reference/Campaign/stop.
-func (e envelope) judge() (Outcome, Call) {
+func (e envelope) classify() (Outcome, Call) {
 	call, err := e.call()
 	hasCall := err == nil && strings.TrimSpace(call.ID) != ""
 	switch {
@@ -101,7 +153,66 @@ func (e envelope) judge() (Outcome, Call) {
 	case e.failed() && !hasCall:
 		return Refused, Call{}
 	}
-	// "ok" without a call, "error" with one, or a word that nobody has
-	// documented.
+	// "ok" without a call, "error" with one, or an undocumented status.
 	return Unknown, Call{}
+}
+
+// Error is an answer of Callab other than success. Callab sends most of its
+// errors with HTTP status 200.
+type Error struct {
+	HTTPStatus int
+	// Status and Message are those of the envelope, shortened; empty without
+	// an envelope. Message may hold a telephone number, Error() does not.
+	Status  string
+	Message string
+	// RetryAfter is how long Callab asks us to wait; 0 if it does not say.
+	RetryAfter time.Duration
+}
+
+func (r response) asError(e envelope, now time.Time) *Error {
+	return &Error{
+		HTTPStatus: r.status, Status: sanitize(e.Status), Message: sanitize(e.Message),
+		RetryAfter: retryAfter(r.header, now),
+	}
+}
+
+// Error describes the answer, with everything like a telephone number replaced.
+func (e *Error) Error() string {
+	text := fmt.Sprintf("callab answered HTTP %d", e.HTTPStatus)
+	if e.Status != "" {
+		text += fmt.Sprintf(" with status %q", e.Status)
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return phoneLike.ReplaceAllString(text, "[number]")
+}
+
+// phoneLike matches seven digits or more with the usual separators between them.
+var phoneLike = regexp.MustCompile(`[+(]*[0-9](?:[ ().\-/]*[0-9]){6,}`)
+
+// sanitize makes a text of the server fit for one log line.
+func sanitize(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(text))
+	if runes := []rune(text); len(runes) > maxMessageRunes {
+		return string(runes[:maxMessageRunes-1]) + "…"
+	}
+	return text
+}
+
+// retryAfter parses Retry-After: seconds or a date (RFC 9110, 10.2.3).
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(header.Get("Retry-After"))
+	wait := time.Duration(0)
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if date, err := http.ParseTime(value); err == nil {
+		wait = date.Sub(now)
+	}
+	return min(max(wait, 0), maxRetryAfter)
 }

@@ -12,9 +12,9 @@ import (
 	"callbridge/callab/callabsim"
 )
 
-// BenchmarkCreateCall is one call on a fresh connection over loopback, as it is
-// placed, and one with net/http on a connection that is kept: the difference is
-// what a connection of its own costs each call, without the network.
+// BenchmarkCreateCall compares a call on a new connection over loopback, as the
+// client places it, with one by net/http on a reused connection: the difference
+// is the cost of a new connection for each call, without the network.
 func BenchmarkCreateCall(b *testing.B) {
 	for _, scheme := range []string{"http", "https"} {
 		b.Run(scheme+"/connection=fresh", func(b *testing.B) {

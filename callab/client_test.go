@@ -24,10 +24,10 @@ func TestNewRefusesBadConfig(t *testing.T) {
 	}{
 		{callab.Config{}, "callab needs a token"},
 		{callab.Config{Token: some, Timeout: -1}, "callab timeouts must not be negative"},
-		{callab.Config{Token: some, URL: "://"}, "callab URL cannot be read"},
+		{callab.Config{Token: some, URL: "://"}, "callab URL cannot be parsed"},
 		{callab.Config{Token: some, URL: "api.example.com/v1"}, "callab URL must begin with http:// or https://"},
 		{callab.Config{Token: some, URL: "ftp://api.example.com"}, "callab URL must begin with http:// or https://"},
-		{callab.Config{Token: some, URL: "https:///v1"}, "callab URL names no host"},
+		{callab.Config{Token: some, URL: "https:///v1"}, "callab URL has no host"},
 		{callab.Config{Token: some, URL: "https://a:secret@example.com"}, "callab URL must not hold a user or password"},
 		{callab.Config{Token: some, URL: "https://example.com/v1?key=secret"}, "callab URL must not have a query or fragment"},
 		{callab.Config{Token: some, URL: "https://example.com/v1#x"}, "callab URL must not have a query or fragment"},
@@ -41,8 +41,8 @@ func TestNewRefusesBadConfig(t *testing.T) {
 	}
 }
 
-// echo answers with the request itself: a server that repeats our token and
-// the telephone number wherever an error could pick them up.
+// echo is a server that repeats our token and the telephone number in every part
+// of a response that an error could quote.
 func echo(form string) func(net.Conn) {
 	return func(conn net.Conn) {
 		defer conn.Close()
@@ -56,7 +56,7 @@ func echo(form string) func(net.Conn) {
 	}
 }
 
-func TestErrorsHoldNoSecret(t *testing.T) {
+func TestErrorsHoldNeitherTokenNorNumber(t *testing.T) {
 	t.Parallel()
 	for _, form := range []string{
 		"TEXT\r\n\r\n",
@@ -76,7 +76,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		_, got := client.GetCall(t.Context(), "7d1b")
 		for _, err := range []error{client.CreateCall(t.Context(), newCall(), window()).Err, queried, got} {
 			if err == nil {
-				t.Errorf("%q is no error", form)
+				t.Errorf("%q: no error", form)
 				continue
 			}
 			for _, secret := range []string{token, callTo, url.QueryEscape(callTo), callTo[1:]} {
@@ -97,7 +97,7 @@ func TestNetworkErrorsHoldNoQuery(t *testing.T) {
 	}
 }
 
-func TestAnswerThatRepeatsTheTokenIsCleaned(t *testing.T) {
+func TestTokenInAnswerIsReplaced(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"status":"ok","data":{"id":"7d1b","notes":%q}}`, r.Header.Get("Authorization"))
@@ -119,11 +119,11 @@ func TestUnknownAuthorityIsNotSent(t *testing.T) {
 	}
 }
 
-func TestTimeoutOfReadersIsAnError(t *testing.T) {
+func TestQueryTimeoutIsAnError(t *testing.T) {
 	t.Parallel()
 	_, client := simulate(t, callabsim.Options{Faults: []callabsim.Fault{{On: callabsim.OnAll, Kind: callabsim.HangBefore}}},
 		func(c *callab.Config) { c.Timeout, c.DialTimeout = 100*time.Millisecond, 100*time.Millisecond })
 	if _, err := client.QueryCalls(t.Context(), callab.Query{}); err == nil {
-		t.Error("a list that never comes is no error")
+		t.Error("no error after the timeout")
 	}
 }

@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,11 +31,11 @@ func TestCreateCallIsAccepted(t *testing.T) {
 	}
 	call := answer.Call
 	if call.CallTo != callTo || call.Metadata["request"] != requestID || call.CreatedAt.IsZero() || len(call.Raw) == 0 {
-		t.Errorf("the answer's call is not the one that was sent: %s", call.Raw)
+		t.Errorf("the answer holds another call: %s", call.Raw)
 	}
 }
 
-func TestCreateCallJSONIsSentAsItIs(t *testing.T) {
+func TestCreateCallJSONIsSentUnchanged(t *testing.T) {
 	t.Parallel()
 	body, err := json.Marshal(newCall())
 	if err != nil {
@@ -118,7 +122,7 @@ func TestCreateCallWithWrongTokenIsRefused(t *testing.T) {
 	if answer.Outcome != callab.Refused || answer.HTTPStatus != http.StatusUnauthorized {
 		t.Errorf("wrong token: %v, HTTP %d", answer.Outcome, answer.HTTPStatus)
 	}
-	// The token is asked for at each request; a file ends with a line break.
+	// The token is read for each request; a file ends with a line break.
 	current = token + "\n"
 	if answer := client.CreateCall(t.Context(), newCall(), window()); answer.Outcome != callab.Accepted {
 		t.Errorf("new token: %v: %v", answer.Outcome, answer.Err)
@@ -142,7 +146,6 @@ func TestCreateCallWithoutUsableTokenIsNotSent(t *testing.T) {
 
 func TestCreateCallWithoutServerIsNotSent(t *testing.T) {
 	t.Parallel()
-	// Port 1 is not listened on.
 	client := connect(t, "http://127.0.0.1:1/v1", nil)
 	answer := client.CreateCall(t.Context(), newCall(), window())
 	if answer.Outcome != callab.NotSent || answer.Err == nil {
@@ -160,7 +163,7 @@ func TestCreateCallThatCannotBeEncodedIsNotSent(t *testing.T) {
 	}
 }
 
-func TestTraceTellsHowFarACallHasCome(t *testing.T) {
+func TestTraceReportsEveryStepInOrder(t *testing.T) {
 	t.Parallel()
 	var steps []string
 	step := func(name string) func() { return func() { steps = append(steps, name) } }
@@ -175,12 +178,93 @@ func TestTraceTellsHowFarACallHasCome(t *testing.T) {
 	}
 }
 
-func TestErrorIsTyped(t *testing.T) {
+func TestAnswerErrorHasHTTPStatus(t *testing.T) {
 	t.Parallel()
 	_, client := simulate(t, callabsim.Options{Faults: []callabsim.Fault{{Kind: callabsim.Forbidden}}}, nil)
 	answer := client.CreateCall(t.Context(), newCall(), window())
 	var api *callab.Error
 	if !errors.As(answer.Err, &api) || api.HTTPStatus != http.StatusForbidden || api.Status != "error" {
 		t.Errorf("error %v is no *callab.Error with the status", answer.Err)
+	}
+}
+
+func TestOutcomeOfEveryFormOfResponse(t *testing.T) {
+	t.Parallel()
+	const good = `{"status":"ok","message":"ok","data":{"id":"7d1b"}}`
+	for _, row := range []struct {
+		name, answer string
+		want         callab.Outcome
+	}{
+		{"no length", "HTTP/1.1 200 OK\r\n\r\n" + good, callab.Accepted},
+		{"interim answers first", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n" + good, callab.Accepted},
+		{"only interim answers", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 100), callab.Unknown},
+		{"other protocol", "HTTP/1.1 101 Switching Protocols\r\n\r\n" + good, callab.Unknown},
+		{"nothing", "", callab.Unknown},
+		{"not HTTP", "220 mail.example.com ESMTP\r\n\r\n", callab.Unknown},
+		{"half a body", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + good, callab.Unknown},
+		{"half a refusal", "HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n" + good, callab.Unknown},
+		{"endless header", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 3<<20), callab.Unknown},
+		{"long body", "HTTP/1.1 200 OK\r\n\r\n" + good + strings.Repeat(" ", 1<<20), callab.Unknown},
+		{"long refusal", "HTTP/1.1 400 Bad Request\r\n\r\n" + strings.Repeat(" ", 1<<20) + good, callab.Refused},
+	} {
+		url, accepted := listen(t, func(conn net.Conn) {
+			defer conn.Close()
+			wholeRequest(conn)
+			_, _ = io.WriteString(conn, row.answer)
+		})
+		answer := connect(t, url, nil).CreateCall(t.Context(), newCall(), window())
+		if answer.Outcome != row.want || accepted.Load() != 1 {
+			t.Errorf("%s: %v, want %v, after %d connections: %v", row.name, answer.Outcome, row.want, accepted.Load(), answer.Err)
+		}
+	}
+}
+
+func TestRequestIsSentAsDocumented(t *testing.T) {
+	t.Parallel()
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	lines := make(chan string, 1)
+	url, _ := listen(t, func(conn net.Conn) {
+		defer conn.Close()
+		req, body := wholeRequest(conn)
+		req.Header.Del("Content-Length")
+		lines <- fmt.Sprintf("%s %s %v close=%v %v\n%s", req.Method, req.URL, req.Proto, req.Close, req.Header, body)
+	})
+	ctx := callab.WithTraceParent(t.Context(), parent)
+	connect(t, url, nil).CreateCall(ctx, callab.NewCall{CallTo: callTo}, window())
+	want := `POST /v1/calls HTTP/1.1 close=true map[Accept:[application/json] Authorization:[Bearer ` + token +
+		`] Connection:[close] Content-Type:[application/json] Traceparent:[` + parent + `] User-Agent:[callab-go/1]]` +
+		"\n" + `{"call_to":"+12025550142"}`
+	if got := <-lines; got != want {
+		t.Errorf("sent\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTraceParentOfAnotherFormIsIgnored(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "x", strings.Repeat("a", 500), strings.Repeat("a", 50) + "\r\nX-Evil: 1"} {
+		if ctx := callab.WithTraceParent(t.Context(), bad); ctx != t.Context() {
+			t.Errorf("traceparent %q is sent", bad)
+		}
+	}
+}
+
+func TestConcurrentCallsAreEachPlacedOnce(t *testing.T) {
+	t.Parallel()
+	sim, client := simulate(t, callabsim.Options{}, nil)
+	const calls = 50
+	answers := make(chan callab.Answer, calls)
+	for range calls {
+		go func() { answers <- client.CreateCall(t.Context(), newCall(), window()) }()
+	}
+	seen := map[string]bool{}
+	for range calls {
+		answer := <-answers
+		if answer.Outcome != callab.Accepted {
+			t.Errorf("%v: %v", answer.Outcome, answer.Err)
+		}
+		seen[answer.Call.ID] = true
+	}
+	if len(seen) != calls || len(sim.Placed()) != calls {
+		t.Errorf("%d ids, %d placed, want %d", len(seen), len(sim.Placed()), calls)
 	}
 }

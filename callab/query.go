@@ -1,53 +1,159 @@
 package callab
 
 import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"time"
 )
 
-// Query is what GET /calls/query is asked. Zero fields are not sent, so that
-// Callab's defaults hold: newest first, 10 a page.
+// Query holds the parameters of GET /calls/query that are needed to find a
+// call. Zero fields are not sent; Callab's defaults are newest first, 10 a page.
 // Source: https://docs.callab.ai/api-reference/campaign-calls/query.
 type Query struct {
-	// Search looks into call_to, notes, feedback and transcript.
-	Search     string
-	CampaignID string
-	AgentID    string
-	// Status is a part of call_status, in any case.
-	Status string
-	// StartDate and EndDate (YYYY-MM-DD) bound when a call was started.
-	// They hide calls that have not started yet.
-	StartDate, EndDate string
+	// Search is looked for in call_to, notes, feedback and transcript.
+	Search string
 	// Page counts from 0. PerPage has no documented maximum; Callab may
 	// send fewer.
 	Page, PerPage int
-	// SortColumn is a column such as "created_at"; Order is "asc" or "desc".
-	SortColumn, Order string
-	Filters           []Filter
 }
-
-// Filter compares one column. The documentation does not name the operators.
-type Filter struct{ Column, Operator, Value string }
 
 func (q Query) values() url.Values {
 	v := url.Values{}
-	for name, value := range map[string]string{
-		"search": q.Search, "campaign_id": q.CampaignID, "ai_agent_id": q.AgentID, "status": q.Status,
-		"start_date": q.StartDate, "end_date": q.EndDate, "sort_column": q.SortColumn, "order": q.Order,
-	} {
-		if value != "" {
-			v.Set(name, value)
-		}
+	if q.Search != "" {
+		v.Set("search", q.Search)
 	}
-	for name, value := range map[string]int{"page": q.Page, "per_page": q.PerPage} {
-		if value != 0 {
-			v.Set(name, strconv.Itoa(value))
-		}
+	if q.Page != 0 {
+		v.Set("page", strconv.Itoa(q.Page))
 	}
-	for _, f := range q.Filters {
-		v.Add("filter_columns[]", f.Column)
-		v.Add("filter_operator[]", f.Operator)
-		v.Add("filter_values[]", f.Value)
+	if q.PerPage != 0 {
+		v.Set("per_page", strconv.Itoa(q.PerPage))
 	}
 	return v
+}
+
+// GetCall reads one call. Callab does not tell "not found" from other errors:
+// both are an *Error.
+func (c *Client) GetCall(ctx context.Context, id string) (Call, error) {
+	if strings.Trim(id, ".") == "" {
+		return Call{}, errors.New("get call: no id")
+	}
+	e, err := c.get(ctx, nil, "calls", url.PathEscape(id))
+	if err != nil {
+		return Call{}, fmt.Errorf("get call: %w", err)
+	}
+	call, err := e.call()
+	if err != nil || call.ID == "" {
+		return Call{}, errors.New("get call: answer holds no call")
+	}
+	return call, nil
+}
+
+// QueryCalls reads one page of calls, newest first. A page that cannot be read
+// completely is an error: a call that is overlooked could be placed again.
+func (c *Client) QueryCalls(ctx context.Context, query Query) ([]Call, error) {
+	e, err := c.get(ctx, query.values(), "calls", "query")
+	if err != nil {
+		return nil, fmt.Errorf("query calls: %w", err)
+	}
+	var calls []Call
+	if err := json.Unmarshal(e.Data, &calls); err != nil || calls == nil {
+		return nil, errors.New("query calls: answer holds no list of calls")
+	}
+	for _, call := range calls {
+		if call.ID == "" {
+			return nil, errors.New("query calls: answer holds a call without an id")
+		}
+	}
+	return calls, nil
+}
+
+// get sends a GET request and returns the envelope of a successful answer.
+func (c *Client) get(ctx context.Context, query url.Values, path ...string) (envelope, error) {
+	req, err := c.newRequest(ctx, http.MethodGet, nil, path...)
+	if err != nil {
+		return envelope{}, err
+	}
+	req.URL.RawQuery = query.Encode()
+	resp, err := c.reader.Do(req)
+	if err != nil {
+		return envelope{}, withoutSecrets(err)
+	}
+	r, err := readBody(resp)
+	if err != nil {
+		return envelope{}, withoutSecrets(err)
+	}
+	r = r.withoutToken(req)
+	e := r.envelope()
+	if !r.success() || !e.ok() {
+		return envelope{}, r.asError(e, c.config.Now())
+	}
+	return e, nil
+}
+
+const (
+	idleReaders     = 4
+	idleReaderLimit = 30 * time.Second
+)
+
+// newReader returns the HTTP client for requests that may be repeated. It
+// reuses connections, and follows no redirect: the token is for Callab only.
+func newReader(c *Client) *http.Client {
+	transport := &http.Transport{
+		TLSClientConfig: c.tls, TLSHandshakeTimeout: c.config.DialTimeout,
+		DialContext:         (&net.Dialer{Timeout: c.config.DialTimeout}).DialContext,
+		MaxIdleConnsPerHost: idleReaders, IdleConnTimeout: idleReaderLimit,
+	}
+	if c.base.Scheme == "https" {
+		transport.Proxy = c.config.Proxy
+	}
+	return &http.Client{
+		Transport: transport, Timeout: c.config.DialTimeout + c.config.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// minTokenBytes is the length from which on a token is replaced in answers: a
+// shorter one could occur in them by chance.
+const minTokenBytes = 16
+
+// withoutToken replaces our token in the body, which goes into results and logs.
+func (r response) withoutToken(req *http.Request) response {
+	token := strings.TrimPrefix(req.Header.Get("Authorization"), bearer)
+	if len(token) >= minTokenBytes {
+		r.body = bytes.ReplaceAll(r.body, []byte(token), []byte("[token]"))
+	}
+	return r
+}
+
+var errNotHTTP = errors.New("answer is not HTTP")
+
+// withoutSecrets returns errors of the network and of TLS as they are, without
+// the URL. Other errors of net/http quote what the server sent, which may hold
+// anything; errNotHTTP replaces them.
+func withoutSecrets(err error) error {
+	// The text of *url.Error includes the query, which holds the telephone
+	// number.
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	var network net.Error
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &network), errors.As(err, &certificate),
+		errors.Is(err, ErrWindowClosed), errors.Is(err, context.Canceled),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	}
+	return errNotHTTP
 }

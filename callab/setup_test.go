@@ -1,6 +1,7 @@
 package callab_test
 
 import (
+	"bufio"
 	"io"
 	"log"
 	"net"
@@ -20,13 +21,13 @@ const (
 	requestID = "0b7e9a4e-5c0d-5a53-8f64-3a1f7f0f6c11"
 )
 
-// simulate runs a simulator over TLS and a client of it.
+// simulate starts a simulator over TLS and returns it with a client of it.
 func simulate(t *testing.T, options callabsim.Options, change func(*callab.Config)) (*callabsim.Sim, *callab.Client) {
 	t.Helper()
 	options.Tokens = []string{token}
 	sim := callabsim.New(options)
 	server := httptest.NewUnstartedServer(sim)
-	// The server complains of handshakes that a test breaks off.
+	// The server logs handshakes that a test breaks off.
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -38,7 +39,7 @@ func simulate(t *testing.T, options callabsim.Options, change func(*callab.Confi
 	})
 }
 
-// connect makes a client of whatever listens at url.
+// connect returns a client of the server at url.
 func connect(t testing.TB, url string, change func(*callab.Config)) *callab.Client {
 	t.Helper()
 	config := callab.Config{URL: url, Token: func() string { return token }, Timeout: time.Minute, DialTimeout: time.Minute}
@@ -52,8 +53,7 @@ func connect(t testing.TB, url string, change func(*callab.Config)) *callab.Clie
 	return client
 }
 
-// listen runs a server that does to each connection what it is told, and
-// counts them.
+// listen starts a server that passes each connection to handle and counts them.
 func listen(t *testing.T, handle func(net.Conn)) (url string, accepted *atomic.Int32) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -86,4 +86,14 @@ func newCall() callab.NewCall {
 		AgentDynamicVariables: map[string]string{"first_name": "Ada", "empty": ""},
 		Notes:                 "request " + requestID,
 	}
+}
+
+// wholeRequest reads one request with its body from conn.
+func wholeRequest(conn net.Conn) (*http.Request, string) {
+	req, err := http.ReadRequest(bufio.NewReader(conn))
+	if err != nil {
+		return nil, ""
+	}
+	body, _ := io.ReadAll(req.Body)
+	return req, string(body)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestWindowNeedsBothClocks(t *testing.T) {
+func TestWindowIsOpenByBothClocks(t *testing.T) {
 	t.Parallel()
 	const s = time.Second
 	for _, row := range []struct {
@@ -29,7 +29,7 @@ func TestWindowNeedsBothClocks(t *testing.T) {
 	}
 }
 
-func TestWindowOpensAtStart(t *testing.T) {
+func TestWindowStartWithOneOrBothClocks(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for _, row := range []struct {

@@ -8,9 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// userTimeout makes the kernel give up on bytes that are not acknowledged in
-// that time. Without it those of a dead process are sent again for up to 15
-// minutes (tcp(7), TCP_USER_TIMEOUT), long after its claim was declared dead.
+// userTimeout makes the kernel drop a connection whose bytes are not
+// acknowledged within limit (tcp(7), TCP_USER_TIMEOUT). By default it
+// retransmits them for up to 15 minutes, even if the process is dead: the call
+// could then arrive long after its claim has expired.
 func userTimeout(limit time.Duration) func(network, address string, conn syscall.RawConn) error {
 	return func(_, _ string, conn syscall.RawConn) error {
 		var set error

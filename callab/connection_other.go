@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// userTimeout does nothing: here the system alone decides for how long it
-// sends the bytes of a dead process again.
+// userTimeout does nothing: on this system the time of TCP retransmissions is
+// not limited.
 func userTimeout(time.Duration) func(network, address string, conn syscall.RawConn) error {
 	return nil
 }

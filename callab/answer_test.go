@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The three kinds of envelope that decide a 2xx.
+// The three kinds of envelope, which decide a 2xx.
 var (
 	okForms = []string{
 		`{"status":"ok","message":"ok","data":{"id":"7d1b"}}`,
@@ -32,7 +32,7 @@ var (
 	}
 )
 
-func TestJudgeEveryStatusAndEnvelope(t *testing.T) {
+func TestClassifyEveryStatusAndEnvelope(t *testing.T) {
 	t.Parallel()
 	rows := []struct {
 		first, last         int
@@ -52,9 +52,9 @@ func TestJudgeEveryStatusAndEnvelope(t *testing.T) {
 	for _, row := range rows {
 		for status := row.first; status <= row.last; status++ {
 			seen++
-			judgeAll(t, status, okForms, row.ok)
-			judgeAll(t, status, errorForms, row.failed)
-			judgeAll(t, status, unclearForms, row.unclear)
+			classifyAll(t, status, okForms, row.ok)
+			classifyAll(t, status, errorForms, row.failed)
+			classifyAll(t, status, unclearForms, row.unclear)
 		}
 	}
 	if seen != 500 {
@@ -62,10 +62,10 @@ func TestJudgeEveryStatusAndEnvelope(t *testing.T) {
 	}
 }
 
-func judgeAll(t *testing.T, status int, bodies []string, want Outcome) {
+func classifyAll(t *testing.T, status int, bodies []string, want Outcome) {
 	t.Helper()
 	for _, body := range bodies {
-		got := reply{status: status, body: []byte(body)}.judge(time.Now())
+		got := response{status: status, body: []byte(body)}.classify(time.Now())
 		if got.Outcome != want {
 			t.Errorf("HTTP %d, body %.80s: %v, want %v", status, body, got.Outcome, want)
 		}
@@ -78,14 +78,14 @@ func judgeAll(t *testing.T, status int, bodies []string, want Outcome) {
 	}
 }
 
-func TestJudgeBelievesNoBodyThatWasCut(t *testing.T) {
+func TestClassifyIgnoresTruncatedBody(t *testing.T) {
 	t.Parallel()
 	long := []string{okForms[0] + strings.Repeat(" ", maxBodyBytes)}
-	judgeAll(t, http.StatusOK, long, Unknown)
-	judgeAll(t, http.StatusBadRequest, long, Refused)
+	classifyAll(t, http.StatusOK, long, Unknown)
+	classifyAll(t, http.StatusBadRequest, long, Refused)
 }
 
-func TestJudgeReadsRetryAfter(t *testing.T) {
+func TestClassifyParsesRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	for _, row := range []struct {
@@ -105,23 +105,23 @@ func TestJudgeReadsRetryAfter(t *testing.T) {
 		{"Mon, 02 Mar 2099 09:00:00 GMT", maxRetryAfter},
 		{"soon", 0},
 	} {
-		r := reply{status: http.StatusTooManyRequests, header: http.Header{"Retry-After": {row.header}}}
-		if got := r.judge(now).RetryAfter; got != row.want {
+		r := response{status: http.StatusTooManyRequests, header: http.Header{"Retry-After": {row.header}}}
+		if got := r.classify(now).RetryAfter; got != row.want {
 			t.Errorf("Retry-After %q: %v, want %v", row.header, got, row.want)
 		}
 	}
 }
 
-func TestJudgeShortensMessage(t *testing.T) {
+func TestClassifyShortensMessage(t *testing.T) {
 	t.Parallel()
 	body := fmt.Sprintf(`{"status":"error","message":"a\nb%s"}`, strings.Repeat("é", 1000))
-	got := reply{status: http.StatusOK, body: []byte(body)}.judge(time.Now())
+	got := response{status: http.StatusOK, body: []byte(body)}.classify(time.Now())
 	if runes := []rune(got.Message); len(runes) != maxMessageRunes || string(runes[:4]) != "a bé" {
 		t.Errorf("message has %d characters: %.20q", len(runes), got.Message)
 	}
 }
 
-func TestErrorHidesNumbers(t *testing.T) {
+func TestErrorTextHasNoTelephoneNumber(t *testing.T) {
 	t.Parallel()
 	for _, number := range []string{"+12025550142", "(202) 555-0142", "+44 20 7946 0123", "202.555.0142"} {
 		err := &Error{HTTPStatus: http.StatusOK, Status: "error", Message: "cannot call " + number + " now"}
@@ -132,9 +132,9 @@ func TestErrorHidesNumbers(t *testing.T) {
 	}
 }
 
-// FuzzJudge holds what the whole product rests on: only a 2xx with an id is
-// accepted, and only an answer that says so is refused.
-func FuzzJudge(f *testing.F) {
+// FuzzClassify: only a 2xx with an id is accepted, and only an answer that says
+// so is refused. The promise to dial once depends on it.
+func FuzzClassify(f *testing.F) {
 	for _, forms := range [][]string{okForms, errorForms, unclearForms} {
 		for i, body := range forms {
 			f.Add(200+i, "", body)
@@ -143,8 +143,8 @@ func FuzzJudge(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, retryAfter, body string) {
-		r := reply{status: status, header: http.Header{"Retry-After": {retryAfter}}, body: []byte(body)}
-		a := r.judge(time.Now())
+		r := response{status: status, header: http.Header{"Retry-After": {retryAfter}}, body: []byte(body)}
+		a := r.classify(time.Now())
 		success, clientError := status >= 200 && status <= 299, status >= 400 && status <= 499
 		switch a.Outcome {
 		case Accepted:

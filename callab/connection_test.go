@@ -1,7 +1,6 @@
 package callab_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestConnectionCutInTheMiddleOfTheRequest(t *testing.T) {
+func TestConnectionCutDuringTheWriteIsUnknown(t *testing.T) {
 	t.Parallel()
 	url, accepted := listen(t, func(conn net.Conn) {
 		_, _ = io.ReadFull(conn, make([]byte, 100))
@@ -49,7 +50,7 @@ func TestConnectionCutInTheMiddleOfTheRequest(t *testing.T) {
 	}
 }
 
-func TestConnectionClosedBeforeTheWrite(t *testing.T) {
+func TestConnectionClosedBeforeTheWriteIsUnknown(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{})
 	url, accepted := listen(t, func(conn net.Conn) {
@@ -57,19 +58,19 @@ func TestConnectionClosedBeforeTheWrite(t *testing.T) {
 		closed <- struct{}{}
 	})
 	client := connect(t, url, func(c *callab.Config) {
-		// As if the process had been frozen between fence and write.
+		// As if the process had been stopped between fence and write.
 		c.Trace = &callab.Trace{BeforeWrite: func() { <-closed }}
 	})
 	answer := client.CreateCall(t.Context(), newCall(), window())
-	// The kernel takes the bytes before it learns that nobody reads them.
+	// The kernel accepts the bytes before it learns that the server has closed.
 	if answer.Outcome != callab.Unknown || accepted.Load() != 1 {
 		t.Errorf("%v after %d connections: %v", answer.Outcome, accepted.Load(), answer.Err)
 	}
 }
 
-// A process that is frozen between fence and write for longer than the server
-// keeps a silent connection does no harm when it goes on.
-func TestFrozenBeforeTheWriteIsNotPlaced(t *testing.T) {
+// A process may be stopped between fence and write for longer than the server
+// keeps a silent connection: the call is then not placed when it continues.
+func TestProcessStoppedBeforeTheWritePlacesNoCall(t *testing.T) {
 	t.Parallel()
 	sim := callabsim.New(callabsim.Options{HeaderTimeout: 50 * time.Millisecond})
 	closed := make(chan struct{}, 1)
@@ -91,7 +92,7 @@ func TestFrozenBeforeTheWriteIsNotPlaced(t *testing.T) {
 	}
 }
 
-func TestWindowOverIsNotSent(t *testing.T) {
+func TestClosedWindowIsNotSent(t *testing.T) {
 	t.Parallel()
 	for _, moment := range []string{"before dialling", "while dialling"} {
 		var passed atomic.Int64
@@ -113,7 +114,7 @@ func TestWindowOverIsNotSent(t *testing.T) {
 	}
 }
 
-func TestSlowTLSIsNotSent(t *testing.T) {
+func TestSlowHandshakeIsNotSent(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})
 	defer close(hold)
@@ -130,7 +131,7 @@ func TestSlowTLSIsNotSent(t *testing.T) {
 	}
 }
 
-func TestCancelBeforeTheWriteIsNotSent(t *testing.T) {
+func TestContextCancelledBeforeTheWriteIsNotSent(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	sim, client := simulate(t, callabsim.Options{}, func(c *callab.Config) {
@@ -142,110 +143,72 @@ func TestCancelBeforeTheWriteIsNotSent(t *testing.T) {
 	}
 }
 
-func TestCancelAfterTheWriteIsUnknown(t *testing.T) {
+func TestContextCancelledAfterTheWriteIsUnknown(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	_, client := simulate(t, callabsim.Options{Faults: []callabsim.Fault{{Kind: callabsim.HangAfter}}}, func(c *callab.Config) {
-
 		c.Trace = &callab.Trace{WroteFirstByte: cancel}
 	})
 	began := time.Now()
 	answer := client.CreateCall(ctx, newCall(), window())
 	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("a cancelled call went on for %v", took)
+		t.Errorf("a cancelled call took %v", took)
 	}
 	if answer.Outcome != callab.Unknown || !errors.Is(answer.Err, context.Canceled) {
 		t.Errorf("%v: %v", answer.Outcome, answer.Err)
 	}
 }
 
-// wholeRequest reads one request off conn.
-func wholeRequest(conn net.Conn) (*http.Request, string) {
-	req, err := http.ReadRequest(bufio.NewReader(conn))
+// proxyTo is a proxy that answers CONNECT with the right password.
+func proxyTo(conn net.Conn) {
+	defer conn.Close()
+	req, _ := wholeRequest(conn)
+	if req == nil || req.Method != http.MethodConnect || req.Header.Get("Proxy-Authorization") != "Basic dTpw" {
+		fmt.Fprint(conn, "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+		return
+	}
+	target, err := net.Dial("tcp", req.Host)
 	if err != nil {
-		return nil, ""
+		fmt.Fprint(conn, "HTTP/1.1 502 Bad Gateway\r\n\r\n")
+		return
 	}
-	body, _ := io.ReadAll(req.Body)
-	return req, string(body)
+	fmt.Fprint(conn, "HTTP/1.1 200 OK\r\n\r\n")
+	var both sync.WaitGroup
+	both.Go(func() { _, _ = io.Copy(target, conn); target.Close() })
+	both.Go(func() { _, _ = io.Copy(conn, target); conn.Close() })
+	both.Wait()
 }
 
-func TestAnswersOnTheWire(t *testing.T) {
+func TestHTTPProxyIsTunnelledThrough(t *testing.T) {
 	t.Parallel()
-	const good = `{"status":"ok","message":"ok","data":{"id":"7d1b"}}`
+	address, accepted := listen(t, proxyTo)
+	host := strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/v1")
 	for _, row := range []struct {
-		name, answer string
-		want         callab.Outcome
+		proxy string
+		want  callab.Outcome
+		err   string
 	}{
-		{"no length", "HTTP/1.1 200 OK\r\n\r\n" + good, callab.Accepted},
-		{"interim answers first", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n" + good, callab.Accepted},
-		{"only interim answers", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 100), callab.Unknown},
-		{"other protocol", "HTTP/1.1 101 Switching Protocols\r\n\r\n" + good, callab.Unknown},
-		{"nothing", "", callab.Unknown},
-		{"not HTTP", "220 mail.example.com ESMTP\r\n\r\n", callab.Unknown},
-		{"half a body", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + good, callab.Unknown},
-		{"half a refusal", "HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n" + good, callab.Unknown},
-		{"endless header", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 3<<20), callab.Unknown},
-		{"long body", "HTTP/1.1 200 OK\r\n\r\n" + good + strings.Repeat(" ", 1<<20), callab.Unknown},
-		{"long refusal", "HTTP/1.1 400 Bad Request\r\n\r\n" + strings.Repeat(" ", 1<<20) + good, callab.Refused},
+		{"http://u:p@" + host, callab.Accepted, ""},
+		{"http://u:wrong@" + host, callab.NotSent, "connect to callab: proxy: CONNECT answered with HTTP 407"},
+		{"http://" + host, callab.NotSent, "connect to callab: proxy: CONNECT answered with HTTP 407"},
+		{"socks5://" + host, callab.NotSent, `connect to callab: proxy scheme "socks5" is not supported, only http`},
 	} {
-		url, accepted := listen(t, func(conn net.Conn) {
-			defer conn.Close()
-			wholeRequest(conn)
-			_, _ = io.WriteString(conn, row.answer)
+		sim, client := simulate(t, callabsim.Options{}, func(c *callab.Config) {
+			c.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(row.proxy) }
 		})
-		answer := connect(t, url, nil).CreateCall(t.Context(), newCall(), window())
-		if answer.Outcome != row.want || accepted.Load() != 1 {
-			t.Errorf("%s: %v, want %v, after %d connections: %v", row.name, answer.Outcome, row.want, accepted.Load(), answer.Err)
+		answer := client.CreateCall(t.Context(), newCall(), window())
+		got := ""
+		if answer.Err != nil {
+			got = answer.Err.Error()
+		}
+		if answer.Outcome != row.want || got != row.err {
+			t.Errorf("%s: %v: %s, want %v: %s", row.proxy, answer.Outcome, got, row.want, row.err)
+		}
+		if placed := len(sim.Placed()); (placed == 1) != (row.want == callab.Accepted) {
+			t.Errorf("%s: placed %d", row.proxy, placed)
 		}
 	}
-}
-
-func TestRequestOnTheWire(t *testing.T) {
-	t.Parallel()
-	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	lines := make(chan string, 1)
-	url, _ := listen(t, func(conn net.Conn) {
-		defer conn.Close()
-		req, body := wholeRequest(conn)
-		req.Header.Del("Content-Length")
-		lines <- fmt.Sprintf("%s %s %v close=%v %v\n%s", req.Method, req.URL, req.Proto, req.Close, req.Header, body)
-	})
-	ctx := callab.WithTraceParent(t.Context(), parent)
-	connect(t, url, nil).CreateCall(ctx, callab.NewCall{CallTo: callTo}, window())
-	want := `POST /v1/calls HTTP/1.1 close=true map[Accept:[application/json] Authorization:[Bearer ` + token +
-		`] Connection:[close] Content-Type:[application/json] Traceparent:[` + parent + `] User-Agent:[callab-go/1]]` +
-		"\n" + `{"call_to":"+12025550142"}`
-	if got := <-lines; got != want {
-		t.Errorf("sent\n%s\nwant\n%s", got, want)
-	}
-}
-
-func TestTraceParentOfAnotherFormIsLeftOut(t *testing.T) {
-	t.Parallel()
-	for _, bad := range []string{"", "x", strings.Repeat("a", 500), strings.Repeat("a", 50) + "\r\nX-Evil: 1"} {
-		if ctx := callab.WithTraceParent(t.Context(), bad); ctx != t.Context() {
-			t.Errorf("traceparent %q is sent", bad)
-		}
-	}
-}
-
-func TestConcurrentCallsAreEachPlacedOnce(t *testing.T) {
-	t.Parallel()
-	sim, client := simulate(t, callabsim.Options{}, nil)
-	const calls = 50
-	answers := make(chan callab.Answer, calls)
-	for range calls {
-		go func() { answers <- client.CreateCall(t.Context(), newCall(), window()) }()
-	}
-	seen := map[string]bool{}
-	for range calls {
-		answer := <-answers
-		if answer.Outcome != callab.Accepted {
-			t.Errorf("%v: %v", answer.Outcome, answer.Err)
-		}
-		seen[answer.Call.ID] = true
-	}
-	if len(seen) != calls || len(sim.Placed()) != calls {
-		t.Errorf("%d ids, %d placed, want %d", len(seen), len(sim.Placed()), calls)
+	if accepted.Load() != 3 {
+		t.Errorf("the proxy had %d connections, want 3", accepted.Load())
 	}
 }
