@@ -18,8 +18,8 @@ import (
 // window closed before the first byte could leave.
 var ErrWindowClosed = errors.New("write window is over")
 
-// clockSkew is how far the wall clock may fall behind the monotonic clock, as it
-// does while it is being slewed. With a larger difference neither is trusted.
+// clockSkew is how far the wall clock may lag the monotonic clock, as it does
+// while it is being slewed. With a larger difference neither is trusted.
 const clockSkew = time.Second
 
 // Window is the time span in which the first byte of a call may leave. Start is

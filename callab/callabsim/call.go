@@ -9,8 +9,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Call is a call in the form of GET /calls/{id}. Pointers are the fields that
-// are documented as nullable.
+// Call is a call object in the form of GET /calls/{id}, with every documented
+// field. Pointers are the fields that are documented as nullable. The client has
+// its own struct on purpose: a wrong field name that both share would not be
+// found by any test.
 // Source: https://docs.callab.ai/api-reference/campaign-calls/get-one.
 type Call struct {
 	ID                    string            `json:"id"`
@@ -52,10 +54,10 @@ type Call struct {
 	WorkspaceID           string            `json:"workspace_id"`
 }
 
-// simCompany is the company whose calls these are, unless a body names one.
+// simCompany is the company of a call whose request has none.
 const simCompany = "6f1d2c3b-4a59-4687-8796-a5b4c3d2e1f0"
 
-// complete fills what a new call must have.
+// complete returns the call with the fields filled in that every call has.
 func (c Call) complete(now time.Time) Call {
 	set := func(field *string, value string) {
 		if *field == "" {
@@ -82,16 +84,16 @@ func (c Call) complete(now time.Time) Call {
 	return c
 }
 
-const nobodyAnswers = "+12025550189"
+// unanswered is a number at which calls fail after RingTime.
+const unanswered = "+12025550189"
 
-// at returns the call as it is at a time: what happens to it depends on its
-// age alone.
+// at returns the state of the call at a time, which depends only on its age.
 func (s *Sim) at(c Call, now time.Time) Call {
 	answered := c.CreatedAt.Add(s.options.RingTime)
 	if s.options.CallLength == 0 || c.EndedAt != nil || now.Before(answered) {
 		return c
 	}
-	if s.options.MagicNumbers && c.CallTo == nobodyAnswers {
+	if s.options.MagicNumbers && c.CallTo == unanswered {
 		c.CallStatus, c.DisconnectReason = "failed", "no-answer"
 		c.EndedAt, c.UpdatedAt = &answered, answered
 		return c
@@ -103,10 +105,11 @@ func (s *Sim) at(c Call, now time.Time) Call {
 	return c
 }
 
+// ended returns the call as completed at a time.
 func (c Call) ended(at time.Time, length time.Duration) Call {
-	name := "there"
-	if given, ok := c.AgentDynamicVariables["first_name"].(string); ok {
-		name = given
+	name, ok := c.AgentDynamicVariables["first_name"].(string)
+	if !ok {
+		name = "there"
 	}
 	text := fmt.Sprintf("Agent: Hello %s, is this a good time?\nUser: Yes, go ahead.\nAgent: Thank you, goodbye.", name)
 	record, language := "https://recordings.example.com/"+c.ID+".mp3", "en"
@@ -122,5 +125,5 @@ func (c Call) ended(at time.Time, length time.Duration) Call {
 	return c
 }
 
-// lastDigits is as much of a number as a log may show.
+// lastDigits returns the part of a number that may be logged.
 func lastDigits(number string) string { return "…" + number[max(0, len(number)-2):] }

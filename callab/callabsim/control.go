@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// faultJSON is a Fault as people write it: durations as "2s".
+// faultJSON is the JSON form of a Fault; durations are written as "2s".
 type faultJSON struct {
 	Kind        Kind    `json:"kind"`
 	On          On      `json:"on,omitempty"`
@@ -21,7 +21,7 @@ type faultJSON struct {
 	RetryAfter  string  `json:"retry_after,omitempty"`
 }
 
-// MarshalJSON writes the form of POST /sim/faults.
+// MarshalJSON encodes the form of POST /sim/faults.
 func (f Fault) MarshalJSON() ([]byte, error) {
 	return json.Marshal(faultJSON{
 		Kind: f.Kind, On: f.On, Times: f.Times, CallTo: f.CallTo, Probability: f.Probability,
@@ -36,8 +36,8 @@ func duration(d time.Duration) string {
 	return d.String()
 }
 
-// UnmarshalJSON reads the form of POST /sim/faults. A name that it does not
-// know is an error: mistyped, "call_to" would strike everybody.
+// UnmarshalJSON decodes the form of POST /sim/faults. An unknown member is an
+// error: with "call_to" mistyped, the fault would apply to every number.
 func (f *Fault) UnmarshalJSON(data []byte) error {
 	var j faultJSON
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -63,28 +63,28 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 }
 
 func (s *Sim) addFault(w http.ResponseWriter, r *http.Request) {
-	a := &answer{w: w, r: r}
+	x := &exchange{w: w, r: r}
 	var fault Fault
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	if err == nil {
 		err = json.Unmarshal(body, &fault)
 	}
 	if err == nil {
-		err = s.fail(fault)
+		err = s.add(fault)
 	}
 	if err != nil {
-		a.refuse(http.StatusBadRequest, err.Error())
+		x.refuse(http.StatusBadRequest, err.Error())
 		return
 	}
 	s.listFaults(w, r)
 }
 
 func (s *Sim) listFaults(w http.ResponseWriter, r *http.Request) {
-	a := &answer{w: w, r: r}
+	x := &exchange{w: w, r: r}
 	s.mu.Lock()
 	faults := slices.Clone(s.faults)
 	s.mu.Unlock()
-	a.ok(faults)
+	x.ok(faults)
 }
 
 func (s *Sim) resetFaults(w http.ResponseWriter, r *http.Request) {
@@ -93,11 +93,11 @@ func (s *Sim) resetFaults(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Sim) listPlaced(w http.ResponseWriter, r *http.Request) {
-	a := &answer{w: w, r: r}
-	a.ok(s.Placed())
+	x := &exchange{w: w, r: r}
+	x.ok(s.Placed())
 }
 
-func (s *Sim) forgetCalls(w http.ResponseWriter, r *http.Request) {
+func (s *Sim) deleteCalls(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls, s.placed = nil, []Placed{}
 	clear(s.index)

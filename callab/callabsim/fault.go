@@ -3,12 +3,15 @@ package callabsim
 import (
 	"errors"
 	"fmt"
+	"math"
+	"net/http"
 	"slices"
+	"strconv"
 	"time"
 )
 
-// Kind is what goes wrong. "After" means after the call was placed, so that
-// somebody's phone rings; for reading endpoints the two are the same.
+// Kind is the kind of a fault. "After" means after the call was placed, so that a
+// phone would ring; for the reading endpoints before and after are the same.
 type Kind string
 
 // Kinds of faults.
@@ -27,7 +30,7 @@ const (
 	ErrorBefore Kind = "error-before"
 	// ErrorAfter places the call and answers 500.
 	ErrorAfter Kind = "error-after"
-	// HangBefore says nothing until the client leaves or Delay is over, then
+	// HangBefore waits until the client disconnects or Delay is over, then
 	// cuts the connection. The call is not placed.
 	HangBefore Kind = "hang-before"
 	// HangAfter is HangBefore after placing the call.
@@ -39,7 +42,7 @@ const (
 	// CutMiddle places the call and cuts the connection in the middle of the
 	// answer.
 	CutMiddle Kind = "cut-middle"
-	// Garbage places the call and answers 200 with a body that is no JSON.
+	// Garbage places the call and answers 200 with a body that is not JSON.
 	Garbage Kind = "garbage"
 	// NoID places the call and answers 200 and "ok", without data.
 	NoID Kind = "no-id"
@@ -52,10 +55,10 @@ func kinds() []Kind {
 		HangBefore, HangAfter, CutBefore, CutAfter, CutMiddle, Garbage, NoID, Slow}
 }
 
-// On is where a fault strikes.
+// On selects the endpoints of a fault.
 type On string
 
-// Places for faults.
+// Endpoints of faults.
 const (
 	// OnPlace is both endpoints that place calls; it is the default.
 	OnPlace On = "place"
@@ -67,28 +70,29 @@ const (
 	OnAll On = "all"
 )
 
-// Always is Fault.Times without an end.
+// Always is the value of Fault.Times for a fault without an end.
 const Always = -1
 
-// Fault is something to go wrong.
+// Fault makes requests fail in one way.
 type Fault struct {
 	Kind Kind
 	On   On
-	// Times is how many requests it strikes: 0 means 1, Always never ends.
+	// Times is how many requests it applies to: 0 means 1, Always never ends.
 	Times int
-	// CallTo limits it to calls to this number, as the body writes it.
+	// CallTo limits it to calls to this number, as written in the body.
 	CallTo string
-	// Probability is the chance that it strikes a request it fits, 0 to 1;
+	// Probability is the chance that it applies to a matching request, 0 to 1;
 	// 0 means 1.
 	Probability float64
-	// Delay is for Slow, HangBefore and HangAfter.
+	// Delay applies to Slow, HangBefore and HangAfter.
 	Delay time.Duration
-	// RetryAfter is for Throttle, rounded up to seconds; 1 s if zero.
+	// RetryAfter applies to Throttle, rounded up to seconds; 1 s if zero.
 	RetryAfter time.Duration
 }
 
-// normal returns the fault with its defaults written out.
-func (f Fault) normal() (Fault, error) {
+// withDefaults returns the fault with its defaults filled in, or an error if it
+// is invalid.
+func (f Fault) withDefaults() (Fault, error) {
 	if f.On == "" {
 		f.On = OnPlace
 	}
@@ -118,18 +122,18 @@ func (f Fault) normal() (Fault, error) {
 	return f, nil
 }
 
-// Fail adds faults behind those that are waiting. A request takes the first
-// one that fits. A fault that makes no sense panics: it stands in a test.
+// Fail adds faults to the end of the list. The first one that matches a request
+// applies to it. Fail panics on an invalid fault, which is a mistake in a test.
 func (s *Sim) Fail(faults ...Fault) {
 	for _, fault := range faults {
-		if err := s.fail(fault); err != nil {
+		if err := s.add(fault); err != nil {
 			panic("callabsim: " + err.Error())
 		}
 	}
 }
 
-func (s *Sim) fail(fault Fault) error {
-	fault, err := fault.normal()
+func (s *Sim) add(fault Fault) error {
+	fault, err := fault.withDefaults()
 	if err != nil {
 		return err
 	}
@@ -139,14 +143,92 @@ func (s *Sim) fail(fault Fault) error {
 	return nil
 }
 
-// ClearFaults goes back to the faults the simulator started with: those of
-// Options, and the magic numbers if they are on.
+// ClearFaults restores the faults of the start: those of Options, and those of
+// the magic numbers if they are enabled.
 func (s *Sim) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = slices.Clone(s.initial)
 }
 
+// nextFault returns the first fault that matches a request and counts it as
+// used. It returns the zero Fault if none does.
+func (s *Sim) nextFault(on On, callTo string) Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.faults {
+		f := &s.faults[i]
+		matches := (f.On == on || f.On == OnAll) && (f.CallTo == "" || f.CallTo == callTo)
+		if !matches || f.Probability < 1 && s.random.Float64() >= f.Probability {
+			continue
+		}
+		found := *f
+		if f.Times != Always {
+			f.Times--
+		}
+		if f.Times == 0 {
+			s.faults = slices.Delete(s.faults, i, i+1)
+		}
+		return found
+	}
+	return Fault{}
+}
+
+// beforePlacing applies a fault that acts before a call is placed. It reports
+// whether the request is finished.
+func (f Fault) beforePlacing(x *exchange) bool {
+	switch f.Kind {
+	case Refuse:
+		x.refuse(http.StatusBadRequest, "simulated: refused")
+	case RefuseOK:
+		x.refuse(http.StatusOK, "simulated: refused")
+	case Unauthorized:
+		x.refuse(http.StatusUnauthorized, "simulated: invalid token")
+	case Forbidden:
+		x.refuse(http.StatusForbidden, "simulated: not allowed")
+	case Throttle:
+		x.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
+		x.refuse(http.StatusTooManyRequests, "simulated: too many requests")
+	case ErrorBefore:
+		x.refuse(http.StatusInternalServerError, "simulated: error before placing")
+	case HangBefore:
+		x.hang(f.Delay)
+		x.cut()
+	case CutBefore:
+		x.cut()
+	default:
+		return false
+	}
+	return true
+}
+
+// afterPlacing applies a fault that acts after the call is placed. It reports
+// whether the request is finished.
+func (f Fault) afterPlacing(x *exchange, data any) bool {
+	switch f.Kind {
+	case ErrorAfter:
+		x.refuse(http.StatusInternalServerError, "simulated: error after placing")
+	case HangAfter:
+		x.hang(f.Delay)
+		x.cut()
+	case CutAfter:
+		x.cut()
+	case CutMiddle:
+		x.half(data)
+	case Garbage:
+		x.garbage()
+	case NoID:
+		x.ok(map[string]any{})
+	case Slow:
+		x.wait(f.Delay)
+		return false
+	default:
+		return false
+	}
+	return true
+}
+
+// magicNumbers returns the faults of the numbers in the package comment.
 func magicNumbers() []Fault {
 	return []Fault{
 		{CallTo: "+12025550190", Kind: Refuse, Times: Always},

@@ -5,49 +5,38 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"callbridge/callab/callabsim"
 )
 
-// codes places calls and returns the HTTP statuses; 0 is no answer.
-func (w *world) codes(to string, times int) []int {
-	w.t.Helper()
-	got := make([]int, times)
-	for i := range got {
-		if a, err := w.do("POST", "/v1/calls", createBody(to)); err == nil {
-			got[i] = a.code
-		}
-	}
-	return got
-}
-
-func TestFaultStrikesWhatItFits(t *testing.T) {
+func TestFaultAppliesToMatchingRequests(t *testing.T) {
 	t.Parallel()
-	w := setup(t, callabsim.Options{})
-	w.sim.Fail(
+	f := setup(t, callabsim.Options{})
+	f.sim.Fail(
 		callabsim.Fault{Kind: callabsim.Refuse, CallTo: "+12025550111", Times: 2},
 		callabsim.Fault{Kind: callabsim.Throttle},
 		callabsim.Fault{Kind: callabsim.ErrorBefore, On: callabsim.OnQuery},
 	)
-	if got := w.codes(callTo, 2); got[0] != 429 || got[1] != 200 {
+	if got := f.codes(callTo, 2); got[0] != 429 || got[1] != 200 {
 		t.Errorf("any number: %v, want 429 once", got)
 	}
-	if got := w.codes("+12025550111", 3); got[0] != 400 || got[1] != 400 || got[2] != 200 {
+	if got := f.codes("+12025550111", 3); got[0] != 400 || got[1] != 400 || got[2] != 200 {
 		t.Errorf("the number: %v, want 400 twice", got)
 	}
-	if a, err := w.do("GET", "/v1/calls/query", ""); err != nil || a.code != http.StatusInternalServerError {
+	if a, err := f.do("GET", "/v1/calls/query", ""); err != nil || a.code != http.StatusInternalServerError {
 		t.Errorf("list: HTTP %d: %v", a.code, err)
 	}
 }
 
-func TestFaultsWithProbabilityRepeatWithTheirSeed(t *testing.T) {
+func TestFaultsWithProbabilityAreRepeatable(t *testing.T) {
 	t.Parallel()
 	run := func(seed uint64) (refused int, pattern string) {
-		w := setup(t, callabsim.Options{Seed: seed})
-		w.sim.Fail(callabsim.Fault{Kind: callabsim.Refuse, Times: callabsim.Always, Probability: 0.3})
+		f := setup(t, callabsim.Options{Seed: seed})
+		f.sim.Fail(callabsim.Fault{Kind: callabsim.Refuse, Times: callabsim.Always, Probability: 0.3})
 		var marks strings.Builder
-		for _, code := range w.codes(callTo, 100) {
+		for _, code := range f.codes(callTo, 100) {
 			if code == http.StatusBadRequest {
 				refused++
 				marks.WriteByte('x')
@@ -68,9 +57,9 @@ func TestFaultsWithProbabilityRepeatWithTheirSeed(t *testing.T) {
 	}
 }
 
-func TestMagicNumbers(t *testing.T) {
+func TestMagicNumbersFailAsDocumented(t *testing.T) {
 	t.Parallel()
-	w := setup(t, callabsim.Options{MagicNumbers: true})
+	f := setup(t, callabsim.Options{MagicNumbers: true})
 	for _, row := range []struct {
 		last   string
 		codes  [2]int // of two calls; 0 is an answer that cannot be read
@@ -87,11 +76,11 @@ func TestMagicNumbers(t *testing.T) {
 		{"98", [2]int{200, 200}, 2},
 	} {
 		to := "+120255501" + row.last
-		if got := w.codes(to, 2); [2]int(got) != row.codes {
+		if got := f.codes(to, 2); [2]int(got) != row.codes {
 			t.Errorf("%s: HTTP %v, want %v", to, got, row.codes)
 		}
 		placed := 0
-		for _, p := range w.sim.Placed() {
+		for _, p := range f.sim.Placed() {
 			if p.Mentions(to) {
 				placed++
 			}
@@ -104,30 +93,41 @@ func TestMagicNumbers(t *testing.T) {
 
 func TestMagicNumbersAreOffByDefault(t *testing.T) {
 	t.Parallel()
-	w := setup(t, callabsim.Options{})
-	if got := w.codes("+12025550190", 1); got[0] != http.StatusOK {
+	f := setup(t, callabsim.Options{})
+	if got := f.codes("+12025550190", 1); got[0] != http.StatusOK {
 		t.Errorf("HTTP %d", got[0])
 	}
 }
 
-func TestHangEndsWhenTheClientLeaves(t *testing.T) {
+func TestHangEndsWhenTheClientDisconnects(t *testing.T) {
 	t.Parallel()
-	w := setup(t, callabsim.Options{MagicNumbers: true})
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, "POST", w.url+"/v1/calls", strings.NewReader(createBody("+12025550193")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer t0ken")
-	if resp, err := http.DefaultClient.Do(req); err == nil {
-		resp.Body.Close()
-		t.Errorf("answered HTTP %d", resp.StatusCode)
-	}
-	// The server of the world closes only when no answer hangs any more.
+	synctest.Test(t, func(t *testing.T) {
+		sim := callabsim.New(callabsim.Options{MagicNumbers: true})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		if got := serve(ctx, sim, "POST", "/v1/calls", createBody("+12025550193")); got != nil || time.Since(began) != time.Hour {
+			t.Errorf("answer %v after %v", got, time.Since(began))
+		}
+		if placed := len(sim.Placed()); placed != 1 {
+			t.Errorf("placed %d, want 1", placed)
+		}
+	})
 }
 
-func TestFaultThatMakesNoSensePanics(t *testing.T) {
+func TestSlowAnswersAfterItsDelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sim := callabsim.New(callabsim.Options{MagicNumbers: true})
+		began := time.Now()
+		got := serve(t.Context(), sim, "POST", "/v1/calls", createBody("+12025550199"))
+		if got == nil || got.Code != http.StatusOK || time.Since(began) != 3*time.Second || len(sim.Placed()) != 1 {
+			t.Errorf("answer %v after %v, placed %d", got, time.Since(began), len(sim.Placed()))
+		}
+	})
+}
+
+func TestInvalidFaultPanics(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []callabsim.Fault{
 		{}, {Kind: "explode"}, {Kind: callabsim.Slow}, {Kind: callabsim.Refuse, On: "monday"},
@@ -137,7 +137,7 @@ func TestFaultThatMakesNoSensePanics(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%+v is taken", fault)
+					t.Errorf("%+v is accepted", fault)
 				}
 			}()
 			callabsim.New(callabsim.Options{}).Fail(fault)

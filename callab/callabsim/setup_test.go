@@ -1,6 +1,7 @@
 package callabsim_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -19,29 +20,29 @@ const (
 	agentID = "5e1a7a52-91f5-4dd4-9f0c-0f6f1c6f2a10"
 )
 
-// start is when the clock of a test begins.
+// start is the first time of the fixture's clock.
 var start = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 
-// world is a simulator, a server, and a clock that stands until it is moved.
-type world struct {
+// fixture is a simulator, its server, and a clock that only advance moves.
+type fixture struct {
 	t      *testing.T
 	sim    *callabsim.Sim
 	url    string
 	passed atomic.Int64
 }
 
-func setup(t *testing.T, options callabsim.Options) *world {
+func setup(t *testing.T, options callabsim.Options) *fixture {
 	t.Helper()
-	w := &world{t: t}
-	options.Clock = func() time.Time { return start.Add(time.Duration(w.passed.Load())) }
-	w.sim = callabsim.New(options)
-	server := httptest.NewServer(w.sim)
+	f := &fixture{t: t}
+	options.Clock = func() time.Time { return start.Add(time.Duration(f.passed.Load())) }
+	f.sim = callabsim.New(options)
+	server := httptest.NewServer(f.sim)
 	t.Cleanup(server.Close)
-	w.url = server.URL
-	return w
+	f.url = server.URL
+	return f
 }
 
-func (w *world) pass(d time.Duration) { w.passed.Add(int64(d)) }
+func (f *fixture) advance(d time.Duration) { f.passed.Add(int64(d)) }
 
 // answer is an envelope with its HTTP status.
 type answer struct {
@@ -51,9 +52,9 @@ type answer struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-func (w *world) do(method, path, body string) (answer, error) {
-	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))
+func (f *fixture) do(method, path, body string) (answer, error) {
+	f.t.Helper()
+	req, err := http.NewRequestWithContext(f.t.Context(), method, f.url+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -68,7 +69,7 @@ func (w *world) do(method, path, body string) (answer, error) {
 	return a, errors.Join(err, json.Unmarshal(text, &a))
 }
 
-// call is what a test looks at.
+// call holds the fields of a call object that the tests compare.
 type call struct {
 	ID           string  `json:"id"`
 	CallTo       string  `json:"call_to"`
@@ -79,16 +80,41 @@ type call struct {
 	Reason       string  `json:"disconnect_reason"`
 }
 
-// place creates a call that must be accepted.
-func (w *world) place(to string) call {
-	w.t.Helper()
-	a, err := w.do("POST", "/v1/calls", createBody(to))
+// place creates a call and fails the test if it is not accepted.
+func (f *fixture) place(to string) call {
+	f.t.Helper()
+	a, err := f.do("POST", "/v1/calls", createBody(to))
 	var c call
 	if err == nil {
 		err = json.Unmarshal(a.Data, &c)
 	}
 	if err != nil || a.code != http.StatusOK || a.Status != "ok" || c.ID == "" {
-		w.t.Fatalf("place call: HTTP %d, %s %s: %v", a.code, a.Status, a.Message, err)
+		f.t.Fatalf("place call: HTTP %d, %s %s: %v", a.code, a.Status, a.Message, err)
+	}
+	return c
+}
+
+// codes places calls and returns the HTTP statuses; 0 is no answer.
+func (f *fixture) codes(to string, times int) []int {
+	f.t.Helper()
+	got := make([]int, times)
+	for i := range got {
+		if a, err := f.do("POST", "/v1/calls", createBody(to)); err == nil {
+			got[i] = a.code
+		}
+	}
+	return got
+}
+
+func (f *fixture) get(id string) call {
+	f.t.Helper()
+	var c call
+	a, err := f.do("GET", "/v1/calls/"+id, "")
+	if err == nil {
+		err = json.Unmarshal(a.Data, &c)
+	}
+	if err != nil {
+		f.t.Fatalf("get call: %v", err)
 	}
 	return c
 }
@@ -98,17 +124,17 @@ func createBody(to string) string {
 		`","notes":"request 42","agent_dynamic_variables":{"first_name":"Ada"}}`
 }
 
-// query returns the numbers of the calls on the list.
-func (w *world) query(parameters string) string {
-	w.t.Helper()
-	a, err := w.do("GET", "/v1/calls/query?"+parameters, "")
+// query returns the last two digits of the numbers on the list.
+func (f *fixture) query(parameters string) string {
+	f.t.Helper()
+	a, err := f.do("GET", "/v1/calls/query?"+parameters, "")
 	if err != nil || a.Status != "ok" {
-		w.t.Errorf("query %s: HTTP %d, %s %s: %v", parameters, a.code, a.Status, a.Message, err)
+		f.t.Errorf("query %s: HTTP %d, %s %s: %v", parameters, a.code, a.Status, a.Message, err)
 		return ""
 	}
 	var calls []call
 	if err := json.Unmarshal(a.Data, &calls); err != nil {
-		w.t.Errorf("query %s: %v", parameters, err)
+		f.t.Errorf("query %s: %v", parameters, err)
 	}
 	numbers := make([]string, len(calls))
 	for i, c := range calls {
@@ -117,9 +143,19 @@ func (w *world) query(parameters string) string {
 	return strings.Join(numbers, " ")
 }
 
-// serve asks the simulator without a server in between.
-func serve(sim *callabsim.Sim, method, path, body string) {
-	req := httptest.NewRequest(method, path, strings.NewReader(body))
+// serve calls the handler directly, without a server. It returns nil if the
+// simulator cut the connection.
+func serve(ctx context.Context, sim *callabsim.Sim, method, path, body string) (answer *httptest.ResponseRecorder) {
+	defer func() {
+		if recovered := recover(); recovered == http.ErrAbortHandler {
+			answer = nil
+		} else if recovered != nil {
+			panic(recovered)
+		}
+	}()
+	req := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	req.Header.Set("Authorization", "Bearer t0ken")
-	sim.ServeHTTP(httptest.NewRecorder(), req)
+	answer = httptest.NewRecorder()
+	sim.ServeHTTP(answer, req)
+	return answer
 }

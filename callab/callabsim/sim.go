@@ -1,30 +1,30 @@
-// Package callabsim is a Callab to run against: the four call endpoints of
-// https://docs.callab.ai/api-reference over an in-memory list of calls, with
-// faults on demand. It places no call; it remembers what it was asked to
-// place, so that one can count how often somebody would have been dialled.
+// Package callabsim simulates Callab for tests, the demo and development: the
+// four call endpoints of https://docs.callab.ai/api-reference over an in-memory
+// list of calls, with faults on request. It places no call; it records each
+// request to place one, so that a test can count how often a person would have
+// been dialled. It does not import callab: see Call.
 //
 //	POST   /v1/calls             create a call
 //	POST   /v1/calls/make-call   create a test call
 //	GET    /v1/calls/{id}        one call
-//	GET    /v1/calls/query       list, search, filter, sort, page
+//	GET    /v1/calls/query       list and search, newest first: search, page, per_page
 //
 // Answers have Callab's envelope, {"status","message","data"}; errors come
 // with HTTP 200 and status "error", but with 400 from make-call. What Callab
-// does not document is chosen here: a bad bearer token is 401, POST /calls
-// needs ai_agent_id, call_from and call_to, filter operators are "eq", "ne"
-// and "contains".
+// does not document is chosen here: a wrong bearer token is 401, POST /calls
+// needs ai_agent_id, call_from and call_to.
 //
-// Beside them, without a token, for people with curl:
+// The simulator is controlled, without a token, by
 //
-//	GET    /sim/calls            every placed call, with the body that asked for it
-//	DELETE /sim/calls            forget all calls
-//	GET    /sim/faults           the faults that are waiting
+//	GET    /sim/calls            every placed call, with the body of its request
+//	DELETE /sim/calls            delete all calls
+//	GET    /sim/faults           the faults that are still to come
 //	POST   /sim/faults           add one: {"kind":"cut-after","times":2,"call_to":"+12025550142"}
-//	DELETE /sim/faults           back to the faults it started with
+//	DELETE /sim/faults           restore the faults of the start
 //
-// With Options.MagicNumbers some destinations always misbehave:
+// With Options.MagicNumbers calls to some numbers always fail in the same way:
 //
-//	+12025550189   nobody answers: the call fails
+//	+12025550189   not answered: the call fails
 //	+12025550190   refused with 400
 //	+12025550191   429 once, then placed
 //	+12025550192   placed, then 500
@@ -38,24 +38,28 @@
 package callabsim
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Options of a Sim. The zero value works.
+// Options configures a Sim. The zero value is valid.
 type Options struct {
-	// Tokens that are let in; any bearer token if empty.
+	// Tokens are the accepted bearer tokens; any is accepted if empty.
 	Tokens []string
-	// Log gets one line a request, telephone numbers cut to two digits. Nil
-	// for none.
+	// Log gets one line for each request, telephone numbers cut to two
+	// digits; nil means no log.
 	Log *slog.Logger
-	// Clock is what calls are dated with; time.Now if nil.
+	// Clock dates the calls; nil means time.Now.
 	Clock func() time.Time
 	// Latency is added to every answer.
 	Latency time.Duration
@@ -63,18 +67,18 @@ type Options struct {
 	ListLag time.Duration
 	// MaxPerPage silently caps per_page; 100 if zero.
 	MaxPerPage int
-	// RingTime and CallLength let calls live: "in-progress" at once, started
-	// after RingTime, "completed" with a transcript CallLength later. With a
-	// CallLength of zero a call stays "in-progress".
+	// RingTime and CallLength let calls progress: "in-progress" at first,
+	// started after RingTime, "completed" with a transcript CallLength later.
+	// With a CallLength of zero a call stays "in-progress".
 	RingTime, CallLength time.Duration
-	// MagicNumbers turns the numbers of the package comment on.
+	// MagicNumbers enables the numbers of the package comment.
 	MagicNumbers bool
-	// Faults are there from the start, before the magic numbers.
+	// Faults are present from the start, before those of the magic numbers.
 	Faults []Fault
-	// Seed makes the faults that have a probability repeatable.
+	// Seed makes faults with a probability repeatable.
 	Seed uint64
-	// HeaderTimeout is how long Server keeps a connection on which no
-	// request comes; 10 s if zero.
+	// HeaderTimeout is how long Server keeps a connection without a request;
+	// 10 s if zero.
 	HeaderTimeout time.Duration
 }
 
@@ -88,14 +92,13 @@ type Sim struct {
 	calls  []Call // as placed, oldest first
 	index  map[string]int
 	placed []Placed
-	// initial are the faults that ClearFaults goes back to.
+	// initial are the faults that ClearFaults restores.
 	initial []Fault
 	faults  []Fault
 	random  *rand.Rand
 }
 
-// New makes a Sim without calls. A fault in the options that makes no sense
-// panics.
+// New returns a Sim without calls. It panics on an invalid fault in the options.
 func New(options Options) *Sim {
 	options.MaxPerPage = cmp.Or(options.MaxPerPage, 100)
 	options.HeaderTimeout = cmp.Or(options.HeaderTimeout, 10*time.Second)
@@ -120,29 +123,135 @@ func New(options Options) *Sim {
 	s.mux.Handle("GET /v1/calls/{id}", s.api(s.getCall))
 	s.mux.Handle("GET /v1/calls/query", s.api(s.queryCalls))
 	s.mux.HandleFunc("GET /sim/calls", s.listPlaced)
-	s.mux.HandleFunc("DELETE /sim/calls", s.forgetCalls)
+	s.mux.HandleFunc("DELETE /sim/calls", s.deleteCalls)
 	s.mux.HandleFunc("GET /sim/faults", s.listFaults)
 	s.mux.HandleFunc("POST /sim/faults", s.addFault)
 	s.mux.HandleFunc("DELETE /sim/faults", s.resetFaults)
 	return s
 }
 
-func (s *Sim) createCall(a *answer) { s.placeCall(a, &newCall{}, http.StatusOK) }
-
-func (s *Sim) makeCall(a *answer) { s.placeCall(a, &testCall{}, http.StatusBadRequest) }
-
 // ServeHTTP answers as Callab would.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Server returns a server for the simulator on addr, not yet started. It
-// closes a connection that stays silent for Options.HeaderTimeout: that is
-// what a client has to outwait before it may take an unsent request for dead.
-// Stop it with Close, since a hanging answer would hold Shutdown up.
+// Server returns a server for the simulator on addr, not yet started. It closes
+// a connection that is silent for Options.HeaderTimeout, as the client assumes
+// of Callab: a request that was not written by then never arrives. Stop it with
+// Close, since Shutdown would wait for answers that hang.
 func (s *Sim) Server(addr string) *http.Server {
 	return &http.Server{
 		Addr: addr, Handler: s,
 		ReadHeaderTimeout: s.options.HeaderTimeout,
 		ReadTimeout:       2 * s.options.HeaderTimeout,
 		IdleTimeout:       s.options.HeaderTimeout,
+	}
+}
+
+// maxBodyBytes bounds a request's body.
+const maxBodyBytes = 1 << 20
+
+// exchange is one request and its answer.
+type exchange struct {
+	w http.ResponseWriter
+	r *http.Request
+	// body is the whole request body. Only after reading it does the server
+	// notice that the client has disconnected.
+	body   []byte
+	status int
+}
+
+// api wraps an endpoint below /v1: body, bearer token, latency, log. Each
+// endpoint selects its fault itself, since that may depend on the body.
+func (s *Sim) api(endpoint func(x *exchange)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{w: w, r: r}
+		// Deferred, since cutting the connection is a panic.
+		defer func() {
+			s.options.Log.Info("callab.request", "method", r.Method, "path", r.URL.Path, "http_status", x.status)
+		}()
+		var err error
+		if x.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes)); err != nil {
+			x.refuse(http.StatusBadRequest, "body cannot be read")
+			return
+		}
+		if r.Method == http.MethodPost {
+			s.posts.Add(1)
+		}
+		x.wait(s.options.Latency)
+		if !s.allowed(r) {
+			x.refuse(http.StatusUnauthorized, "invalid or missing token")
+			return
+		}
+		endpoint(x)
+	})
+}
+
+func (s *Sim) allowed(r *http.Request) bool {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || token == "" {
+		return false
+	}
+	return len(s.options.Tokens) == 0 || slices.Contains(s.options.Tokens, token)
+}
+
+// envelope is the outer object of every answer, errors included.
+type envelope struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Data    any    `json:"data"`
+}
+
+func (x *exchange) ok(data any) {
+	x.send(http.StatusOK, envelope{Status: "ok", Message: "ok", Data: data})
+}
+
+// refuse answers an error; its data is an empty string, as documented.
+func (x *exchange) refuse(status int, message string) {
+	x.send(status, envelope{Status: "error", Message: message, Data: ""})
+}
+
+func (x *exchange) send(status int, body any) {
+	x.status = status
+	x.w.Header().Set("Content-Type", "application/json")
+	x.w.WriteHeader(status)
+	_ = json.NewEncoder(x.w).Encode(body)
+}
+
+func (x *exchange) garbage() {
+	x.status = http.StatusOK
+	x.w.Header().Set("Content-Type", "text/html")
+	_, _ = io.WriteString(x.w, "<html><body>It works!</body></html>")
+}
+
+// half sends the first half of a successful answer and cuts the connection.
+func (x *exchange) half(data any) {
+	var whole bytes.Buffer
+	_ = json.NewEncoder(&whole).Encode(envelope{Status: "ok", Message: "ok", Data: data})
+	x.w.WriteHeader(http.StatusOK)
+	_, _ = x.w.Write(whole.Bytes()[:whole.Len()/2])
+	_ = http.NewResponseController(x.w).Flush()
+	x.cut()
+}
+
+// cut closes the connection without an answer.
+func (x *exchange) cut() { panic(http.ErrAbortHandler) }
+
+// hang waits until the client disconnects, or for limit if that is not zero.
+func (x *exchange) hang(limit time.Duration) {
+	if limit > 0 {
+		x.wait(limit)
+		return
+	}
+	<-x.r.Context().Done()
+}
+
+func (x *exchange) wait(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-x.r.Context().Done():
+	case <-timer.C:
 	}
 }

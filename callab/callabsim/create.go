@@ -1,16 +1,115 @@
 package callabsim
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-// newCall is the body of POST /calls, both documented versions.
+// Placed is the record of one call that would have been dialled.
+type Placed struct {
+	Time   time.Time `json:"time"`
+	CallID string    `json:"call_id"`
+	// Endpoint is "/v1/calls" or "/v1/calls/make-call".
+	Endpoint string `json:"endpoint"`
+	// Body is the request's body, unchanged.
+	Body json.RawMessage `json:"body"`
+}
+
+// Mentions reports whether the body holds the text, for example a request id in
+// its metadata, notes or variables.
+func (p Placed) Mentions(text string) bool { return bytes.Contains(p.Body, []byte(text)) }
+
+// Placed returns every call that was placed, oldest first, without those of
+// AddCalls.
+func (s *Sim) Placed() []Placed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.placed)
+}
+
+// Posts returns the number of requests to place a call, refused ones included.
+func (s *Sim) Posts() int { return int(s.posts.Load()) }
+
+// AddCalls adds calls to the list as if another client had placed them. Empty
+// fields that every call has are filled in.
+func (s *Sim) AddCalls(calls ...Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range calls {
+		s.store(c.complete(s.options.Clock()))
+	}
+}
+
+// store needs mu.
+func (s *Sim) store(c Call) {
+	s.index[c.ID] = len(s.calls)
+	s.calls = append(s.calls, c)
+}
+
+func (s *Sim) createCall(x *exchange) { s.placeCall(x, &newCall{}, http.StatusOK) }
+
+func (s *Sim) makeCall(x *exchange) { s.placeCall(x, &testCall{}, http.StatusBadRequest) }
+
+// createBody is the body of an endpoint that places calls.
+type createBody interface {
+	// to returns the number as written in the body.
+	to() string
+	validate() error
+	call() Call
+}
+
+// placeCall answers a request to place a call; an invalid one with the HTTP
+// status invalid.
+func (s *Sim) placeCall(x *exchange, body createBody, invalid int) {
+	err := decode(x.body, body)
+	fault := s.nextFault(OnPlace, body.to())
+	if fault.beforePlacing(x) {
+		return
+	}
+	if err == nil {
+		err = body.validate()
+	}
+	if err != nil {
+		x.refuse(invalid, err.Error())
+		return
+	}
+	call := s.place(body.call(), x)
+	s.options.Log.Info("callab.placed", "call_id", call.ID, "to", lastDigits(call.CallTo))
+	if !fault.afterPlacing(x, call) {
+		x.ok(call)
+	}
+}
+
+func decode(body []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(into); err != nil {
+		return errors.New("body is not the documented JSON object")
+	}
+	return nil
+}
+
+func (s *Sim) place(c Call, x *exchange) Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.options.Clock()
+	c = c.complete(now)
+	s.store(c)
+	s.placed = append(s.placed, Placed{Time: now, CallID: c.ID, Endpoint: x.r.URL.Path, Body: x.body})
+	return c
+}
+
+// newCall is the body of POST /calls: the fields of both documented versions.
 type newCall struct {
 	CompanyID     string         `json:"company_id"`
 	CampaignID    string         `json:"campaign_id"`
@@ -121,9 +220,9 @@ func (t *testCall) validate() error {
 	return nil
 }
 
-// written is how make-call lets numbers be written: E.164, national,
-// separators, an extension.
-var written = regexp.MustCompile(`^\+?[0-9(][0-9 ().\-]*[0-9](?: ext [0-9]{1,6})?$`)
+// numberForm matches the forms of numbers that make-call accepts: E.164,
+// national, with separators, with an extension.
+var numberForm = regexp.MustCompile(`^\+?[0-9(][0-9 ().\-]*[0-9](?: ext [0-9]{1,6})?$`)
 
 func dialable(number string) bool {
 	main, _, _ := strings.Cut(number, " ext ")
@@ -133,9 +232,10 @@ func dialable(number string) bool {
 			digits++
 		}
 	}
-	return written.MatchString(number) && digits >= 7 && digits <= 15
+	return numberForm.MatchString(number) && digits >= 7 && digits <= 15
 }
 
+// optional returns nil for an empty text, which becomes null.
 func optional(text string) *string {
 	if text == "" {
 		return nil

@@ -9,26 +9,25 @@ import (
 	"callbridge/callab/callabsim"
 )
 
-func TestPlacedRemembersTheBody(t *testing.T) {
+func TestPlacedRecordsTheBody(t *testing.T) {
 	t.Parallel()
-	w := setup(t, callabsim.Options{})
-	c := w.place(callTo)
-	w.sim.AddCalls(callabsim.Call{CallTo: callTo})
+	f := setup(t, callabsim.Options{})
+	c := f.place(callTo)
+	f.sim.AddCalls(callabsim.Call{CallTo: callTo})
 
-	placed := w.sim.Placed()
+	placed := f.sim.Placed()
 	if len(placed) != 1 || placed[0].CallID != c.ID || !placed[0].Time.Equal(start) || string(placed[0].Body) != createBody(callTo) {
 		t.Errorf("placed %v", placed)
 	}
 	if !placed[0].Mentions("request 42") || placed[0].Mentions("request 43") {
-		t.Error("a placed call does not tell its request")
+		t.Error("Mentions is wrong about the request in the body")
 	}
 }
 
-// The object has every documented field, and null where that is allowed.
 func TestCallHasEveryDocumentedField(t *testing.T) {
 	t.Parallel()
-	w := setup(t, callabsim.Options{})
-	a, err := w.do("POST", "/v1/calls", createBody(callTo))
+	f := setup(t, callabsim.Options{})
+	a, err := f.do("POST", "/v1/calls", createBody(callTo))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,9 +55,9 @@ func TestCallHasEveryDocumentedField(t *testing.T) {
 	}
 }
 
-func TestCreateCallChecksItsBody(t *testing.T) {
+func TestCreateCallRefusesInvalidBodies(t *testing.T) {
 	t.Parallel()
-	w := setup(t, callabsim.Options{})
+	f := setup(t, callabsim.Options{})
 	for _, row := range []struct{ old, new, want string }{
 		{createBody(callTo), ``, "body is not the documented JSON object"},
 		{createBody(callTo), `[]`, "body is not the documented JSON object"},
@@ -72,19 +71,19 @@ func TestCreateCallChecksItsBody(t *testing.T) {
 		{`"notes"`, `"call_direction":"up","notes"`, "call_direction is neither outbound nor inbound"},
 	} {
 		body := strings.Replace(createBody(callTo), row.old, row.new, 1)
-		a, err := w.do("POST", "/v1/calls", body)
+		a, err := f.do("POST", "/v1/calls", body)
 		if err != nil || a.code != http.StatusOK || a.Status != "error" || a.Message != row.want || string(a.Data) != `""` {
 			t.Errorf("%s: HTTP %d, %s %q, data %s, want %q (%v)", body, a.code, a.Status, a.Message, a.Data, row.want, err)
 		}
 	}
-	if placed := len(w.sim.Placed()); placed != 0 {
+	if placed := len(f.sim.Placed()); placed != 0 {
 		t.Errorf("placed %d calls that are not valid", placed)
 	}
 }
 
-func TestMakeCallChecksItsBody(t *testing.T) {
+func TestMakeCallRefusesInvalidBodies(t *testing.T) {
 	t.Parallel()
-	w := setup(t, callabsim.Options{})
+	f := setup(t, callabsim.Options{})
 	const good = `{"ai_agent_id":"` + agentID + `","call_from":"(202) 555-0100","call_to":"202.555.0142 ext 123",` +
 		`"dynamic_variables":[{"name":"customer_name","value":"Ada"}],"workspace":"staging"}`
 	for _, row := range []struct{ old, new, want string }{
@@ -98,30 +97,30 @@ func TestMakeCallChecksItsBody(t *testing.T) {
 		{`staging`, ``, "workspace must have 1 to 100 characters"},
 		{`staging`, strings.Repeat("x", 101), "workspace must have 1 to 100 characters"},
 	} {
-		a, err := w.do("POST", "/v1/calls/make-call", strings.Replace(good, row.old, row.new, 1))
+		a, err := f.do("POST", "/v1/calls/make-call", strings.Replace(good, row.old, row.new, 1))
 		if err != nil || a.code != http.StatusBadRequest || a.Status != "error" || a.Message != row.want {
 			t.Errorf("%q for %q: HTTP %d, %s %q, want %q (%v)", row.new, row.old, a.code, a.Status, a.Message, row.want, err)
 		}
 	}
-	a, err := w.do("POST", "/v1/calls/make-call", good)
+	a, err := f.do("POST", "/v1/calls/make-call", good)
 	if err != nil || a.Status != "ok" || !strings.Contains(string(a.Data), `"agent_dynamic_variables":{"customer_name":"Ada"}`) {
 		t.Errorf("good body: HTTP %d, %s %s: %v", a.code, a.Status, a.Message, err)
 	}
-	if placed := w.sim.Placed(); len(placed) != 1 || placed[0].Endpoint != "/v1/calls/make-call" {
+	if placed := f.sim.Placed(); len(placed) != 1 || placed[0].Endpoint != "/v1/calls/make-call" {
 		t.Errorf("placed %v, want the good one", placed)
 	}
 }
 
-func TestTokenIsChecked(t *testing.T) {
+func TestWrongTokenIsRefused(t *testing.T) {
 	t.Parallel()
-	w := setup(t, callabsim.Options{Tokens: []string{"another"}})
+	f := setup(t, callabsim.Options{Tokens: []string{"another"}})
 	for _, request := range [][2]string{{"POST", "/v1/calls"}, {"POST", "/v1/calls/make-call"}, {"GET", "/v1/calls/7"}, {"GET", "/v1/calls/query"}} {
-		a, err := w.do(request[0], request[1], createBody(callTo))
+		a, err := f.do(request[0], request[1], createBody(callTo))
 		if err != nil || a.code != http.StatusUnauthorized || a.Status != "error" {
 			t.Errorf("%v: HTTP %d, %s: %v", request, a.code, a.Status, err)
 		}
 	}
-	if len(w.sim.Placed()) != 0 || w.sim.Posts() != 2 {
-		t.Errorf("placed %d of %d requests without a token", len(w.sim.Placed()), w.sim.Posts())
+	if len(f.sim.Placed()) != 0 || f.sim.Posts() != 2 {
+		t.Errorf("placed %d of %d requests without a token", len(f.sim.Placed()), f.sim.Posts())
 	}
 }
