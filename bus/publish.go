@@ -40,7 +40,7 @@ type message struct {
 
 // request makes the message of a call to make.
 func (b *Bus) request(on *page, r *event.Request, trace string) (message, error) {
-	data, err := on.add(r.Append(on.text))
+	data, err := event.Marshal(r)
 	if err != nil {
 		return message{}, err
 	}
@@ -49,7 +49,7 @@ func (b *Bus) request(on *page, r *event.Request, trace string) (message, error)
 
 // pending makes the message of an event that waits for its look-up.
 func (b *Bus) pending(on *page, p *event.Pending, trace string) (message, error) {
-	data, err := on.add(p.Append(on.text))
+	data, err := event.Marshal(p)
 	if err != nil {
 		return message{}, err
 	}
@@ -71,7 +71,7 @@ func (b *Bus) PublishResult(ctx context.Context, r event.Result) error {
 
 // result makes the message of an outcome.
 func (b *Bus) result(on *page, r *event.Result) (message, error) {
-	data, err := on.add(r.Append(on.text))
+	data, err := event.Marshal(r)
 	if err != nil {
 		return message{}, err
 	}

@@ -3,7 +3,6 @@ package bus
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -60,7 +59,7 @@ func ReadResults(ctx context.Context, config Config, w ResultQuery, fn func(even
 			return fmt.Errorf("read results: %w", err)
 		}
 		var r event.Result
-		if err := json.Unmarshal(msg.Data(), &r); err != nil {
+		if err := event.Unmarshal(msg.Data(), &r); err != nil {
 			return fmt.Errorf("read %s: %w", msg.Subject(), err)
 		}
 		if err := fn(r); err != nil {

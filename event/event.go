@@ -1,6 +1,7 @@
-// Package event is what crosses the bus: what happened in a CRM (Event), the
-// one call to make because of it (Request), and what became of that (Result).
-// It is the only vocabulary that the steps share, so it imports none of them.
+// Package event defines what crosses the bus: what happened in a CRM (Event), an
+// event that waits for a lookup (Pending), the call to make because of it
+// (Request) and the outcome (Result), with their ids and their JSON. All steps
+// share it, so it imports none of them.
 package event
 
 import (
@@ -13,49 +14,85 @@ import (
 
 // Event is one thing that happened in a CRM. A webhook may carry several.
 type Event struct {
-	// ID names the event for ever: EventID(Source, Key).
+	// ID is EventID(Source, Key).
 	ID uuid.UUID `json:"id"`
 	// Source is the name in POST /webhooks/<source>.
 	Source string `json:"source"`
-	// Key is what the CRM calls the event; never made from our clock.
+	// Key is the CRM's own id of the event, never made from our clock.
 	Key string `json:"key"`
-	// Type is the CRM's word for what happened, as it wrote it. May be empty.
-	Type string `json:"type,omitempty"`
-	// Time is when it happened, as the CRM says. Zero where the CRM does not.
+	// Type is the kind of event as the CRM wrote it. May be empty.
+	Type string `json:"type,omitzero"`
+	// Time is when it happened, by the CRM's clock. Zero where the CRM does not say.
 	Time time.Time `json:"time,omitzero"`
-	// Received is when the webhook came in, by our clock.
+	// Received is when the webhook arrived, by our clock.
 	Received time.Time `json:"received,omitzero"`
-	// Data is the payload as JSON, whatever form it came in. Numbers keep
-	// their digits.
-	Data json.RawMessage `json:"data,omitempty"`
+	// Data is the payload as JSON, also where it arrived as a form or XML.
+	// Numbers keep their digits. Nil or valid JSON, as all raw parts here.
+	Data json.RawMessage `json:"data,omitzero"`
 }
 
-// Request is one call to make. Anybody may publish one on
-// <prefix>.request.<source>.<id>.ready; ID and Call are enough.
-type Request struct {
-	// ID names the call: RequestID(Event.ID, Route) for our own requests.
-	ID uuid.UUID `json:"id"`
-	// Route is the rule that asked for the call.
-	Route string `json:"route,omitempty"`
-	// Call is the body of Callab's create call (callab.NewCall).
-	Call json.RawMessage `json:"call"`
-	// Event is what led to the call.
-	Event Event `json:"event"`
-}
-
-// Pending is an event that waits for what only its CRM's API can tell.
+// Pending is an event whose fields need a lookup in the CRM's API first.
 type Pending struct {
 	Event Event `json:"event"`
-	// Delivery is what the mapping needs of the webhook beside the event.
-	Delivery json.RawMessage `json:"delivery,omitempty"`
+	// Delivery holds the values outside of the event that the mapping needs,
+	// such as headers.
+	Delivery json.RawMessage `json:"delivery,omitzero"`
 }
+
+// Request is one call to make. Any service may publish one on
+// <prefix>.request.<source>.<id>.ready; ID and Call are enough.
+type Request struct {
+	// ID is RequestID(Event.ID, Route) for our own requests.
+	ID uuid.UUID `json:"id"`
+	// Route is the name of the route that made the request.
+	Route string `json:"route,omitzero"`
+	// Call is the body of Callab's create call (callab.NewCall).
+	Call json.RawMessage `json:"call,omitzero"`
+	// Event is the event that led to the call.
+	Event Event `json:"event"`
+}
+
+// RequestKey is the member of a call's metadata that holds the request id, so
+// that the call can be found in Callab's list.
+const RequestKey = "callbridge_request_id"
+
+// Result is the outcome of one request, or of an event that made none. On the
+// bus it is a CloudEvents 1.0 envelope around these fields.
+type Result struct {
+	// RequestID is the request's id; for an event without a route,
+	// RequestID(Event.ID, "").
+	RequestID uuid.UUID `json:"request_id"`
+	Outcome   Outcome   `json:"outcome"`
+	Reason    Reason    `json:"reason"`
+	// Detail is text for people: the field, or Callab's message. Numbers in it
+	// are masked.
+	Detail string `json:"detail,omitzero"`
+	// Field is the name of the field that Reason is about.
+	Field string `json:"field,omitzero"`
+	Route string `json:"route,omitzero"`
+	// Attempts counts the claims taken to dial this request.
+	Attempts int `json:"attempts,omitzero"`
+	// Request is the body of the create call that was sent, or that would
+	// have been sent in a dry run.
+	Request json.RawMessage `json:"request,omitzero"`
+	// Call is the whole `data` object of Callab's answer, with members that
+	// this program does not know.
+	Call json.RawMessage `json:"call,omitzero"`
+	// Event is the event that led to the result, with its payload.
+	Event Event `json:"event"`
+
+	// Time is when the outcome was reached; a member of the envelope.
+	Time time.Time `json:"-"`
+	// TraceParent is the W3C trace context; a member of the envelope
+	// (CloudEvents distributed tracing extension).
+	TraceParent string `json:"-"`
+}
+
+// ID is the CloudEvents id: the same for every copy of this result.
+func (r Result) ID() uuid.UUID { return ResultID(r.RequestID, r.Outcome) }
 
 var sourceName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 
-// ValidSource reports whether name can be a source: it becomes a path segment
-// and a NATS subject token, so it is [a-z0-9-]{1,40}.
+// ValidSource reports whether name can be the name of a source. It becomes a path
+// segment and a NATS subject token, so it is [a-z0-9-]{1,40}.
 func ValidSource(name string) bool { return sourceName.MatchString(name) }
-
-// RequestKey is where a call's metadata holds the request id, so that the call
-// can be found again in Callab's list.
-const RequestKey = "callbridge_request_id"

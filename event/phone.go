@@ -8,29 +8,28 @@ import (
 	"strings"
 )
 
-// Phone is a telephone number in E.164 form ("+12025550142"). However it is
-// printed, logged or marshalled it shows its first two and last two digits
-// only; Reveal alone gives the number, and is easy to search for.
+// Phone is a telephone number in E.164 form ("+12025550142"). Printed, logged or
+// marshalled it shows only its first two and last two digits. Reveal returns the
+// whole number, so uses of it can be found by searching for the name.
 type Phone string
 
-// IsE164 reports whether a text is a number with its country code, as Callab
-// wants it: + and 7 to 15 digits, of which the first is not 0. Whether there is
-// such a number it does not know.
+// IsE164 reports whether text has the form that Callab requires: + and 7 to 15
+// digits, of which the first is not 0. It does not check that the number exists.
 func IsE164(text string) bool {
 	digits, plus := strings.CutPrefix(text, "+")
 	return plus && len(digits) >= 7 && len(digits) <= 15 && digits[0] != '0' &&
 		strings.Trim(digits, "0123456789") == ""
 }
 
-const masked = "•"
+const maskedDigit = "•"
 
-// Reveal returns the number itself, for the call and for nothing else.
+// Reveal returns the whole number. Only the call itself needs it.
 func (p Phone) Reveal() string { return string(p) }
 
 // String returns the masked number: "+12•••••••42".
 func (p Phone) String() string { return mask(string(p)) }
 
-// Format masks the number under every verb, also under one that does not fit.
+// Format masks the number under every verb of fmt, %d and %x included.
 func (p Phone) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
 
 // LogValue masks the number in every slog handler.
@@ -42,19 +41,19 @@ func (p Phone) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 func mask(number string) string {
 	digits := strings.TrimPrefix(number, "+")
 	if len(digits) < 7 {
-		return strings.Repeat(masked, len(digits))
+		return strings.Repeat(maskedDigit, len(digits))
 	}
 	head := number[:len(number)-len(digits)+2]
-	return head + strings.Repeat(masked, len(digits)-4) + digits[len(digits)-2:]
+	return head + strings.Repeat(maskedDigit, len(digits)-4) + digits[len(digits)-2:]
 }
 
-// phoneLike is a run of digits with what people write between them.
+// phoneLike is a run of digits, with the separators that people write in numbers.
 var phoneLike = regexp.MustCompile(`\+?\(?[0-9][0-9 ().\-]{5,}[0-9]`)
 
-// Redact masks whatever looks like a telephone number in text that somebody
-// else wrote, such as the message of an API, before it goes into a log or an
-// error. Seven digits or more count as a number; without a plus sign not if they
-// are part of a longer word, such as a UUID.
+// Redact masks what looks like a telephone number in foreign text, such as the
+// message of an API, before it goes into a log or an error. Seven digits or more
+// count as a number; without a plus sign not if they are part of a longer word,
+// such as a UUID.
 func Redact(text string) string {
 	var b strings.Builder
 	last := 0

@@ -2,7 +2,6 @@ package lookup
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -58,7 +57,7 @@ func (f *Finder) handle(ctx context.Context, d bus.Delivery) (done bool, again t
 // there is no other.
 func resume(d bus.Delivery) (mapping.Incoming, error) {
 	var p event.Pending
-	err := json.Unmarshal(d.Data, &p)
+	err := event.Unmarshal(d.Data, &p)
 	p.Event.Source = d.Source
 	var idErr error
 	if p.Event.ID, idErr = uuid.Parse(d.ID); idErr != nil {

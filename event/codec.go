@@ -1,0 +1,94 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// keepRaw carries raw parts (a payload, an answer of Callab) unchanged, but for
+// white space between values. They may hold half of a surrogate pair or repeat a
+// member: an error here would lose the outcome of a call that was made.
+var keepRaw = json.JoinOptions(
+	jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true),
+)
+
+// Marshal returns the JSON of a request, a result or anything else that is
+// stored in NATS.
+func Marshal(v any) ([]byte, error) {
+	data, err := json.Marshal(v, keepRaw)
+	if err != nil {
+		return nil, fmt.Errorf("encode %T: %w", v, err)
+	}
+	return data, nil
+}
+
+// Unmarshal reads what Marshal wrote. Requests, which other services may publish
+// too, are read by Request.Decode.
+func Unmarshal(data []byte, v any) error {
+	return json.Unmarshal(data, v, keepRaw)
+}
+
+// Decode reads a request. It refuses an object that has a member twice, because
+// readers differ in which of the two they take. After an error r holds the
+// members before it.
+func (r *Request) Decode(data []byte) error {
+	return json.Unmarshal(data, r, jsontext.AllowInvalidUTF8(true))
+}
+
+// ContentType of every result on the bus (CloudEvents 1.0, JSON event format).
+const ContentType = "application/cloudevents+json"
+
+// resultFields is a Result without its methods.
+type resultFields Result
+
+// cloudEvent is the envelope of a result: CloudEvents 1.0, JSON event format.
+type cloudEvent struct {
+	SpecVersion     string        `json:"specversion"`
+	ID              uuid.UUID     `json:"id"`
+	Source          string        `json:"source"`
+	Type            string        `json:"type"`
+	Subject         uuid.UUID     `json:"subject"`
+	Time            time.Time     `json:"time,omitzero"`
+	TraceParent     string        `json:"traceparent,omitzero"`
+	DataContentType string        `json:"datacontenttype"`
+	Data            *resultFields `json:"data"`
+}
+
+func (r *Result) envelope() cloudEvent {
+	return cloudEvent{
+		SpecVersion: "1.0", ID: r.ID(), Source: "/callbridge/" + r.Event.Source,
+		Type: "callbridge.result." + string(r.Outcome), Subject: r.RequestID,
+		Time: r.Time.UTC(), TraceParent: r.TraceParent,
+		DataContentType: "application/json", Data: (*resultFields)(r),
+	}
+}
+
+// MarshalJSONTo writes the result as a CloudEvent: its type is
+// callbridge.result.<outcome>, its source /callbridge/<source>, its subject the
+// request id.
+func (r Result) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return json.MarshalEncode(enc, r.envelope())
+}
+
+// MarshalJSON is MarshalJSONTo for encoding/json.
+func (r Result) MarshalJSON() ([]byte, error) { return Marshal(r.envelope()) }
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *Result) UnmarshalJSON(data []byte) error {
+	var e cloudEvent
+	err := json.Unmarshal(data, &e, keepRaw)
+	if err == nil && e.Data == nil {
+		err = errors.New("the envelope has no data")
+	}
+	if err != nil {
+		return fmt.Errorf("decode result %s: %w", e.ID, err)
+	}
+	*r = Result(*e.Data)
+	r.Time, r.TraceParent = e.Time, e.TraceParent
+	return nil
+}
