@@ -1,28 +1,33 @@
 package span
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 )
 
-// Config says where spans go.
+// Config configures the export of spans.
 type Config struct {
-	// Endpoint is the whole URL that takes OTLP over HTTP; empty for nowhere.
+	// Endpoint is the complete URL of an OTLP/HTTP receiver; empty for no export.
 	Endpoint string
-	// Header goes with each request, such as a key.
+	// Header is added to each request, for example an API key.
 	Header map[string]string
 	// Resource are the attributes of this process.
 	Resource map[string]string
 	Log      *slog.Logger
 }
 
-// What OpenTelemetry's batch span processor and exporter do by default.
+// The defaults of OpenTelemetry's batch span processor and exporter.
 const (
 	maxQueue      = 2048
 	maxBatch      = 512
@@ -30,12 +35,12 @@ const (
 	exportTimeout = 10 * time.Second
 )
 
-// stopTimeout is how long the last spans of a process may take to leave.
+// stopTimeout limits the last export when the process stops.
 const stopTimeout = 2 * time.Second
 
-// Tracer sends spans off in batches. It never makes a step wait: spans for
-// which there is no room, and those that the endpoint does not take, are lost.
-// A nil Tracer passes traces on and records nothing.
+// Tracer exports spans in batches. It never blocks a caller: spans are dropped when
+// the queue is full or the endpoint refuses them. A nil Tracer carries trace
+// contexts and records nothing.
 type Tracer struct {
 	config  Config
 	client  *http.Client
@@ -44,7 +49,7 @@ type Tracer struct {
 	stopped chan struct{}
 }
 
-// New starts a Tracer; nil without an endpoint.
+// New starts a Tracer. It returns nil without an endpoint.
 func New(config Config) *Tracer {
 	if config.Endpoint == "" {
 		return nil
@@ -57,8 +62,8 @@ func New(config Config) *Tracer {
 	return t
 }
 
-// Close sends what is left and ends the Tracer. It is called once, after the
-// last End.
+// Close exports the queued spans and stops the Tracer. It is called once, after
+// the last End.
 func (t *Tracer) Close() {
 	if t != nil {
 		close(t.stop)
@@ -91,8 +96,8 @@ func (t *Tracer) run() {
 	}
 }
 
-// flush sends all that waits. The log tells when that begins to fail, and when
-// it works again.
+// flush exports all queued spans and reports whether the export is failing. Only
+// changes are logged.
 func (t *Tracer) flush(ctx context.Context, failing bool) bool {
 	for len(t.queue) > 0 {
 		batch := make([]ended, 0, maxBatch)
@@ -136,11 +141,115 @@ func (t *Tracer) export(ctx context.Context, batch []ended) error {
 	return nil
 }
 
-// withoutURL drops the address, in which a key may stand.
+// withoutURL drops the URL from an error, because it may contain a key.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err
 	}
 	return err
+}
+
+// The JSON form of an ExportTraceServiceRequest
+// (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids in
+// hex, 64 bit numbers as strings, enumerations as numbers.
+type (
+	exportRequest struct {
+		ResourceSpans []resourceSpans `json:"resourceSpans"`
+	}
+	resourceSpans struct {
+		Resource   resource     `json:"resource"`
+		ScopeSpans []scopeSpans `json:"scopeSpans"`
+	}
+	resource struct {
+		Attributes []attribute `json:"attributes"`
+	}
+	scopeSpans struct {
+		Scope scope      `json:"scope"`
+		Spans []spanJSON `json:"spans"`
+	}
+	scope struct {
+		Name string `json:"name"`
+	}
+	spanJSON struct {
+		TraceID      string      `json:"traceId"`
+		SpanID       string      `json:"spanId"`
+		ParentSpanID string      `json:"parentSpanId,omitempty"`
+		Flags        int         `json:"flags"`
+		Name         string      `json:"name"`
+		Kind         Kind        `json:"kind"`
+		Start        string      `json:"startTimeUnixNano"`
+		End          string      `json:"endTimeUnixNano"`
+		Attributes   []attribute `json:"attributes,omitempty"`
+		Status       status      `json:"status"`
+	}
+	status struct {
+		Code    int    `json:"code,omitempty"`
+		Message string `json:"message,omitempty"`
+	}
+	attribute struct {
+		Key   string `json:"key"`
+		Value value  `json:"value"`
+	}
+	// value has exactly one member.
+	value struct {
+		String *string  `json:"stringValue,omitempty"`
+		Int    *string  `json:"intValue,omitempty"`
+		Double *float64 `json:"doubleValue,omitempty"`
+		Bool   *bool    `json:"boolValue,omitempty"`
+	}
+)
+
+const (
+	scopeName   = "callbridge"
+	statusError = 2
+	sampledFlag = 1
+)
+
+func encode(resourceAttributes map[string]string, batch []ended) (io.Reader, error) {
+	var r resource
+	for _, key := range slices.Sorted(maps.Keys(resourceAttributes)) {
+		r.Attributes = append(r.Attributes, attributeOf(slog.String(key, resourceAttributes[key])))
+	}
+	spans := make([]spanJSON, len(batch))
+	for i, s := range batch {
+		spans[i] = s.encode()
+	}
+	body, err := json.Marshal(exportRequest{[]resourceSpans{{r, []scopeSpans{{scope{scopeName}, spans}}}}})
+	return bytes.NewReader(body), err
+}
+
+func (s ended) encode() spanJSON {
+	e := spanJSON{
+		TraceID: s.self.TraceID(), SpanID: s.self.spanID(), ParentSpanID: s.parent, Flags: sampledFlag,
+		Name: s.name, Kind: s.kind, Start: nanoseconds(s.started), End: nanoseconds(s.end),
+	}
+	for _, a := range s.attributes {
+		e.Attributes = append(e.Attributes, attributeOf(a))
+	}
+	if s.failure != "" {
+		e.Status = status{statusError, s.failure}
+	}
+	return e
+}
+
+func nanoseconds(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }
+
+func attributeOf(a slog.Attr) attribute {
+	var v value
+	switch a.Value.Kind() {
+	case slog.KindInt64:
+		text := strconv.FormatInt(a.Value.Int64(), 10)
+		v.Int = &text
+	case slog.KindFloat64:
+		number := a.Value.Float64()
+		v.Double = &number
+	case slog.KindBool:
+		is := a.Value.Bool()
+		v.Bool = &is
+	default:
+		text := a.Value.String()
+		v.String = &text
+	}
+	return attribute{a.Key, v}
 }

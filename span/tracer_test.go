@@ -12,29 +12,29 @@ import (
 	"callbridge/span"
 )
 
-func TestWithoutATracerATraceIsOnlyPassedOn(t *testing.T) {
+func TestNilTracerCarriesTheTrace(t *testing.T) {
 	t.Parallel()
 	var none *span.Tracer
 	s := none.Start(parent, span.Server, "webhook")
 	s.Fail("bus")
 	s.End(slog.Int("n", 1))
 	if s.Parent() != parent {
-		t.Errorf("passed on %s", s.Parent())
+		t.Errorf("carried %s", s.Parent())
 	}
 	if s := none.Start("", span.Server, "webhook"); s.Parent().TraceID() == "" {
-		t.Error("no trace is begun")
+		t.Error("no trace was begun")
 	}
 	none.Close()
 }
 
-func TestStepThatNobodyRecordsCostsNothing(t *testing.T) {
+func TestSpanOfANilTracerAllocatesNothing(t *testing.T) {
 	var none *span.Tracer
 	if n := testing.AllocsPerRun(100, func() { none.Start(parent, span.Server, "webhook").End() }); n > 0 {
-		t.Errorf("a step that nobody records allocates %v times", n)
+		t.Errorf("a span allocates %v times", n)
 	}
 }
 
-func TestSpansLeaveOnceAtTheLatestWithTheTracer(t *testing.T) {
+func TestCloseExportsEachSpanOnce(t *testing.T) {
 	t.Parallel()
 	bodies := make(chan string, 8)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -48,11 +48,11 @@ func TestSpansLeaveOnceAtTheLatestWithTheTracer(t *testing.T) {
 	next.Fail("timeout")
 	next.End(slog.Int("n", 7), slog.Bool("is", true), slog.Float64("x", .5))
 	first.End()
-	// Its sender does not record this trace.
+	// Without the sampled flag a trace is not recorded.
 	unsampled := tracer.Start(strings.TrimSuffix(parent, "01")+"00", span.Server, "unsampled")
 	unsampled.End()
 	if unsampled.Recorded() || !first.Recorded() {
-		t.Errorf("recorded: the sampled step %t, the unsampled one %t", first.Recorded(), unsampled.Recorded())
+		t.Errorf("recorded: the sampled span %t, the unsampled one %t", first.Recorded(), unsampled.Recorded())
 	}
 	tracer.Close()
 	close(bodies)
@@ -65,12 +65,12 @@ func TestSpansLeaveOnceAtTheLatestWithTheTracer(t *testing.T) {
 		`{"intValue":"7"}`: 1, `{"boolValue":true}`: 1, `{"doubleValue":0.5}`: 1,
 	} {
 		if n := strings.Count(all, text); n != want {
-			t.Errorf("%q stands %d times in %s, want %d", text, n, all, want)
+			t.Errorf("%q occurs %d times in %s, want %d", text, n, all, want)
 		}
 	}
 }
 
-func TestEndpointThatFailsIsToldOfWithoutItsAddress(t *testing.T) {
+func TestExportErrorIsLoggedWithoutTheURL(t *testing.T) {
 	t.Parallel()
 	refusing := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(refusing.Close)

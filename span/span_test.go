@@ -11,7 +11,7 @@ import (
 
 const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-func TestContinueKeepsATraceOrBeginsOne(t *testing.T) {
+func TestContinueKeepsAValidTraceOrBeginsOne(t *testing.T) {
 	t.Parallel()
 	if got := span.Continue(parent); got != parent || got.TraceID() != "0af7651916cd43dd8448eb211c80319c" {
 		t.Errorf("%s with trace %s", got, got.TraceID())
@@ -22,7 +22,7 @@ func TestContinueKeepsATraceOrBeginsOne(t *testing.T) {
 	} {
 		begun := span.Continue(bad)
 		if _, ok := span.Parse(string(begun)); !ok || begun.TraceID() == "0af7651916cd43dd8448eb211c80319c" {
-			t.Errorf("%q is continued by %q", bad, begun)
+			t.Errorf("%q was continued as %q", bad, begun)
 		}
 		if again := span.Continue(bad); again.TraceID() == begun.TraceID() {
 			t.Errorf("two webhooks share the trace %s", again.TraceID())
@@ -30,16 +30,16 @@ func TestContinueKeepsATraceOrBeginsOne(t *testing.T) {
 	}
 }
 
-func TestEachCharacterOfATraceParentCounts(t *testing.T) {
+func TestParseChecksEveryCharacter(t *testing.T) {
 	t.Parallel()
 	for at := range len(parent) {
 		if _, ok := span.Parse(parent[:at] + "g" + parent[at+1:]); ok {
-			t.Errorf("with a g at %d it is a parent", at)
+			t.Errorf("a header with a g at %d was accepted", at)
 		}
 	}
 }
 
-func TestTraceOfAnIDIsAlwaysTheSame(t *testing.T) {
+func TestContinueOfBeginsTheSameTraceForAnID(t *testing.T) {
 	t.Parallel()
 	id := uuid.MustParse("6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11")
 	for range 2 {
@@ -51,11 +51,11 @@ func TestTraceOfAnIDIsAlwaysTheSame(t *testing.T) {
 		t.Errorf("%s does not continue its parent", got)
 	}
 	if got := span.Parent("").TraceID(); got != "" {
-		t.Errorf("no parent has the trace %q", got)
+		t.Errorf("an empty parent has the trace %q", got)
 	}
 }
 
-// BenchmarkContinue begins the trace of a webhook that comes without one.
+// BenchmarkContinue begins the trace of a webhook without a traceparent.
 func BenchmarkContinue(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
