@@ -14,15 +14,16 @@ import (
 	"callbridge/callab"
 )
 
-// crashPlan is what package crash asks of a process, as JSON in CRASHTEST_PLAN.
+// crashPlan says where this process kills or stops itself. Package crash passes it
+// as JSON in CRASHTEST_PLAN.
 type crashPlan struct {
 	Seed uint64 `json:"seed"`
-	// Kill and Freeze are how likely the process ends or stops itself at a
-	// point; the name "*" stands for every point that has no entry.
+	// Kill and Freeze are the probabilities of SIGKILL and SIGSTOP at each
+	// point; "*" is the default of points without an entry.
 	Kill   map[string]float64 `json:"kill"`
 	Freeze map[string]float64 `json:"freeze"`
-	// FenceOff leaves the write window open for ever, LedgerOff lets every
-	// claim succeed: the negative controls.
+	// FenceOff and LedgerOff are the negative controls: FenceOff never closes
+	// the write window, LedgerOff lets every claim succeed.
 	FenceOff  bool `json:"fence_off"`
 	LedgerOff bool `json:"ledger_off"`
 }
@@ -53,24 +54,24 @@ func fence(w callab.Window) callab.Window {
 	return w
 }
 
-// point is a moment at which a process may die or stop. It says so on standard
-// error first, since nothing can be said afterwards.
+// point kills or stops the process with the probability in the plan. It writes to
+// standard error first, because it cannot afterwards.
 func point(name string) {
 	c := crash()
 	switch {
-	case c.strikes(c.Kill, name):
-		c.end("kill", name, syscall.SIGKILL)
+	case c.hits(c.Kill, name):
+		c.signal("kill", name, syscall.SIGKILL)
 		select {}
-	case c.strikes(c.Freeze, name):
-		c.end("freeze", name, syscall.SIGSTOP)
+	case c.hits(c.Freeze, name):
+		c.signal("freeze", name, syscall.SIGSTOP)
 		stopped()
 	}
 }
 
-// stopped returns after the process was stopped and goes on. The signal takes
-// effect a moment after it was sent, and nothing may happen until then; it
-// shows as a gap in time. To wait without a pause also keeps timers, such as
-// the deadline of a write, from being looked at before the next step.
+// stopped returns after the process was stopped and continued. SIGSTOP takes
+// effect shortly after it was sent; a gap in time shows that it did, and until then
+// nothing else may run. The busy loop also keeps timers, such as a write deadline,
+// from firing before the next statement.
 func stopped() {
 	const gap, limit = 30 * time.Millisecond, time.Second
 	for start, last := time.Now(), time.Now(); time.Since(last) < gap && time.Since(start) < limit; {
@@ -78,25 +79,25 @@ func stopped() {
 	}
 }
 
-func (c *crasher) strikes(chances map[string]float64, name string) bool {
-	chance, named := chances[name]
+func (c *crasher) hits(probabilities map[string]float64, name string) bool {
+	probability, named := probabilities[name]
 	if !named {
-		chance = chances["*"]
+		probability = probabilities["*"]
 	}
-	if chance == 0 {
+	if probability == 0 {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.random.Float64() < chance
+	return c.random.Float64() < probability
 }
 
-func (c *crasher) end(act, name string, signal syscall.Signal) {
+func (c *crasher) signal(act, name string, s syscall.Signal) {
 	_, _ = fmt.Fprintf(os.Stderr, "crashtest: %s at %s\n", act, name)
-	_ = syscall.Kill(os.Getpid(), signal)
+	_ = syscall.Kill(os.Getpid(), s)
 }
 
-// Trace puts points where only the client of Callab passes.
+// Trace adds points inside the client of Callab.
 func Trace() *callab.Trace {
 	return &callab.Trace{
 		GotConn:        func() { point("connected") },
