@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"callbridge/bus"
+	"callbridge/bus/bustest"
 	"callbridge/callab"
 	"callbridge/callab/callabsim"
 	"callbridge/event"
@@ -42,7 +42,9 @@ func BenchmarkCall(b *testing.B) {
 }
 
 func benchCall(b *testing.B, workers int, syncAlways bool) {
-	f := newFixtureOn(b, callabsim.Options{}, bus.Embedded{Dir: b.TempDir(), SyncAlways: syncAlways})
+	embedded := bustest.Config(b)
+	embedded.Embedded.SyncAlways = syncAlways
+	f := newFixtureOn(b, callabsim.Options{}, embedded)
 	for i := range b.N {
 		r := request(strconv.Itoa(i), "+12025550142")
 		r.Event.Data = benchEvent

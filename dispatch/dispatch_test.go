@@ -18,6 +18,7 @@ import (
 	"callbridge/callab/callabsim"
 	"callbridge/dispatch"
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
 func TestRequestBecomesOneCallAndOneResult(t *testing.T) {
@@ -208,7 +209,7 @@ func TestRefusedTokenPausesDiallingUntilItWorks(t *testing.T) {
 		requests = append(requests, request(fmt.Sprint("lead-", i), "+12025550142"))
 	}
 	f.send(requests...)
-	until(t, "readiness is red", func() bool { return d.Ready() != nil })
+	testkit.Eventually(t, "readiness is red", func() bool { return d.Ready() != nil })
 	posts := f.sim.Posts()
 	if posts > fast().Concurrency {
 		t.Errorf("%d POSTs with a refused token, want at most %d", posts, fast().Concurrency)
@@ -234,7 +235,7 @@ func TestDiallingResumesWhenCallabIsBack(t *testing.T) {
 	f.runOn(f.bus, "http://"+address, fast(), good)
 	r := request("lead-1", "+12025550142")
 	f.send(r)
-	until(t, "an attempt has failed", func() bool { return len(f.states(r.ID)) >= 2 })
+	testkit.Eventually(t, "an attempt has failed", func() bool { return len(f.states(r.ID)) >= 2 })
 
 	back, err := net.Listen("tcp", address)
 	if err != nil {
@@ -279,7 +280,7 @@ func TestStopFinishesRunningCalls(t *testing.T) {
 	config := fast()
 	_, stop := f.run(config, good)
 	f.sendMany(config.Concurrency)
-	until(t, "all calls are sent", func() bool { return f.sim.Posts() == config.Concurrency })
+	testkit.Eventually(t, "all calls are sent", func() bool { return f.sim.Posts() == config.Concurrency })
 	stop()
 	for range config.Concurrency {
 		if got := f.result(); got.Outcome != event.Accepted || got.Reason != event.ReasonCreated {

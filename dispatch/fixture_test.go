@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http/httptest"
 	"testing"
@@ -16,10 +15,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus"
+	"callbridge/bus/bustest"
 	"callbridge/callab"
 	"callbridge/callab/callabsim"
 	"callbridge/dispatch"
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
 const token = "test-token"
@@ -32,7 +33,7 @@ type fixture struct {
 	sim     *callabsim.Sim
 	url     string
 	js      jetstream.JetStream
-	results chan *nats.Msg
+	results <-chan *nats.Msg
 }
 
 // fast has the shortest timings that Validate accepts in practice.
@@ -45,31 +46,22 @@ func fast() dispatch.Config {
 
 func newFixture(t testing.TB, options callabsim.Options) *fixture {
 	t.Helper()
-	return newFixtureOn(t, options, bus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	return newFixtureOn(t, options, bustest.Config(t))
 }
 
-func newFixtureOn(t testing.TB, options callabsim.Options, embedded bus.Embedded) *fixture {
+func newFixtureOn(t testing.TB, options callabsim.Options, config bus.Config) *fixture {
 	t.Helper()
-	b, err := bus.Open(t.Context(), bus.Config{
-		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 3 * time.Second, Log: quiet(),
-		Embedded: embedded,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
+	b := bustest.Open(t, config)
 	if options.Tokens == nil {
 		options.Tokens = []string{token}
 	}
-	f := &fixture{t: t, bus: b, sim: callabsim.New(options), results: make(chan *nats.Msg, 4096)}
+	f := &fixture{t: t, bus: b, sim: callabsim.New(options), results: testkit.Subscribe(t, b.Conn(), b.ResultsSubject())}
 	server := httptest.NewServer(f.sim)
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
 	f.url = server.URL
+	var err error
 	if f.js, err = jetstream.New(b.Conn()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Conn().ChanSubscribe(b.ResultsSubject(), f.results); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -78,17 +70,8 @@ func newFixtureOn(t testing.TB, options callabsim.Options, embedded bus.Embedded
 // process opens another bus on the same NATS, as a second process would.
 func (f *fixture) process() *bus.Bus {
 	f.t.Helper()
-	b, err := bus.Open(f.t.Context(), bus.Config{
-		URL: f.bus.ClientURL(), Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 3 * time.Second, Log: quiet(),
-	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(b.Close)
-	return b
+	return bustest.Open(f.t, bustest.Remote(f.bus.ClientURL()))
 }
-
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 // run starts a dispatcher. stop ends it and waits for its end.
 func (f *fixture) run(config dispatch.Config, token func() string) (d *dispatch.Dispatcher, stop func()) {
@@ -102,7 +85,7 @@ func (f *fixture) runOn(b *bus.Bus, url string, config dispatch.Config, token fu
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	d, err := dispatch.New(b, api, config, prometheus.NewRegistry(), quiet())
+	d, err := dispatch.New(b, api, config, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -166,17 +149,7 @@ func (f *fixture) sendMany(n int) {
 // result waits for the next result.
 func (f *fixture) result() event.Result {
 	f.t.Helper()
-	select {
-	case m := <-f.results:
-		var r event.Result
-		if err := json.Unmarshal(m.Data, &r); err != nil {
-			f.t.Fatal(err)
-		}
-		return r
-	case <-time.After(30 * time.Second):
-		f.t.Fatal("no result within 30 s")
-		return event.Result{}
-	}
+	return testkit.Receive[event.Result](f.t, f.results)
 }
 
 // dialled counts how often a request's call was placed.
@@ -221,29 +194,18 @@ func (f *fixture) states(id uuid.UUID) []dispatch.State {
 // done waits until every request is acknowledged.
 func (f *fixture) done() {
 	f.t.Helper()
-	for start := time.Now(); time.Since(start) < 30*time.Second; {
-		consumer, err := f.js.Consumer(f.t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		if info := consumer.CachedInfo(); info.NumPending == 0 && info.NumAckPending == 0 {
-			return
-		}
-	}
-	f.t.Fatal("requests are not acknowledged after 30 s")
+	testkit.Eventually(f.t, "every request is acknowledged", func() bool {
+		info := f.consumer()
+		return info.NumPending == 0 && info.NumAckPending == 0
+	})
 }
 
-// until polls a condition that a running dispatcher makes true.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within 30 s: %s", what)
-		}
+// consumer returns the state of the consumer that delivers requests.
+func (f *fixture) consumer() *jetstream.ConsumerInfo {
+	f.t.Helper()
+	consumer, err := f.js.Consumer(f.t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
+	if err != nil {
+		f.t.Fatal(err)
 	}
+	return consumer.CachedInfo()
 }

@@ -9,8 +9,10 @@ import (
 	"github.com/google/uuid"
 
 	"callbridge/bus"
+	"callbridge/bus/bustest"
 	"callbridge/callab/callabsim"
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
 // TestLostLedgerDoesNotDialAgain: NATS loses all streams while a call is being
@@ -22,25 +24,14 @@ func TestLostLedgerDoesNotDialAgain(t *testing.T) {
 	f.run(fast(), good)
 	r := request("lead-1", "+12025550142")
 	f.send(r)
-	for len(f.sim.Placed()) == 0 {
-		if t.Context().Err() != nil {
-			t.Fatal("no call was placed")
-		}
-	}
+	testkit.Eventually(t, "a call is placed", func() bool { return len(f.sim.Placed()) > 0 })
 	for _, name := range []string{"CALLBRIDGE_REQUESTS", "CALLBRIDGE_LEDGER", "CALLBRIDGE_RESULTS"} {
 		if err := f.js.DeleteStream(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// The server may still be removing the old stores; the bus retries as well.
-	late := time.After(20 * time.Second)
-	for err := f.bus.Declare(t.Context()); err != nil; err = f.bus.Declare(t.Context()) {
-		select {
-		case <-late:
-			t.Fatal(err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	testkit.Eventually(t, "the streams are declared again", func() bool { return f.bus.Declare(t.Context()) == nil })
 	if got := f.result(); got.Outcome != event.Accepted || got.Attempts != 1 {
 		t.Errorf("ended %s after %d attempts, want accepted after 1", got.Outcome, got.Attempts)
 	}
@@ -53,15 +44,16 @@ func TestLostLedgerDoesNotDialAgain(t *testing.T) {
 // the call would be dialled again.
 func TestClaimThatIsNotOnTheDiskDoesNotDial(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	f := newFixtureOn(t, callabsim.Options{}, bus.Embedded{Dir: dir, Listen: "127.0.0.1:0", SyncAlways: true})
+	config := bustest.Config(t)
+	config.Embedded.SyncAlways = true
+	f := newFixtureOn(t, callabsim.Options{}, config)
 	_, stop := f.run(fast(), good)
 	f.send(request("lead-1", "+12025550142"))
 	if got := f.result(); got.Outcome != event.Accepted {
 		t.Fatalf("ended %s (%s)", got.Outcome, got.Detail)
 	}
 	// nats-server keeps the files open: from here on it writes into unlinked files.
-	blocks, err := filepath.Glob(filepath.Join(dir, "jetstream", "$G", "streams", "CALLBRIDGE_LEDGER", "msgs", "*.blk"))
+	blocks, err := filepath.Glob(filepath.Join(config.Embedded.Dir, "jetstream", "$G", "streams", "CALLBRIDGE_LEDGER", "msgs", "*.blk"))
 	if err != nil || len(blocks) == 0 {
 		t.Fatalf("no blocks of the ledger: %v", err)
 	}
@@ -72,11 +64,7 @@ func TestClaimThatIsNotOnTheDiskDoesNotDial(t *testing.T) {
 	}
 	second := request("lead-2", "+12025550143")
 	f.send(second)
-	for end := time.Now().Add(30 * time.Second); f.bus.Ready(t.Context()) == nil; {
-		if time.Now().After(end) {
-			t.Fatal("ready without a ledger on the disk")
-		}
-	}
+	testkit.Eventually(t, "not ready without a ledger on the disk", func() bool { return f.bus.Ready(t.Context()) != nil })
 	stop()
 	if n := f.dialled(second.ID); n != 0 {
 		t.Errorf("dialled %d times, want 0", n)

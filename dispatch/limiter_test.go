@@ -19,6 +19,7 @@ import (
 	"callbridge/bus"
 	"callbridge/callab/callabsim"
 	"callbridge/dispatch"
+	"callbridge/internal/testkit"
 )
 
 // counted serves the simulator and counts the most calls at the same time.
@@ -131,7 +132,7 @@ func TestTwoProcessesGetTokensAtTheRate(t *testing.T) {
 	}
 	// Each token is a window of 1/rate that no other process has, given after
 	// it has begun: over a long time there cannot be more than the rate.
-	until(t, "each token is in the stream", func() bool { return len(taken()) >= len(given) })
+	testkit.Eventually(t, "each token is in the stream", func() bool { return len(taken()) >= len(given) })
 	const clocks = 10 * time.Millisecond
 	for window, stored := range taken() {
 		if begins := time.Unix(0, window*int64(time.Second/rate)); stored.Before(begins.Add(-clocks)) {
@@ -166,7 +167,7 @@ func TestRateHoldsOverThreeProcesses(t *testing.T) {
 	for range calls {
 		f.result()
 	}
-	until(t, "there is a token for each call", func() bool { return len(tokens()) >= calls })
+	testkit.Eventually(t, "there is a token for each call", func() bool { return len(tokens()) >= calls })
 	var at []time.Time
 	for _, p := range f.sim.Placed() {
 		at = append(at, p.Time)
@@ -251,10 +252,7 @@ func TestWithoutTokensNothingIsDialled(t *testing.T) {
 	f.runOn(b, f.url, config, good)
 	r := request("lead-1", "+12025550142")
 	f.send(r)
-	until(t, "the request was tried", func() bool {
-		consumer, err := f.js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
-		return err == nil && consumer.CachedInfo().NumRedelivered > 0
-	})
+	testkit.Eventually(t, "the request was tried", func() bool { return f.consumer().NumRedelivered > 0 })
 	if posts := f.sim.Posts(); posts != 0 {
 		t.Errorf("%d calls without a token", posts)
 	}

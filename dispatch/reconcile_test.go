@@ -10,6 +10,7 @@ import (
 	"callbridge/callab/callabsim"
 	"callbridge/dispatch"
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
 func others(n int, to string, age time.Duration) []callabsim.Call {
@@ -116,9 +117,8 @@ func TestClaimOfARemoteProcessExpiresByAge(t *testing.T) {
 	f.claimed(r, "a process elsewhere")
 	f.send(r)
 	_, stop := f.run(fast(), good)
-	until(t, "the request was delivered and returned", func() bool {
-		consumer, err := f.js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
-		return err == nil && consumer.CachedInfo().NumAckPending == 1 && consumer.CachedInfo().Delivered.Consumer >= 1
+	testkit.Eventually(t, "the request was delivered and returned", func() bool {
+		return f.consumer().NumAckPending == 1 && f.consumer().Delivered.Consumer >= 1
 	})
 	stop()
 	if want := []dispatch.State{dispatch.Claimed}; !slices.Equal(f.states(r.ID), want) {
@@ -164,10 +164,7 @@ func TestStateOfANewerVersionIsLeftAlone(t *testing.T) {
 	f.write(r, dispatch.Record{State: "from a newer version", Attempt: 1})
 	f.send(r)
 	f.run(fast(), good)
-	until(t, "the request is redelivered", func() bool {
-		consumer, err := f.js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
-		return err == nil && consumer.CachedInfo().NumRedelivered > 0
-	})
+	testkit.Eventually(t, "the request is redelivered", func() bool { return f.consumer().NumRedelivered > 0 })
 	if posts := f.sim.Posts(); posts != 0 || len(f.results) != 0 || len(f.states(r.ID)) != 1 {
 		t.Errorf("%d calls, %d results, states %v; want no change", posts, len(f.results), f.states(r.ID))
 	}
