@@ -8,13 +8,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"callbridge/internal/testkit"
 )
 
-func TestCredentialsStandWhereTheAPIWantsThem(t *testing.T) {
+func TestCredentialsAreSentAsConfigured(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		auth string
-		sees func(*http.Request) string
+		got  func(*http.Request) string
 		want string
 	}{
 		{`{kind: bearer, token: "${SECRET}"}`, header("Authorization"), "Bearer " + secret},
@@ -26,11 +28,11 @@ func TestCredentialsStandWhereTheAPIWantsThem(t *testing.T) {
 		t.Run(c.auth, func(t *testing.T) {
 			t.Parallel()
 			crm := newCRM(t, ada)
-			w := newWorld(t, crm, "auth: "+c.auth)
-			w.send("crm", `{"id":"e1","object":5}`)
-			w.want("requested", "Ada")
-			if got := c.sees(crm.requests()[0]); got != c.want {
-				t.Errorf("the API sees %q, want %q", got, c.want)
+			f := setup(t, crm, "auth: "+c.auth)
+			f.send("crm", `{"id":"e1","object":5}`)
+			f.want("requested", "Ada")
+			if got := c.got(crm.requests()[0]); got != c.want {
+				t.Errorf("the API receives %q, want %q", got, c.want)
 			}
 		})
 	}
@@ -40,7 +42,7 @@ func header(name string) func(*http.Request) string {
 	return func(r *http.Request) string { return r.Header.Get(name) }
 }
 
-func TestRedirectToAnotherHostCarriesNoCredentials(t *testing.T) {
+func TestRedirectToAnotherHostIsFollowedWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	for _, auth := range []string{
 		`{kind: bearer, token: "${SECRET}"}`, `{kind: header, name: X-Api-Token, value: "${SECRET}"}`,
@@ -52,48 +54,48 @@ func TestRedirectToAnotherHostCarriesNoCredentials(t *testing.T) {
 			crm := newCRM(t, func(w http.ResponseWriter, r *http.Request) {
 				http.Redirect(w, r, other.URL+"/moved?"+r.URL.RawQuery, http.StatusFound)
 			})
-			w := newWorld(t, crm, fmt.Sprintf("auth: %s\n      hosts: [%q, %q]", auth, crm.Listener.Addr(), other.Listener.Addr()))
-			w.send("crm", `{"id":"e1","object":5}`)
-			w.want("requested", "Ada")
+			f := setup(t, crm, fmt.Sprintf("auth: %s\n      hosts: [%q, %q]", auth, crm.Listener.Addr(), other.Listener.Addr()))
+			f.send("crm", `{"id":"e1","object":5}`)
+			f.want("requested", "Ada")
 			r := other.requests()[0]
 			_, _, basic := r.BasicAuth()
 			if shown := fmt.Sprint(r.Header, r.URL, r.Form); strings.Contains(shown, secret) || basic {
-				t.Errorf("the other host sees %s", shown)
+				t.Errorf("the other host receives %s", shown)
 			}
 		})
 	}
 }
 
-func TestRefusedCredentialsHoldTheSourceAndNoOther(t *testing.T) {
+func TestRefusedCredentialsPauseOnlyTheirSource(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{http.StatusUnauthorized, http.StatusForbidden} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			t.Parallel()
 			closed, open := newCRM(t, status(code)), newCRM(t, ada)
-			w := worldOf(t, t.TempDir(), "sources:"+fmt.Sprintf(source, "closed", closed.URL, "timeout: 1s")+
+			f := setupWith(t, t.TempDir(), "sources:"+fmt.Sprintf(source, "closed", closed.URL, "timeout: 1s")+
 				fmt.Sprintf(source, "open", open.URL, "")+fmt.Sprintf(routes, "closed, open"))
-			w.send("closed", `{"id":"e1","object":5}`)
-			w.send("closed", `{"id":"e2","object":6}`)
-			until(t, "readiness says so", func() bool { return w.finder.Ready() != nil })
-			if err := w.finder.Ready(); !strings.Contains(err.Error(), `"closed"`) || strings.Contains(err.Error(), "open") {
+			f.send("closed", `{"id":"e1","object":5}`)
+			f.send("closed", `{"id":"e2","object":6}`)
+			testkit.Eventually(t, "the process is not ready", func() bool { return f.service.Ready() != nil })
+			if err := f.service.Ready(); !strings.Contains(err.Error(), `"closed"`) || strings.Contains(err.Error(), "open") {
 				t.Errorf("not ready: %v", err)
 			}
-			w.send("open", `{"id":"e3","object":7}`)
-			w.want("requested", "Ada")
-			// Longer than timeout: nothing is lost while the source is held.
-			until(t, "the credentials are tried again", func() bool { return len(closed.requests()) > 2 })
+			f.send("open", `{"id":"e3","object":7}`)
+			f.want("requested", "Ada")
+			// This takes longer than timeout: no event is rejected while the source is paused.
+			testkit.Eventually(t, "the credentials are tried again", func() bool { return len(closed.requests()) > 2 })
 			closed.change(ada)
-			w.want("requested", "Ada")
-			w.want("requested", "Ada")
-			w.nothingElse()
-			if err := w.finder.Ready(); err != nil {
+			f.want("requested", "Ada")
+			f.want("requested", "Ada")
+			f.nothingMore()
+			if err := f.service.Ready(); err != nil {
 				t.Errorf("not ready: %v", err)
 			}
 		})
 	}
 }
 
-func TestOneForbiddenRecordDoesNotHoldTheSource(t *testing.T) {
+func TestOneForbiddenRecordDoesNotPauseTheSource(t *testing.T) {
 	t.Parallel()
 	crm := newCRM(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/contacts/6" {
@@ -102,26 +104,25 @@ func TestOneForbiddenRecordDoesNotHoldTheSource(t *testing.T) {
 		}
 		ada(w, r)
 	})
-	w := newWorld(t, crm, "timeout: 1s")
-	w.send("crm", `{"id":"e1","object":5}`)
-	w.want("requested", "Ada")
-	w.send("crm", `{"id":"e2","object":6}`)
-	w.want("rejected lookup_failed", "HTTP 403")
-	if err := w.finder.Ready(); err != nil {
+	f := setup(t, crm, "timeout: 1s")
+	f.send("crm", `{"id":"e1","object":5}`)
+	f.want("requested", "Ada")
+	f.send("crm", `{"id":"e2","object":6}`)
+	f.want("rejected lookup_failed", "HTTP 403")
+	if err := f.service.Ready(); err != nil {
 		t.Errorf("not ready: %v", err)
 	}
 }
 
-// tokenEndpoint gives access tokens t1, t2, … for refresh tokens that are good
-// for once only, and a CRM that takes the newest.
+// tokenEndpoint issues access tokens t1, t2, … Each refresh token is valid once.
 type tokenEndpoint struct {
 	*httptest.Server
-	mu      sync.Mutex
-	asked   []string
-	given   int
-	refresh string
-	life    string
-	refused bool
+	mu       sync.Mutex
+	received []string
+	given    int
+	refresh  string
+	life     string
+	refused  bool
 }
 
 func newTokenEndpoint(t *testing.T) *tokenEndpoint {
@@ -136,7 +137,7 @@ func (e *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.asked = append(e.asked, r.Form.Get("grant_type")+" "+r.Form.Get("refresh_token"))
+	e.received = append(e.received, r.Form.Get("grant_type")+" "+r.Form.Get("refresh_token"))
 	if e.refused || r.Form.Get("client_secret") != secret || r.Form.Get("refresh_token") != e.refresh {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = fmt.Fprint(w, `{"error":"invalid_grant"}`)
@@ -147,7 +148,7 @@ func (e *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"access_token":"t%d","refresh_token":%q,"expires_in":%s}`, e.given, e.refresh, e.life)
 }
 
-// takes answers whoever shows the newest token.
+// takes is a CRM that accepts only the newest access token.
 func (e *tokenEndpoint) takes(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
 	good := r.Header.Get("Authorization") == fmt.Sprintf("Zoho-oauthtoken t%d", e.given)
@@ -169,20 +170,20 @@ func (e *tokenEndpoint) auth() string {
 	return fmt.Sprintf(`auth: {kind: oauth, token_url: %q, client_id: app, client_secret: "${SECRET}", refresh_token: "${SECRET}", header_scheme: Zoho-oauthtoken}`, e.URL)
 }
 
-func TestAccessTokenIsHadOnceForMany(t *testing.T) {
+func TestAccessTokenIsRequestedOnce(t *testing.T) {
 	t.Parallel()
 	e := newTokenEndpoint(t)
 	crm := newCRM(t, e.takes)
-	w := newWorld(t, crm, e.auth())
+	f := setup(t, crm, e.auth())
 	for i := range 20 {
-		w.send("crm", fmt.Sprintf(`{"id":"e%d","object":%d}`, i, i))
+		f.send("crm", fmt.Sprintf(`{"id":"e%d","object":%d}`, i, i))
 	}
 	for range 20 {
-		w.want("requested", "Ada")
+		f.want("requested", "Ada")
 	}
-	w.nothingElse()
-	if len(e.asked) != 1 || e.asked[0] != "refresh_token "+secret {
-		t.Errorf("tokens asked for: %q, want one", e.asked)
+	f.nothingMore()
+	if len(e.received) != 1 || e.received[0] != "refresh_token "+secret {
+		t.Errorf("token requests: %q, want one", e.received)
 	}
 }
 
@@ -190,81 +191,81 @@ func TestAccessTokenIsRenewedWithTheNewestRefreshToken(t *testing.T) {
 	t.Parallel()
 	e := newTokenEndpoint(t)
 	crm := newCRM(t, e.takes)
-	w := newWorld(t, crm, e.auth())
-	w.send("crm", `{"id":"e1","object":5}`)
-	w.want("requested", "Ada")
-	// Revoked: the API wants a token that nobody has had yet.
+	f := setup(t, crm, e.auth())
+	f.send("crm", `{"id":"e1","object":5}`)
+	f.want("requested", "Ada")
+	// Revoke the token: the CRM accepts only one that was not issued yet.
 	e.set(func() { e.given++ })
-	w.send("crm", `{"id":"e2","object":6}`)
-	w.want("requested", "Ada")
-	w.nothingElse()
-	if len(e.asked) != 2 || e.asked[1] != "refresh_token refresh-1" {
-		t.Errorf("tokens asked for: %q", e.asked)
+	f.send("crm", `{"id":"e2","object":6}`)
+	f.want("requested", "Ada")
+	f.nothingMore()
+	if len(e.received) != 2 || e.received[1] != "refresh_token refresh-1" {
+		t.Errorf("token requests: %q", e.received)
 	}
 }
 
-func TestTokenThatIsOverIsRenewedUnasked(t *testing.T) {
+func TestExpiredTokenIsRenewedBeforeTheRequest(t *testing.T) {
 	t.Parallel()
 	e := newTokenEndpoint(t)
 	e.life = "1"
 	crm := newCRM(t, e.takes)
-	w := newWorld(t, crm, e.auth())
-	w.send("crm", `{"id":"e1","object":5}`)
-	w.want("requested", "Ada")
-	until(t, "another token is asked for", func() bool {
-		w.send("crm", fmt.Sprintf(`{"id":"n%d","object":6}`, len(crm.requests())))
-		w.want("requested", "Ada")
+	f := setup(t, crm, e.auth())
+	f.send("crm", `{"id":"e1","object":5}`)
+	f.want("requested", "Ada")
+	testkit.Eventually(t, "another token is requested", func() bool {
+		f.send("crm", fmt.Sprintf(`{"id":"n%d","object":6}`, len(crm.requests())))
+		f.want("requested", "Ada")
 		return e.count() > 1
 	})
-	w.nothingElse()
+	f.nothingMore()
 	for _, r := range crm.requests() {
 		if r.Header.Get("Authorization") == "Zoho-oauthtoken " {
-			t.Error("asked without a token")
+			t.Error("sent a request without a token")
 		}
 	}
 }
 
 func (e *tokenEndpoint) count() (n int) {
-	e.set(func() { n = len(e.asked) })
+	e.set(func() { n = len(e.received) })
 	return n
 }
 
-func TestRefreshTokenThatIsRefusedHoldsTheSource(t *testing.T) {
+func TestRefusedRefreshTokenPausesTheSource(t *testing.T) {
 	t.Parallel()
 	e := newTokenEndpoint(t)
 	e.refused = true
-	w := newWorld(t, newCRM(t, e.takes), e.auth())
-	w.send("crm", `{"id":"e1","object":5}`)
-	until(t, "readiness says so", func() bool { return w.finder.Ready() != nil })
-	if log := w.logs.String(); !strings.Contains(log, "invalid_grant") {
-		t.Errorf("the log does not say why:\n%s", log)
+	f := setup(t, newCRM(t, e.takes), e.auth())
+	f.send("crm", `{"id":"e1","object":5}`)
+	testkit.Eventually(t, "the process is not ready", func() bool { return f.service.Ready() != nil })
+	if log := f.log.String(); !strings.Contains(log, "invalid_grant") {
+		t.Errorf("the log does not name the cause:\n%s", log)
 	}
 	e.set(func() { e.refused = false })
-	w.want("requested", "Ada")
-	w.nothingElse()
+	f.want("requested", "Ada")
+	f.nothingMore()
 }
 
-func TestTokenEndpointThatIsAwayIsAskedAgain(t *testing.T) {
+func TestUnavailableTokenEndpointIsRetried(t *testing.T) {
 	t.Parallel()
 	e := newTokenEndpoint(t)
 	flaky := httptest.NewServer(inTurn(status(503), e.ServeHTTP))
 	t.Cleanup(flaky.Close)
-	w := newWorld(t, newCRM(t, e.takes), strings.Replace(e.auth(), e.URL, flaky.URL, 1))
-	w.send("crm", `{"id":"e1","object":5}`)
-	w.want("requested", "Ada")
-	w.nothingElse()
+	f := setup(t, newCRM(t, e.takes), strings.Replace(e.auth(), e.URL, flaky.URL, 1))
+	f.send("crm", `{"id":"e1","object":5}`)
+	f.want("requested", "Ada")
+	f.nothingMore()
 }
 
-func TestNothingLoggedHoldsASecretOrAQuery(t *testing.T) {
+func TestLogHasNoSecretAndNoURL(t *testing.T) {
 	t.Parallel()
 	e := newTokenEndpoint(t)
 	for name, c := range map[string]struct {
 		auth   string
 		answer http.HandlerFunc
 	}{
-		"refused":   {`auth: {kind: query, name: key, value: "${SECRET}"}`, status(401)},
-		"not found": {`auth: {kind: bearer, token: "${SECRET}"}`, status(404)},
-		"reset":     {`auth: {kind: query, name: key, value: "${SECRET}"}`, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		"refused":          {`auth: {kind: query, name: key, value: "${SECRET}"}`, status(401)},
+		"not found":        {`auth: {kind: bearer, token: "${SECRET}"}`, status(404)},
+		"connection reset": {`auth: {kind: query, name: key, value: "${SECRET}"}`, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 		"redirect": {`auth: {kind: query, name: key, value: "${SECRET}"}`, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://198.51.100.7/"+r.URL.String(), http.StatusFound)
 		}},
@@ -272,13 +273,13 @@ func TestNothingLoggedHoldsASecretOrAQuery(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, newCRM(t, c.answer), c.auth+"\n      timeout: 1s")
-			w.send("crm", `{"id":"e1","object":"(202) 555-0142"}`)
-			until(t, "it is logged", func() bool { return strings.Contains(w.logs.String(), "event.looked_up") })
-			w.stop()
+			f := setup(t, newCRM(t, c.answer), c.auth+"\n      timeout: 1s")
+			f.send("crm", `{"id":"e1","object":"(202) 555-0142"}`)
+			testkit.Eventually(t, "the look-up is logged", func() bool { return strings.Contains(f.log.String(), "event.looked_up") })
+			f.stop()
 			for _, hidden := range []string{secret, "555-0142", "5550142", "555%20", "/contacts", "key="} {
-				if strings.Contains(w.logs.String(), hidden) {
-					t.Errorf("the log shows %q:\n%s", hidden, w.logs)
+				if strings.Contains(f.log.String(), hidden) {
+					t.Errorf("the log shows %q:\n%s", hidden, f.log.String())
 				}
 			}
 		})

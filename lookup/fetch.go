@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// attemptTimeout bounds one question with its redirects.
+	// attemptTimeout limits one request with its redirects.
 	attemptTimeout = 15 * time.Second
-	// maxAnswerSize is the largest answer that is read, unpacked.
-	maxAnswerSize = 1 << 20
-	maxRedirects  = 3
+	// maxResponseBytes limits a response's body, decompressed.
+	maxResponseBytes = 1 << 20
+	maxRedirects     = 3
 )
 
-// newClient follows no redirect by itself: where one leads, and what goes
-// along, is decided in follow.
+// newClient returns a client that does not follow redirects: follow decides which
+// are followed, and send with which credentials.
 func newClient() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
@@ -37,65 +37,65 @@ func newClient() *http.Client {
 	}
 }
 
-// ask asks once. An access token that was had before and is refused now is
-// renewed, and the question asked again.
-func (f *Finder) ask(ctx context.Context, q *mapping.LookupRequest) (answered, error) {
+// fetch sends the request of a look-up and returns the response, whatever its
+// status. If the CRM refuses a cached access token, fetch renews the token and
+// repeats the request.
+func (s *Service) fetch(ctx context.Context, q *mapping.LookupRequest) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	if q.Auth.Kind != mapping.AuthOAuth {
-		return f.fetch(ctx, q, "")
+		return s.fetchWithToken(ctx, q, "")
 	}
 	for {
-		token, old, err := f.tokens.get(ctx, q.Auth, time.Now())
+		token, cached, err := s.tokens.get(ctx, q.Auth, time.Now())
 		if err != nil {
-			return answered{}, err
+			return response{}, err
 		}
-		a, err := f.fetch(ctx, q, token)
-		if err != nil || a.status != http.StatusUnauthorized || !old {
-			return a, err
+		r, err := s.fetchWithToken(ctx, q, token)
+		if err != nil || r.status != http.StatusUnauthorized || !cached {
+			return r, err
 		}
-		f.tokens.drop(q.Auth, token)
+		s.tokens.invalidate(q.Auth, token)
 	}
 }
 
-// fetch follows redirects among the source's hosts.
-func (f *Finder) fetch(ctx context.Context, q *mapping.LookupRequest, token string) (answered, error) {
+// fetchWithToken follows redirects among the source's hosts.
+func (s *Service) fetchWithToken(ctx context.Context, q *mapping.LookupRequest, token string) (response, error) {
 	address, err := url.Parse(q.URL)
 	if err != nil {
-		return answered{}, final("the look-up's URL cannot be read")
+		return response{}, permanentError("the look-up's URL cannot be read")
 	}
 	first := address
 	for hop := 0; ; hop++ {
-		response, err := f.send(ctx, q, address, address.Host == first.Host, token)
+		got, err := s.send(ctx, q, address, address.Host == first.Host, token)
 		if err != nil {
-			return answered{}, err
+			return response{}, err
 		}
-		next := response.Header.Get("Location")
-		if response.StatusCode < 300 || response.StatusCode >= 400 || next == "" {
-			return read(response)
+		next := got.Header.Get("Location")
+		if got.StatusCode < 300 || got.StatusCode >= 400 || next == "" {
+			return readResponse(got)
 		}
-		_ = response.Body.Close()
+		_ = got.Body.Close()
 		if hop == maxRedirects {
-			return answered{}, final("the API redirects without an end")
+			return response{}, permanentError("the API redirects without an end")
 		}
 		if address, err = follow(q, first, address, next); err != nil {
-			return answered{}, err
+			return response{}, err
 		}
 	}
 }
 
-// follow decides whether a redirect is followed. Hosts that the source does
-// not name are not asked, a POST is not sent to another address, and nothing
-// goes out unencrypted that was not before.
+// follow returns where a redirect leads, or why it is not followed: to a host that
+// the source does not name, from HTTPS to HTTP, or with a POST.
 func follow(q *mapping.LookupRequest, first, from *url.URL, location string) (*url.URL, error) {
 	to, err := from.Parse(location)
 	switch {
 	case err != nil:
-		return nil, final("the redirect cannot be read")
+		return nil, permanentError("the redirect cannot be read")
 	case q.Method != http.MethodGet:
-		return nil, final("the API redirects a POST")
+		return nil, permanentError("the API redirects a POST")
 	case to.Scheme != first.Scheme || !slices.Contains(q.Hosts, to.Host):
-		return nil, final(fmt.Sprintf("the API redirects to %.100q, which is not one of the source's hosts", to.Host))
+		return nil, permanentError(fmt.Sprintf("the API redirects to %.100q, which is not one of the source's hosts", to.Host))
 	}
 	if q.Auth.Kind == mapping.AuthQuery && to.Host != first.Host {
 		query := to.Query()
@@ -105,11 +105,12 @@ func follow(q *mapping.LookupRequest, first, from *url.URL, location string) (*u
 	return to, nil
 }
 
-// send sends one request. Only the first host gets our credentials.
-func (f *Finder) send(ctx context.Context, q *mapping.LookupRequest, address *url.URL, ours bool, token string) (*http.Response, error) {
+// send sends one request, with credentials only to the host that the source is
+// configured with.
+func (s *Service) send(ctx context.Context, q *mapping.LookupRequest, address *url.URL, withCredentials bool, token string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, q.Method, address.String(), bytes.NewReader(q.Body))
 	if err != nil {
-		return nil, final("make the look-up: " + plain(err).Error())
+		return nil, permanentError("make the look-up: " + withoutURL(err).Error())
 	}
 	request.Header = q.Header.Clone()
 	if request.Header.Get("Accept") == "" {
@@ -118,17 +119,17 @@ func (f *Finder) send(ctx context.Context, q *mapping.LookupRequest, address *ur
 	if len(q.Body) > 0 {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	if ours {
+	if withCredentials {
 		authorize(request, q.Auth, token)
 	}
-	response, err := f.client.Do(request)
+	response, err := s.client.Do(request)
 	if err != nil {
-		return nil, plain(err)
+		return nil, withoutURL(err)
 	}
 	return response, nil
 }
 
-// authorize adds the credentials.
+// authorize adds the source's credentials to a request.
 func authorize(request *http.Request, a mapping.Auth, token string) {
 	switch a.Kind {
 	case mapping.AuthBearer:
@@ -146,25 +147,25 @@ func authorize(request *http.Request, a mapping.Auth, token string) {
 	}
 }
 
-func read(response *http.Response) (answered, error) {
-	defer func() { _ = response.Body.Close() }()
-	a := answered{status: response.StatusCode, header: response.Header, contentType: response.Header.Get("Content-Type")}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerSize+1))
+func readResponse(from *http.Response) (response, error) {
+	defer func() { _ = from.Body.Close() }()
+	r := response{status: from.StatusCode, header: from.Header, contentType: from.Header.Get("Content-Type")}
+	body, err := io.ReadAll(io.LimitReader(from.Body, maxResponseBytes+1))
 	switch {
 	case err != nil:
-		return a, fmt.Errorf("read the API's answer: %w", plain(err))
-	case len(body) > maxAnswerSize:
-		return a, final("the API's answer is larger than " + strconv.Itoa(maxAnswerSize) + " bytes")
+		return r, fmt.Errorf("read the API's answer: %w", withoutURL(err))
+	case len(body) > maxResponseBytes:
+		return r, permanentError("the API's answer is larger than " + strconv.Itoa(maxResponseBytes) + " bytes")
 	}
-	a.body = body
-	return a, nil
+	r.body = body
+	return r, nil
 }
 
-// plain is an error without the URL, which may hold a name or a key.
-func plain(err error) error {
-	var with *url.Error
-	if errors.As(err, &with) {
-		err = with.Err
+// withoutURL removes the URL from an error, since it may contain a name or a key.
+func withoutURL(err error) error {
+	var urlError *url.Error
+	if errors.As(err, &urlError) {
+		err = urlError.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer within " + attemptTimeout.String())

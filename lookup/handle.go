@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// busTrouble is the pause after NATS did not do what it was asked.
-	busTrouble = time.Second
-	// inFlight is the pause while somebody else asks the same.
-	inFlight = 100 * time.Millisecond
+	// storeRetryDelay is the delay after NATS did not store what it was sent.
+	storeRetryDelay = time.Second
+	// inFlightDelay is the delay while another event looks up the same record.
+	inFlightDelay = 100 * time.Millisecond
 )
 
-// job is one event in hand.
+// job is one pending event that is being handled.
 type job struct {
 	delivery bus.Delivery
 	in       mapping.Incoming
@@ -29,32 +29,34 @@ type job struct {
 	request  *mapping.LookupRequest
 }
 
-// handle takes one event as far as it can go now.
-func (f *Finder) handle(ctx context.Context, d bus.Delivery) (done bool, again time.Duration) {
+// handle looks up, maps and stores one pending event, or has it redelivered when
+// it may be looked up.
+func (s *Service) handle(ctx context.Context, d bus.Delivery) (disposition bus.Disposition) {
 	in, err := resume(d)
-	asking := f.tracer.Start(string(span.ContinueOf(d.Trace, in.Event.ID)), span.Consumer, "look up event")
-	d.Trace = string(asking.Parent())
+	current := s.tracer.Start(string(span.ContinueOf(d.Trace, in.Event.ID)), span.Consumer, "look up event")
+	d.Trace = string(current.Parent())
 	defer func() {
-		asking.End(slog.String("callbridge.source", d.Source), slog.String("callbridge.event_id", in.Event.ID.String()), slog.Bool("callbridge.done", done))
+		current.End(slog.String("callbridge.source", d.Source), slog.String("callbridge.event_id", in.Event.ID.String()),
+			slog.Bool("callbridge.done", disposition.Ack))
 	}()
 	if err != nil {
-		return f.keep(ctx, d, in.Rejected(event.ReasonBadEvent, event.Redact(err.Error())))
+		return s.store(ctx, d, in.Rejected(event.ReasonBadEvent, event.Redact(err.Error())))
 	}
-	j := job{delivery: d, in: in, config: f.mapping()}
+	j := job{delivery: d, in: in, config: s.mapping()}
 	var needed bool
 	if j.request, needed = j.config.Lookup(in); !needed {
-		// The configuration has changed since, or another wants no look-up.
-		return f.mapAndKeep(ctx, j)
+		// The configuration has changed since the event was stored.
+		return s.store(ctx, d, j.items()...)
 	}
-	if f.versions.superseded(j.request, in.Event.Type) {
-		return f.conclude(ctx, j, answered{}, verdict{result: superseded})
+	if s.versions.superseded(j.request, in.Event.Type) {
+		return s.finish(ctx, j, response{}, verdict{result: superseded})
 	}
-	return f.lookUp(ctx, j)
+	return s.lookUp(ctx, j)
 }
 
-// resume reads what handlers have stored. Anybody may have written it: source
-// and id are those of the subject, and the clock is that of the server where
-// there is no other.
+// resume decodes a pending event. Other programs may publish on its subject, so
+// source and id are taken from the subject, not from the message. The server's
+// time replaces a missing Received.
 func resume(d bus.Delivery) (mapping.Incoming, error) {
 	var p event.Pending
 	err := event.Unmarshal(d.Data, &p)
@@ -67,110 +69,125 @@ func resume(d bus.Delivery) (mapping.Incoming, error) {
 		p.Event.Received = d.Stored
 	}
 	if err != nil {
-		return mapping.Incoming{Event: p.Event}, fmt.Errorf("read the event that waits: %w", err)
+		return mapping.Incoming{Event: p.Event}, fmt.Errorf("read the pending event: %w", err)
 	}
 	return mapping.Resume(p)
 }
 
-// lookUp has the question asked, or takes the answer that another event had.
-func (f *Finder) lookUp(ctx context.Context, j job) (done bool, again time.Duration) {
-	q, received := j.request, j.in.Event.Received
-	if q.Coalesce > 0 {
-		if answer, ok := f.answers.get(q.Object, received); ok {
-			return f.conclude(ctx, j, answer, verdict{result: shared, status: answer.status})
-		}
-		if rest := time.Until(received.Add(q.Coalesce)); rest > 0 {
-			return false, min(rest, q.Coalesce)
-		}
-		if !f.answers.begin(q.Object) {
-			return false, inFlight
-		}
-		defer f.answers.end(q.Object)
+// items returns what the event leads to after its look-up.
+func (j job) items() []event.Item {
+	items, err := j.config.Items(j.in)
+	if err != nil {
+		return []event.Item{j.in.Rejected(event.ReasonBadEvent, event.Redact(err.Error()))}
 	}
-	g := f.gate(j.in.Event.Source)
-	if wait := g.wait(j.delivery.ID, q, time.Now()); wait > 0 {
-		return false, wait
-	}
-	asked := time.Now()
-	answer, err := f.ask(ctx, q)
-	answer.asked, answer.took = asked, time.Since(asked)
-	if ctx.Err() != nil {
-		return false, 0 // we stop; whoever comes next asks again
-	}
-	f.metrics.duration.Observe(answer.took.Seconds())
-	return f.conclude(ctx, j, answer, f.settle(g, j, judge(answer, err, time.Now())))
+	return items
 }
 
-// settle tells the gate what the answer says about the source, and decides
-// what a 403 is about.
-func (f *Finder) settle(g *gate, j job, v verdict) verdict {
+// deadline is when retries end.
+func (j job) deadline() time.Time { return j.in.Event.Received.Add(j.request.Timeout) }
+
+// conclude returns what to store after a verdict. Nothing means that the event is
+// to be redelivered after delay.
+func (j job) conclude(v verdict, now time.Time) (items []event.Item, delay time.Duration) {
+	switch v.result {
+	case found, shared:
+		return j.items(), 0
+	case notFound:
+		return []event.Item{j.in.Rejected(event.ReasonLookupNotFound, v.detail)}, 0
+	case failed:
+		return []event.Item{j.in.Rejected(event.ReasonLookupFailed, v.detail)}, 0
+	case superseded:
+		return []event.Item{j.in.Skipped(event.ReasonSuperseded, "a newer event about the same record was looked up before")}, 0
+	case refused:
+		return nil, v.delay
+	default: // retried
+		return nil, max(v.delay, backoff(j.in.Event.Received, j.deadline(), now))
+	}
+}
+
+// lookUp sends the request, or uses the response to another event's request.
+func (s *Service) lookUp(ctx context.Context, j job) bus.Disposition {
+	q, received := j.request, j.in.Event.Received
+	if q.Coalesce > 0 {
+		if r, ok := s.responses.get(q.Object, received); ok {
+			return s.finish(ctx, j, r, verdict{result: shared, status: r.status})
+		}
+		if wait := time.Until(received.Add(q.Coalesce)); wait > 0 {
+			return bus.RedeliverAfter(min(wait, q.Coalesce))
+		}
+		if !s.responses.begin(q.Object) {
+			return bus.RedeliverAfter(inFlightDelay)
+		}
+		defer s.responses.end(q.Object)
+	}
+	l := s.limiter(j.in.Event.Source)
+	if wait := l.acquire(j.delivery.ID, q, time.Now()); wait > 0 {
+		return bus.RedeliverAfter(wait)
+	}
+	sent := time.Now()
+	r, err := s.fetch(ctx, q)
+	r.sent, r.took = sent, time.Since(sent)
+	if ctx.Err() != nil {
+		return bus.RedeliverAfter(0) // the process stops
+	}
+	s.metrics.duration.Observe(r.took.Seconds())
+	return s.finish(ctx, j, r, s.updateLimiter(l, j, classify(r, err, time.Now())))
+}
+
+// updateLimiter tells the source's limiter what the verdict says about the CRM as
+// a whole. It resolves forbidden: a 403 is about the credentials (refused) or
+// about one record (retried).
+func (s *Service) updateLimiter(l *limiter, j job, v verdict) verdict {
 	now, source := time.Now(), j.in.Event.Source
 	if v.result == forbidden {
 		v.result = retried
-		if g.aboutUs() {
+		if l.forbid() {
 			v.result = refused
 		}
 	}
 	switch v.result {
 	case found, notFound:
-		if g.accept() {
-			f.log.Info("lookup.credentials_accepted", "source", source)
+		if l.accept() {
+			s.log.Info("lookup.credentials_accepted", "source", source)
 		}
 	case refused:
-		pause, news := g.refuse(j.request.Auth, now)
-		v.throttle = pause
-		if news {
-			f.log.Error("lookup.credentials_refused", "source", source, "detail", v.detail,
+		pause, first := l.refuse(j.request.Auth, now)
+		v.delay = pause
+		if first {
+			s.log.Error("lookup.credentials_refused", "source", source, "detail", v.detail,
 				"hint", "the events of this source wait until its credentials work")
 		}
 	case retried:
-		if v.throttle > 0 {
-			g.throttle(v.throttle, now)
+		if v.delay > 0 {
+			l.pause(v.delay, now)
 		}
 	}
 	return v
 }
 
-// conclude maps the event with the answer, ends it without, or has it come
-// again.
-func (f *Finder) conclude(ctx context.Context, j job, answer answered, v verdict) (done bool, again time.Duration) {
-	in := j.in
+// finish stores what the event leads to, or has it redelivered, as the verdict
+// says.
+func (s *Service) finish(ctx context.Context, j job, r response, v verdict) bus.Disposition {
 	if v.result == found || v.result == shared {
-		in, v = f.take(j, answer, v)
+		j.in, v = s.apply(j, r, v)
 	}
-	now, deadline := time.Now(), in.Event.Received.Add(j.request.Timeout)
-	if v.result == retried && !now.Before(deadline) {
+	now := time.Now()
+	if v.result == retried && !now.Before(j.deadline()) {
 		v.result = failed
 		v.detail += fmt.Sprintf("; tried for %s", j.request.Timeout)
 	}
-	f.report(j, v, answer.took)
-	switch v.result {
-	case refused:
-		return false, v.throttle
-	case retried:
-		return false, max(v.throttle, backoff(in.Event.Received, deadline, now))
-	case notFound:
-		return f.keep(ctx, j.delivery, in.Rejected(event.ReasonLookupNotFound, v.detail))
-	case failed:
-		return f.keep(ctx, j.delivery, in.Rejected(event.ReasonLookupFailed, v.detail))
-	case superseded:
-		return f.keep(ctx, j.delivery, in.Skipped(event.ReasonSuperseded, "a newer event about the same record was looked up before"))
+	s.report(j, v, r.took)
+	items, delay := j.conclude(v, now)
+	if len(items) == 0 {
+		return bus.RedeliverAfter(delay)
 	}
-	j.in = in
-	return f.mapAndKeep(ctx, j)
+	return s.store(ctx, j.delivery, items...)
 }
 
-func (f *Finder) mapAndKeep(ctx context.Context, j job) (done bool, again time.Duration) {
-	items, err := j.config.Items(j.in)
-	if err != nil {
-		items = []event.Item{j.in.Rejected(event.ReasonBadEvent, event.Redact(err.Error()))}
-	}
-	return f.keep(ctx, j.delivery, items...)
-}
-
-// take reads an answer, and leaves it where a newer event was faster.
-func (f *Finder) take(j job, answer answered, v verdict) (mapping.Incoming, verdict) {
-	in, err := j.in.WithLookup(answer.body, answer.contentType)
+// apply adds the CRM's response to the event. It changes the verdict if the
+// response cannot be used, or if a newer event of the record was applied meanwhile.
+func (s *Service) apply(j job, r response, v verdict) (mapping.Incoming, verdict) {
+	in, err := j.in.WithLookup(r.body, r.contentType)
 	problem := ""
 	if err == nil {
 		problem = j.request.Problem(in)
@@ -180,32 +197,29 @@ func (f *Finder) take(j job, answer answered, v verdict) (mapping.Incoming, verd
 		v.result, v.detail = retried, "the CRM's API answered with neither JSON nor XML"
 	case problem != "":
 		v.result, v.detail = retried, problem
-	case !f.versions.advance(j.request, j.in.Event.Type):
+	case !s.versions.advance(j.request, j.in.Event.Type):
 		v.result = superseded
 	case v.result == found && j.request.Coalesce > 0:
-		f.answers.put(j.request.Object, answer)
+		s.responses.add(j.request.Object, r)
 	}
 	return in, v
 }
 
-// keep publishes what came of an event, under the same identities as handlers
-// do. Only after that the event is done with.
-//
-// An event that was done with may come again after a crash, and the CRM may
-// answer otherwise then. What has an outcome keeps it.
-func (f *Finder) keep(ctx context.Context, d bus.Delivery, items ...event.Item) (done bool, again time.Duration) {
-	if err := f.bus.StoreResumed(context.WithoutCancel(ctx), d.Trace, items...); err != nil {
-		f.log.Warn("lookup.bus_trouble", "source", d.Source, "event_id", d.ID, "trace_id", span.Parent(d.Trace).TraceID(), "error", err)
-		return false, busTrouble
+// store stores what the event leads to, and only then acknowledges the event. It
+// continues while the process stops: the look-up is done already.
+func (s *Service) store(ctx context.Context, d bus.Delivery, items ...event.Item) bus.Disposition {
+	if err := s.bus.StoreResumed(context.WithoutCancel(ctx), d.Trace, items...); err != nil {
+		s.log.Warn("lookup.bus_trouble", "source", d.Source, "event_id", d.ID, "trace_id", span.Parent(d.Trace).TraceID(), "error", err)
+		return bus.RedeliverAfter(storeRetryDelay)
 	}
-	return true, 0
+	return bus.Acknowledge()
 }
 
-// report writes the one line of a look-up.
-func (f *Finder) report(j job, v verdict, took time.Duration) {
+// report counts the look-up and writes its one log line (event.looked_up).
+func (s *Service) report(j job, v verdict, took time.Duration) {
 	e := j.in.Event
-	f.metrics.lookups.WithLabelValues(e.Source, string(v.result)).Inc()
-	f.log.Info("event.looked_up",
+	s.metrics.lookups.WithLabelValues(e.Source, string(v.result)).Inc()
+	s.log.Info("event.looked_up",
 		"event_id", e.ID, "source", e.Source, "type", e.Type, "result", v.result,
 		"http_status", v.status, "detail", v.detail, "duration_ms", took.Milliseconds(),
 		"age_ms", time.Since(e.Received).Milliseconds(), "trace_id", span.Parent(j.delivery.Trace).TraceID())

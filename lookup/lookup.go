@@ -1,8 +1,8 @@
-// Package lookup is the step "ask the CRM": it takes an event whose webhook is
-// little more than an id, asks the CRM's API about it, and maps it with the
-// answer. It works off the request path, from the bus to the bus, and may ask
-// twice: a question changes nothing in a CRM. What it promises, and what not,
-// is in docs/decisions/0004-lookup.md.
+// Package lookup consumes events whose webhook has little more than an id: it
+// requests the record from the CRM's API, maps the event with the response and
+// stores the requests and results. It runs outside of the webhook's request and
+// may look up the same record twice, because a look-up changes nothing in a CRM.
+// docs/decisions/0004-lookup.md lists its guarantees.
 package lookup
 
 import (
@@ -22,92 +22,107 @@ import (
 	"callbridge/span"
 )
 
-// workers is how many look-ups this process makes at the same time. The pace
-// of each source is bounded by its rate.
+// workers is the number of concurrent look-ups of this process. The rate of each
+// source is limited separately.
 const workers = 4
 
-// Finder makes look-ups.
-type Finder struct {
-	bus      *bus.Bus
-	mapping  func() *mapping.Config
-	client   *http.Client
-	tokens   *tokens
-	answers  *answers
-	versions *versions
-	metrics  *metrics
-	tracer   *span.Tracer
-	log      *slog.Logger
-	beat     atomic.Int64
-
-	mu    sync.Mutex
-	gates map[string]*gate // by source
-}
-
-// New makes a Finder. current gives the configuration in force; without a
-// tracer no spans are recorded.
-func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registerer, tracer *span.Tracer, log *slog.Logger) *Finder {
-	client := newClient()
-	f := &Finder{
-		bus: b, mapping: current, client: client, tokens: newTokens(client),
-		answers: newAnswers(), versions: newVersions(), metrics: newMetrics(registry), tracer: tracer, log: log,
-		gates: map[string]*gate{},
-	}
-	for _, source := range current().Sources() {
-		f.metrics.lookups.WithLabelValues(source.Name(), string(found))
-	}
-	f.alive()
-	return f
-}
-
-// Run makes look-ups until ctx ends. Questions that are on their way are given
-// up then, and asked again by whoever comes next.
-func (f *Finder) Run(ctx context.Context) {
-	handle := func(ctx context.Context, d bus.Delivery) bus.Disposition {
-		done, again := f.handle(ctx, d)
-		return bus.Disposition{Ack: done, Redeliver: again}
-	}
-	f.bus.ConsumeLookups(ctx, workers, bus.Worker{Handle: handle, Alive: f.alive, Log: f.log})
-}
-
-// maxSilence is how long the workers may show no sign of life before
-// readiness says so.
+// maxSilence is the longest time without a sign of life of the workers while
+// the process is ready.
 const maxSilence = time.Minute
 
-// Ready says why events are not being looked up, or nil.
-func (f *Finder) Ready() error {
-	if held := f.held(time.Now()); len(held) > 0 {
-		return fmt.Errorf("the CRM refuses our credentials for %q: set working ones in its auth; its events wait", held)
+// Service makes the look-ups of pending events.
+type Service struct {
+	bus       *bus.Bus
+	mapping   func() *mapping.Config
+	client    *http.Client
+	tokens    *tokens
+	responses *responseCache
+	versions  *versionCache
+	metrics   *metrics
+	tracer    *span.Tracer
+	log       *slog.Logger
+	lastAlive atomic.Int64 // Unix nanoseconds
+
+	mu       sync.Mutex
+	limiters map[string]*limiter // by source
+}
+
+// New makes a Service. current returns the configuration in force. A nil tracer
+// records no spans.
+func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registerer, tracer *span.Tracer, log *slog.Logger) *Service {
+	client := newClient()
+	s := &Service{
+		bus: b, mapping: current, client: client, tokens: newTokens(client),
+		responses: newResponseCache(), versions: newVersionCache(), metrics: newMetrics(registry), tracer: tracer, log: log,
+		limiters: map[string]*limiter{},
 	}
-	if silent := time.Since(time.Unix(0, f.beat.Load())); silent > maxSilence {
+	for _, source := range current().Sources() {
+		s.metrics.lookups.WithLabelValues(source.Name(), string(found))
+	}
+	s.alive()
+	return s
+}
+
+// Run makes look-ups until ctx ends. It aborts look-ups in flight then; their
+// events stay on the bus and are delivered again.
+func (s *Service) Run(ctx context.Context) {
+	s.bus.ConsumeLookups(ctx, workers, bus.Worker{Handle: s.handle, Alive: s.alive, Log: s.log})
+}
+
+// Ready returns why events are not looked up, or nil.
+func (s *Service) Ready() error {
+	if refused := s.refused(time.Now()); len(refused) > 0 {
+		return fmt.Errorf("the CRM refuses our credentials for %q: set working ones in its auth; its events wait", refused)
+	}
+	if silent := time.Since(time.Unix(0, s.lastAlive.Load())); silent > maxSilence {
 		return fmt.Errorf("lookup has shown no sign of life for %s", silent.Round(time.Second))
 	}
 	return nil
 }
 
-func (f *Finder) alive() { f.beat.Store(time.Now().UnixNano()) }
+func (s *Service) alive() { s.lastAlive.Store(time.Now().UnixNano()) }
 
-// gate is the one through which all look-ups of a source go.
-func (f *Finder) gate(source string) *gate {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	g, ok := f.gates[source]
+// limiter returns the limiter of a source.
+func (s *Service) limiter(source string) *limiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.limiters[source]
 	if !ok {
-		g = newGate()
-		f.gates[source] = g
+		l = newLimiter()
+		s.limiters[source] = l
 	}
-	return g
+	return l
 }
 
-// held are the sources whose credentials are refused.
-func (f *Finder) held(now time.Time) []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var held []string
-	for source, g := range f.gates {
-		if g.held(now) {
-			held = append(held, source)
+// refused returns the sources whose credentials the CRM refuses, sorted.
+func (s *Service) refused(now time.Time) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for source, l := range s.limiters {
+		if l.refused(now) {
+			names = append(names, source)
 		}
 	}
-	slices.Sort(held)
-	return held
+	slices.Sort(names)
+	return names
+}
+
+type metrics struct {
+	lookups  *prometheus.CounterVec
+	duration prometheus.Histogram
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_lookups_total", Help: "Look-ups in a CRM, by source and result.",
+		}, []string{"source", "result"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "callbridge_lookup_duration_seconds", Help: "From the look-up's request to the CRM's response.",
+			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
+		}),
+	}
+	r.MustRegister(m.lookups, m.duration)
+	return m
 }

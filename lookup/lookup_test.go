@@ -6,42 +6,42 @@ import (
 	"strings"
 	"testing"
 
-	"callbridge/bus"
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
-func TestEventIsMappedWithWhatTheCRMAnswers(t *testing.T) {
+func TestEventIsMappedWithTheResponse(t *testing.T) {
 	t.Parallel()
 	c := newCRM(t, ada)
-	w := newWorld(t, c, `auth: {kind: bearer, token: "${SECRET}"}`)
-	if !w.send("crm", `{"id":"e1","object":5}`) {
+	f := setup(t, c, `auth: {kind: bearer, token: "${SECRET}"}`)
+	if !f.send("crm", `{"id":"e1","object":5}`) {
 		t.Error("the first event is not new")
 	}
-	w.want("requested", "Ada")
-	if w.send("crm", `{"id":"e1","object":5}`) {
+	f.want("requested", "Ada")
+	if f.send("crm", `{"id":"e1","object":5}`) {
 		t.Error("the same event is new again")
 	}
-	w.send("crm", `{"id":"e2","object":6}`)
-	w.want("requested", "Ada")
-	w.nothingElse()
-	if n := c.asks("/contacts/5"); n != 1 {
-		t.Errorf("asked %d times about one event, want 1", n)
+	f.send("crm", `{"id":"e2","object":6}`)
+	f.want("requested", "Ada")
+	f.nothingMore()
+	if n := c.requestsFor("/contacts/5"); n != 1 {
+		t.Errorf("%d requests about one event, want 1", n)
 	}
 }
 
-func TestXMLIsAnAnswerToo(t *testing.T) {
+func TestXMLResponsesAreMapped(t *testing.T) {
 	t.Parallel()
 	c := newCRM(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/xml")
 		_, _ = fmt.Fprint(w, `<contact><phone>+12025550142</phone></contact>`)
 	})
 	text := "sources:" + fmt.Sprintf(source, "crm", c.URL, "") + fmt.Sprintf(routes, "crm")
-	w := worldOf(t, t.TempDir(), strings.Replace(text, "lookup:phone", "lookup:contact.phone", 1))
-	w.send("crm", `{"id":"e1","object":5}`)
-	w.want("requested", "nobody")
+	f := setupWith(t, t.TempDir(), strings.Replace(text, "lookup:phone", "lookup:contact.phone", 1))
+	f.send("crm", `{"id":"e1","object":5}`)
+	f.want("requested", "nobody")
 }
 
-func TestAnswersThatEndAnEvent(t *testing.T) {
+func TestResponsesThatRejectTheEvent(t *testing.T) {
 	t.Parallel()
 	large := `{"name":"` + strings.Repeat("x", 1<<20) + `"}`
 	for _, c := range []struct {
@@ -53,7 +53,7 @@ func TestAnswersThatEndAnEvent(t *testing.T) {
 		{"404", status(404), "rejected lookup_not_found", "HTTP 404"},
 		{"410", status(410), "rejected lookup_not_found", "HTTP 410"},
 		{"204", status(204), "rejected lookup_not_found", "HTTP 204"},
-		{"nothing", status(200), "rejected lookup_not_found", "HTTP 200"},
+		{"empty body", status(200), "rejected lookup_not_found", "HTTP 200"},
 		{"400", status(400), "rejected lookup_failed", "HTTP 400"},
 		{"422", status(422), "rejected lookup_failed", "HTTP 422"},
 		{"304", status(304), "rejected lookup_failed", "HTTP 304"},
@@ -62,24 +62,24 @@ func TestAnswersThatEndAnEvent(t *testing.T) {
 		{"another host", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1:1/contacts/5", http.StatusFound)
 		}, "rejected lookup_failed", `redirects to "127.0.0.1:1", which is not one of the source's hosts`},
-		{"round and round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
+		{"redirect loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
 			"rejected lookup_failed", "without an end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			crm := newCRM(t, c.answer)
-			w := newWorld(t, crm, "")
-			w.send("crm", `{"id":"e1","object":5}`)
-			w.want(c.what, c.detail)
-			w.nothingElse()
-			if n := len(crm.requests()); n != 1 && c.name != "round and round" {
-				t.Errorf("asked %d times, want 1", n)
+			f := setup(t, crm, "")
+			f.send("crm", `{"id":"e1","object":5}`)
+			f.want(c.what, c.detail)
+			f.nothingMore()
+			if n := len(crm.requests()); n != 1 && c.name != "redirect loop" {
+				t.Errorf("%d requests, want 1", n)
 			}
 		})
 	}
 }
 
-func TestAnswersAfterWhichItIsAskedAgain(t *testing.T) {
+func TestResponsesThatAreRetried(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -90,12 +90,12 @@ func TestAnswersAfterWhichItIsAskedAgain(t *testing.T) {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(429)
 		}},
-		{"reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
-		{"a page of a proxy", func(w http.ResponseWriter, _ *http.Request) {
+		{"connection reset", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{"HTML of a proxy", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = fmt.Fprint(w, "<html>one moment please")
 		}},
-		{"half an answer", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"phone":`) }},
+		{"truncated JSON", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"phone":`) }},
 		{"an error with HTTP 200", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = fmt.Fprint(w, `{"errors":[{"message":"complexity"}],"phone":"+12025550143"}`)
 		}},
@@ -103,69 +103,69 @@ func TestAnswersAfterWhichItIsAskedAgain(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			crm := newCRM(t, inTurn(c.answer, ada))
-			w := newWorld(t, crm, "error_path: errors")
-			w.send("crm", `{"id":"e1","object":5}`)
-			w.want("requested", "Ada")
-			w.nothingElse()
+			f := setup(t, crm, "error_path: errors")
+			f.send("crm", `{"id":"e1","object":5}`)
+			f.want("requested", "Ada")
+			f.nothingMore()
 			if n := len(crm.requests()); n != 2 {
-				t.Errorf("asked %d times, want 2", n)
+				t.Errorf("%d requests, want 2", n)
 			}
 		})
 	}
 }
 
-func TestFailureThatLastsEndsTheEvent(t *testing.T) {
+func TestEventIsRejectedAfterTheTimeout(t *testing.T) {
 	t.Parallel()
 	crm := newCRM(t, status(502))
-	w := newWorld(t, crm, "timeout: 2s")
-	w.send("crm", `{"id":"e1","object":5}`)
-	w.want("rejected lookup_failed", "HTTP 502; tried for 2s")
-	w.nothingElse()
+	f := setup(t, crm, "timeout: 2s")
+	f.send("crm", `{"id":"e1","object":5}`)
+	f.want("rejected lookup_failed", "HTTP 502; tried for 2s")
+	f.nothingMore()
 	if n := len(crm.requests()); n < 2 || n > 5 {
-		t.Errorf("asked %d times in 2 s, want 2 to 5", n)
+		t.Errorf("%d requests in 2 s, want 2 to 5", n)
 	}
 }
 
-func TestSeveralEventsAboutOneRecordShareALookup(t *testing.T) {
+func TestEventsOfOneRecordShareALookup(t *testing.T) {
 	t.Parallel()
 	crm := newCRM(t, ada)
-	w := newWorld(t, crm, "coalesce: 1s")
+	f := setup(t, crm, "coalesce: 1s")
 	for i := range 5 {
-		w.send("crm", fmt.Sprintf(`{"id":"e%d","object":5}`, i))
+		f.send("crm", fmt.Sprintf(`{"id":"e%d","object":5}`, i))
 	}
 	for range 5 {
-		w.want("requested", "Ada")
+		f.want("requested", "Ada")
 	}
-	if n := crm.asks("/contacts/5"); n != 1 {
-		t.Errorf("asked %d times about five events, want 1", n)
+	if n := crm.requestsFor("/contacts/5"); n != 1 {
+		t.Errorf("%d requests about five events, want 1", n)
 	}
-	// What happens after the answer is not in it.
-	w.send("crm", `{"id":"later","object":5}`)
-	w.want("requested", "Ada")
-	w.nothingElse()
-	if n := crm.asks("/contacts/5"); n != 2 {
-		t.Errorf("asked %d times, want 2", n)
+	// The response may lack changes after it: a later event is looked up again.
+	f.send("crm", `{"id":"later","object":5}`)
+	f.want("requested", "Ada")
+	f.nothingMore()
+	if n := crm.requestsFor("/contacts/5"); n != 2 {
+		t.Errorf("%d requests, want 2", n)
 	}
 }
 
-func TestAnswerThatCannotBeReadIsNotShared(t *testing.T) {
+func TestInvalidResponseIsNotShared(t *testing.T) {
 	t.Parallel()
 	crm := newCRM(t, inTurn(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"phone":`) }, ada))
-	w := newWorld(t, crm, "coalesce: 200ms")
-	w.send("crm", `{"id":"e1","object":5}`)
-	w.send("crm", `{"id":"e2","object":5}`)
-	w.want("requested", "Ada")
-	w.want("requested", "Ada")
-	w.nothingElse()
-	if n := crm.asks("/contacts/5"); n != 2 {
-		t.Errorf("asked %d times, want 2", n)
+	f := setup(t, crm, "coalesce: 200ms")
+	f.send("crm", `{"id":"e1","object":5}`)
+	f.send("crm", `{"id":"e2","object":5}`)
+	f.want("requested", "Ada")
+	f.want("requested", "Ada")
+	f.nothingMore()
+	if n := crm.requestsFor("/contacts/5"); n != 2 {
+		t.Errorf("%d requests, want 2", n)
 	}
 }
 
-func TestOlderEventAfterANewerOneIsSkipped(t *testing.T) {
+func TestEventOlderThanALookedUpOneIsSkipped(t *testing.T) {
 	t.Parallel()
 	crm := newCRM(t, ada)
-	w := newWorld(t, crm, "")
+	f := setup(t, crm, "")
 	for _, c := range []struct{ body, want string }{
 		{`{"id":"new","object":5,"type":"changed","version":10}`, "requested"},
 		{`{"id":"old","object":5,"type":"changed","version":9}`, "skipped superseded"},
@@ -173,16 +173,16 @@ func TestOlderEventAfterANewerOneIsSkipped(t *testing.T) {
 		{`{"id":"other","object":6,"type":"changed","version":1}`, "requested"},
 		{`{"id":"kind","object":5,"type":"created","version":1}`, "requested"},
 	} {
-		w.send("crm", c.body)
-		w.want(c.want, "")
+		f.send("crm", c.body)
+		f.want(c.want, "")
 	}
-	w.nothingElse()
-	if n := crm.asks("/contacts/5"); n != 3 {
-		t.Errorf("asked %d times, want 3", n)
+	f.nothingMore()
+	if n := crm.requestsFor("/contacts/5"); n != 3 {
+		t.Errorf("%d requests, want 3", n)
 	}
 }
 
-func TestStopInTheMiddleLosesNothing(t *testing.T) {
+func TestNoEventIsLostByAStop(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 8)
 	crm := newCRM(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -190,52 +190,52 @@ func TestStopInTheMiddleLosesNothing(t *testing.T) {
 		<-r.Context().Done()
 	})
 	text := "sources:" + fmt.Sprintf(source, "crm", crm.URL, "") + fmt.Sprintf(routes, "crm")
-	first := worldOf(t, t.TempDir(), text)
-	for i := range 6 { // more than are asked about at the same time
+	first := setupWith(t, t.TempDir(), text)
+	for i := range 6 { // more than workers
 		first.send("crm", fmt.Sprintf(`{"id":"e%d","object":%d}`, i, i))
 	}
 	<-arrived
-	first.nothingElse()
+	first.nothingMore()
 
 	crm.change(ada)
-	second := worldOf(t, first.dir, text)
-	came := map[string]int{}
+	second := setupWith(t, first.dir, text)
+	outcomes := map[string]int{}
 	for range 6 {
-		came[second.next().key]++
+		outcomes[second.next().key]++
 	}
-	second.nothingElse()
-	if len(came) != 6 {
-		t.Errorf("after the restart came %v, want each of six once", came)
+	second.nothingMore()
+	if len(outcomes) != 6 {
+		t.Errorf("after the restart %v, want each of six once", outcomes)
 	}
 }
 
-func TestEventThatComesBackAfterItsEndKeepsIt(t *testing.T) {
+func TestRedeliveredEventKeepsItsOutcome(t *testing.T) {
 	t.Parallel()
 	text := "sources:" + fmt.Sprintf(source, "crm", newCRM(t, ada).URL, "") + fmt.Sprintf(routes, "crm")
 	for name, route := range map[string]string{"as a whole": "", "for its route": "call"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := worldOf(t, t.TempDir(), text)
+			f := setupWith(t, t.TempDir(), text)
 			e := event.Event{ID: event.EventID("crm", "e1"), Source: "crm", Key: "e1"}
 			ended := event.Result{RequestID: event.RequestID(e.ID, route), Outcome: event.Rejected, Reason: event.ReasonLookupFailed, Route: route, Event: e}
-			if _, err := w.bus.Store(t.Context(), "", bus.Decision{Result: &ended}); err != nil {
+			if _, err := f.bus.Store(t.Context(), "", event.Item{Result: &ended}); err != nil {
 				t.Fatal(err)
 			}
-			w.want("rejected lookup_failed", "")
-			w.send("crm", `{"id":"e1","object":5}`)
-			w.send("crm", `{"id":"e2","object":6}`)
-			if got := w.next(); got.key != "e2" {
-				t.Errorf("%s came after the end: %s", got.key, got.what)
+			f.want("rejected lookup_failed", "")
+			f.send("crm", `{"id":"e1","object":5}`)
+			f.send("crm", `{"id":"e2","object":6}`)
+			if got := f.next(); got.key != "e2" {
+				t.Errorf("%s has a second outcome: %s", got.key, got.what)
 			}
-			until(t, "both are looked up", func() bool { return strings.Count(w.logs.String(), "event.looked_up") == 2 })
-			w.nothingElse()
+			testkit.Eventually(t, "both events are looked up", func() bool { return strings.Count(f.log.String(), "event.looked_up") == 2 })
+			f.nothingMore()
 		})
 	}
 }
 
-func TestWhatOthersWriteOnTheSubjectIsRefusedOrTaken(t *testing.T) {
+func TestMessagesOfOtherProgramsAreMappedOrRejected(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, newCRM(t, ada), "")
+	f := setup(t, newCRM(t, ada), "")
 	for subject, c := range map[string]struct{ data, what string }{
 		"callbridge.lookup.crm.not-an-id":                               {"no JSON", "rejected bad_event"},
 		"callbridge.lookup.nobody.6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11": {`{"event":{"key":"k","data":{"object":5}}}`, "rejected bad_event"},
@@ -243,10 +243,10 @@ func TestWhatOthersWriteOnTheSubjectIsRefusedOrTaken(t *testing.T) {
 		"callbridge.lookup.crm.6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c13":    {`{"event":{"key":"k","data":{}}}`, "rejected missing_field"},
 		"callbridge.lookup.crm.6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c14":    {`{"event":{"key":"k"},"delivery":[]}`, "rejected missing_field"},
 	} {
-		if err := w.bus.Conn().Publish(subject, []byte(c.data)); err != nil {
+		if err := f.bus.Conn().Publish(subject, []byte(c.data)); err != nil {
 			t.Fatal(err)
 		}
-		w.want(c.what, "")
+		f.want(c.what, "")
 	}
-	w.nothingElse()
+	f.nothingMore()
 }

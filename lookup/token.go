@@ -17,17 +17,16 @@ import (
 )
 
 const (
-	// maxTokenBytes is the largest answer of a token endpoint that is read.
+	// maxTokenBytes limits a response of a token endpoint.
 	maxTokenBytes = 64 << 10
-	// tokenLife is for an answer without expires_in (Salesforce gives none).
-	tokenLife = 10 * time.Minute
-	// tokenMargin is how long before its end a token is renewed, or a tenth
-	// of its life.
-	tokenMargin = time.Minute
+	// defaultTokenLife is for a response without expires_in, such as Salesforce's.
+	defaultTokenLife = 10 * time.Minute
+	// maxTokenMargin is how long before its expiry a token is renewed: a tenth of
+	// its life, but not more than this.
+	maxTokenMargin = time.Minute
 )
 
-// tokens are the access tokens of OAuth 2.0, one for each set of credentials,
-// each had once for all who need it.
+// tokens caches the OAuth 2.0 access tokens, one per set of credentials.
 type tokens struct {
 	client *http.Client
 	mu     sync.Mutex
@@ -38,19 +37,19 @@ func newTokens(client *http.Client) *tokens {
 	return &tokens{client: client, byAuth: map[mapping.Auth]*access{}}
 }
 
-// access is one token and what is needed for the next.
+// access is one access token and the refresh token for its successor.
 type access struct {
-	mu    sync.Mutex
-	token string
-	until time.Time
-	// refresh is a refresh token that came with an access token: some CRMs
-	// take each only once. It is lost with the process.
+	mu      sync.Mutex
+	token   string
+	expires time.Time
+	// refresh is the newest refresh token: some CRMs accept each only once. It is
+	// not stored, so after a restart the configured one is used.
 	refresh string
 }
 
-// get returns a token, and whether it was had before and may have been revoked
-// since.
-func (t *tokens) get(ctx context.Context, auth mapping.Auth, now time.Time) (token string, old bool, err error) {
+// get returns a token, and whether it comes from the cache and so may have been
+// revoked.
+func (t *tokens) get(ctx context.Context, auth mapping.Auth, now time.Time) (token string, cached bool, err error) {
 	t.mu.Lock()
 	a, ok := t.byAuth[auth]
 	if !ok {
@@ -61,14 +60,15 @@ func (t *tokens) get(ctx context.Context, auth mapping.Auth, now time.Time) (tok
 
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.token != "" && now.Before(a.until) {
+	if a.token != "" && now.Before(a.expires) {
 		return a.token, true, nil
 	}
-	return a.token, false, a.renew(ctx, t.client, auth, now)
+	err = a.renew(ctx, t.client, auth, now)
+	return a.token, false, err
 }
 
-// drop gives up a token that the API does not take any more.
-func (t *tokens) drop(auth mapping.Auth, token string) {
+// invalidate removes a token that the API refused.
+func (t *tokens) invalidate(auth mapping.Auth, token string) {
 	t.mu.Lock()
 	a := t.byAuth[auth]
 	t.mu.Unlock()
@@ -79,8 +79,8 @@ func (t *tokens) drop(auth mapping.Auth, token string) {
 	}
 }
 
-// renew asks the token endpoint: RFC 6749 §6 with a refresh token, §4.4
-// without.
+// renew requests a token from the token endpoint: with a refresh token by RFC 6749
+// section 6, without one by section 4.4.
 func (a *access) renew(ctx context.Context, client *http.Client, auth mapping.Auth, now time.Time) error {
 	form := url.Values{"client_id": {auth.ClientID.Reveal()}, "client_secret": {auth.ClientSecret.Reveal()}}
 	if auth.Scope != "" {
@@ -93,23 +93,23 @@ func (a *access) renew(ctx context.Context, client *http.Client, auth mapping.Au
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, auth.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return final("ask for an access token: " + plain(err).Error())
+		return permanentError("ask for an access token: " + withoutURL(err).Error())
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept", "application/json")
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask for an access token: %w", plain(err))
+		return fmt.Errorf("ask for an access token: %w", withoutURL(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxTokenBytes))
 	if err != nil {
-		return fmt.Errorf("read access token: %w", plain(err))
+		return fmt.Errorf("read access token: %w", withoutURL(err))
 	}
-	return a.take(response.StatusCode, body, now)
+	return a.parse(response.StatusCode, body, now)
 }
 
-// grant is RFC 6749 §5.1 and §5.2.
+// grant is the response of a token endpoint (RFC 6749 sections 5.1 and 5.2).
 type grant struct {
 	AccessToken  string      `json:"access_token"`
 	RefreshToken string      `json:"refresh_token"`
@@ -117,11 +117,11 @@ type grant struct {
 	Error        string      `json:"error"`
 }
 
-// errorCode is what an error may be to be shown; a CRM might repeat what it
-// was sent.
+// errorCode matches errors that may be logged. Other text may repeat our secrets.
 var errorCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
-func (a *access) take(status int, body []byte, now time.Time) error {
+// parse sets the token from the response of the token endpoint.
+func (a *access) parse(status int, body []byte, now time.Time) error {
 	var g grant
 	err := json.Unmarshal(body, &g)
 	switch {
@@ -129,15 +129,15 @@ func (a *access) take(status int, body []byte, now time.Time) error {
 		return fmt.Errorf("the token endpoint answered HTTP %d", status)
 	case status < 300 && err == nil && g.AccessToken != "":
 	case errorCode.MatchString(g.Error):
-		return unwelcome("the token endpoint refused: " + g.Error)
+		return credentialsError("the token endpoint refused: " + g.Error)
 	default:
-		return unwelcome("the token endpoint gave no access token, HTTP " + strconv.Itoa(status))
+		return credentialsError("the token endpoint gave no access token, HTTP " + strconv.Itoa(status))
 	}
-	life := tokenLife
+	life := defaultTokenLife
 	if seconds, err := g.ExpiresIn.Int64(); err == nil && seconds > 0 {
 		life = time.Duration(min(seconds, 1<<31)) * time.Second
 	}
-	a.token, a.until = g.AccessToken, now.Add(life-min(tokenMargin, life/10))
+	a.token, a.expires = g.AccessToken, now.Add(life-min(maxTokenMargin, life/10))
 	if g.RefreshToken != "" {
 		a.refresh = g.RefreshToken
 	}

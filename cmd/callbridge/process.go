@@ -29,7 +29,7 @@ type process struct {
 	registry   *prometheus.Registry
 	tracer     *span.Tracer
 	bus        *bus.Bus
-	finder     *lookup.Finder
+	lookups    *lookup.Service
 	dispatcher *dispatch.Dispatcher
 	public     *listener
 	admin      *listener
@@ -71,12 +71,12 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	if p.dispatcher, err = dispatch.New(p.bus, api, dispatching, p.registry, p.log); err != nil {
 		return err
 	}
-	p.finder = lookup.New(p.bus, p.config.current, p.registry, p.tracer, p.log)
+	p.lookups = lookup.New(p.bus, p.config.current, p.registry, p.tracer, p.log)
 	health := handlers.Health{
 		Checks: []handlers.Check{
 			{Name: "process", Ask: p.goesOn},
 			{Name: "nats", Ask: p.bus.Ready},
-			{Name: "lookup", Ask: func(context.Context) error { return p.finder.Ready() }},
+			{Name: "lookup", Ask: func(context.Context) error { return p.lookups.Ready() }},
 			{Name: "dispatch", Ask: func(context.Context) error { return p.dispatcher.Ready() }},
 		},
 		Info: p.config.info,
@@ -112,7 +112,7 @@ func (p *process) run(ctx context.Context) error {
 	parts.Go(func() { boundMemory(ctx) })
 	parts.Go(func() { p.bus.ReconcileStreams(ctx) })
 	parts.Go(func() { p.config.watch(ctx, p.log, p.registry) })
-	parts.Go(func() { p.finder.Run(ctx) })
+	parts.Go(func() { p.lookups.Run(ctx) })
 	dispatched := make(chan struct{})
 	go func() { defer close(dispatched); p.dispatcher.Run(ctx) }()
 
