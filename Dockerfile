@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# Two stages: a static binary, and nothing around it but the authorities that
-# TLS needs. Time zones are in the binary.
+# Two stages: the image contains a static binary and the root certificates. Time
+# zones are in the binary.
 ARG GO_IMAGE=golang:1.26.8-bookworm
 
 FROM ${GO_IMAGE} AS build
