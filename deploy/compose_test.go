@@ -5,14 +5,17 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/nats-io/nats-server/v2/server"
+	"go.yaml.in/yaml/v4"
 )
 
 var composeFiles = []string{"compose.yaml", "compose.cluster.yaml"}
@@ -31,7 +34,7 @@ func eachService(t *testing.T, check func(*testing.T, *types.Project, types.Serv
 	}
 }
 
-// compose reads a file as docker compose does, by the compose specification.
+// compose loads a file as docker compose does.
 func compose(t *testing.T, file string) *types.Project {
 	t.Helper()
 	dir, err := filepath.Abs(".")
@@ -54,17 +57,17 @@ func TestComposeHardensEveryService(t *testing.T) {
 			t.Errorf("read_only %t, cap_drop %q, security_opt %q", s.ReadOnly, s.CapDrop, s.SecurityOpt)
 		}
 		if s.HealthCheck == nil || len(s.HealthCheck.Test) == 0 && s.Name != "simulator" {
-			t.Error("nobody asks whether it is well")
+			t.Error("it has no health check")
 		}
 		for _, p := range s.Ports {
 			if p.HostIP != "127.0.0.1" {
-				t.Errorf("port %s is open to %q: demo passwords protect nothing", p.Published, p.HostIP)
+				t.Errorf("port %s is open to %q: the demo passwords are public", p.Published, p.HostIP)
 			}
 		}
 	})
 }
 
-// listening are the ports that a service has, by what is started in it.
+// listening returns the ports on which a service listens.
 func listening(s types.ServiceConfig) []string {
 	switch {
 	case strings.HasPrefix(s.Image, "nats:"):
@@ -83,12 +86,12 @@ func value(s types.ServiceConfig, name string) string {
 	return ""
 }
 
-func TestComposeLeadsToWhatIsThere(t *testing.T) {
+func TestComposeRefersToExistingServices(t *testing.T) {
 	t.Parallel()
 	eachService(t, func(t *testing.T, p *types.Project, s types.ServiceConfig) {
 		for _, port := range s.Ports {
 			if target := port.Target; !slices.Contains(listening(s), itoa(target)) {
-				t.Errorf("nobody listens on port %d", target)
+				t.Errorf("nothing listens on port %d", target)
 			}
 		}
 		for _, v := range s.Volumes {
@@ -102,8 +105,8 @@ func TestComposeLeadsToWhatIsThere(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if there, ok := p.Services[at.Hostname()]; one != "" && (!ok || !slices.Contains(listening(there), at.Port())) {
-					t.Errorf("nobody is at %s", one)
+				if target, ok := p.Services[at.Hostname()]; one != "" && (!ok || !slices.Contains(listening(target), at.Port())) {
+					t.Errorf("nothing listens at %s", one)
 				}
 			}
 		}
@@ -126,12 +129,12 @@ func TestComposeSetsVariablesThatExist(t *testing.T) {
 		}
 		for name := range s.Environment {
 			if !slices.Contains(known, name) {
-				t.Errorf("%s is no variable of callbridge, and callbridge.yaml does not name it", name)
+				t.Errorf("%s is not a variable of callbridge or callbridge.yaml", name)
 			}
 		}
 		for _, name := range secrets {
 			if value(s, name) == "" {
-				t.Errorf("callbridge.yaml wants %s", name)
+				t.Errorf("callbridge.yaml needs %s", name)
 			}
 		}
 		if got, want := value(s, "NATS_REPLICAS"), servers(p); want > 1 && got != itoa(want) {
@@ -150,8 +153,8 @@ func servers(p *types.Project) uint32 {
 	return n
 }
 
-// TestComposeRunsTheNATSThatIsTested: the tests run the module's server.
-func TestComposeRunsTheNATSThatIsTested(t *testing.T) {
+// TestComposeUsesTheTestedNATSVersion: the tests run the server of go.mod.
+func TestComposeUsesTheTestedNATSVersion(t *testing.T) {
 	t.Parallel()
 	want := "nats:" + server.VERSION + "-alpine"
 	eachService(t, func(t *testing.T, _ *types.Project, s types.ServiceConfig) {
@@ -161,15 +164,15 @@ func TestComposeRunsTheNATSThatIsTested(t *testing.T) {
 	})
 }
 
-func TestComposesSecretsFitTogether(t *testing.T) {
+func TestComposeSecretsMatch(t *testing.T) {
 	t.Parallel()
 	p := compose(t, "compose.yaml")
 	bridge, simulator, nats := p.Services["bridge"], p.Services["simulator"], p.Services["nats"]
 	if token := value(bridge, "CALLAB_TOKEN"); simulator.Command[len(simulator.Command)-1] != token {
-		t.Errorf("the simulator does not take %s", token)
+		t.Errorf("the simulator does not accept %s", token)
 	}
 	if value(bridge, "NATS_PASSWORD") != value(nats, "BRIDGE_PASSWORD") {
-		t.Error("NATS does not take the bridge's password")
+		t.Error("NATS does not accept the bridge's password")
 	}
 	if value(nats, "ROUTES") == "" || !slices.Contains(environment(t, "demo/nats.env"), "ROUTES="+value(nats, "ROUTES")) {
 		t.Errorf("compose changes ROUTES to %s", value(nats, "ROUTES"))
@@ -180,5 +183,40 @@ func TestComposesSecretsFitTogether(t *testing.T) {
 				t.Errorf("%s: %s does not show that it is a demo value", file, name)
 			}
 		}
+	}
+}
+
+const example = "../cmd/callbridge/example/callbridge.yaml"
+
+func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// document decodes a YAML file.
+func document(t *testing.T, file string) map[string]any {
+	t.Helper()
+	var d map[string]any
+	if err := yaml.Unmarshal([]byte(read(t, file)), &d); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return d
+}
+
+// TestComposeRunsTheExampleLive: compose runs the same example as the demo, with
+// mode live, because it uses the simulator.
+func TestComposeRunsTheExampleLive(t *testing.T) {
+	t.Parallel()
+	want := document(t, example)
+	for _, route := range want["routes"].([]any) {
+		route.(map[string]any)["mode"] = "live"
+	}
+	if got := document(t, "callbridge.yaml"); !reflect.DeepEqual(got, want) {
+		t.Errorf("callbridge.yaml differs from %s in more than its mode", example)
+	}
+}
+
+// TestKubernetesHasTheExample: in dry_run, because a cluster uses the real Callab.
+func TestKubernetesHasTheExample(t *testing.T) {
+	t.Parallel()
+	if read(t, "kustomize/base/callbridge.yaml") != read(t, example) {
+		t.Errorf("kustomize/base/callbridge.yaml is not %s", example)
 	}
 }

@@ -1,4 +1,4 @@
-// Package deploy is where callbridge meets the machines it runs on: the files
-// for containers, clusters, NATS, Prometheus and Grafana. It holds no code but
-// the tests that keep those files in step with the program.
+// Package deploy contains the files for containers, clusters, NATS, Prometheus and
+// Grafana. It is no step of a webhook's way and has no code but tests, which check
+// these files against the program.
 package deploy

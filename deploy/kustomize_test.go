@@ -1,24 +1,26 @@
 package deploy_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 var overlays = []string{"embedded", "cluster"}
 
-// manifest is one object as it would be applied.
+// manifest is one rendered object.
 type manifest struct {
 	kind, name string
 	node       *yaml.RNode
 }
 
-// rendered is what `kubectl kustomize deploy/kustomize/<overlay>` makes.
+// rendered returns the output of `kubectl kustomize deploy/kustomize/<overlay>`.
 func rendered(t *testing.T, overlay string) []manifest {
 	t.Helper()
 	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "kustomize/"+overlay)
@@ -32,7 +34,7 @@ func rendered(t *testing.T, overlay string) []manifest {
 	return all
 }
 
-// one finds the only object of a kind.
+// one returns the only object of a kind.
 func one(t *testing.T, all []manifest, kind string) *yaml.RNode {
 	t.Helper()
 	var found []*yaml.RNode
@@ -47,7 +49,7 @@ func one(t *testing.T, all []manifest, kind string) *yaml.RNode {
 	return found[0]
 }
 
-// at is a value as text; empty if it is not there.
+// at returns a value as text, and "" if it is missing.
 func at(t *testing.T, node *yaml.RNode, path ...string) string {
 	t.Helper()
 	found, err := node.Pipe(yaml.Lookup(path...))
@@ -57,7 +59,7 @@ func at(t *testing.T, node *yaml.RNode, path ...string) string {
 	return strings.Trim(strings.TrimSpace(found.MustString()), "{[]}")
 }
 
-func TestOverlaysHoldWhatAnOperatorExpects(t *testing.T) {
+func TestOverlaysContainTheExpectedKinds(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
 		"embedded": {"ConfigMap", "NetworkPolicy", "PodDisruptionBudget", "Service", "Service", "ServiceAccount", "ServiceMonitor", "StatefulSet"},
@@ -68,19 +70,18 @@ func TestOverlaysHoldWhatAnOperatorExpects(t *testing.T) {
 		for _, m := range rendered(t, overlay) {
 			kinds = append(kinds, m.kind)
 			if m.kind == "Secret" {
-				t.Errorf("%s holds the secret %s: name it, do not write it down", overlay, m.name)
+				t.Errorf("%s contains the secret %s: only refer to it", overlay, m.name)
 			}
 		}
 		if slices.Sort(kinds); !slices.Equal(kinds, want[overlay]) {
-			t.Errorf("%s holds %q, want %q", overlay, kinds, want[overlay])
+			t.Errorf("%s contains %q, want %q", overlay, kinds, want[overlay])
 		}
 	}
 }
 
-// TestManifestsAreKubernetes holds every field against the OpenAPI description
-// of Kubernetes 1.21 that kustomize brings along, and newer ones against a
-// list.
-func TestManifestsAreKubernetes(t *testing.T) {
+// TestManifestsMatchTheKubernetesSchema compares every field with the OpenAPI
+// description of Kubernetes 1.21 in kustomize, and newer fields with a list.
+func TestManifestsMatchTheKubernetesSchema(t *testing.T) {
 	t.Parallel()
 	for _, overlay := range overlays {
 		for _, m := range rendered(t, overlay) {
@@ -91,8 +92,8 @@ func TestManifestsAreKubernetes(t *testing.T) {
 	}
 }
 
-// TestMistakesAreFound: the check above can fail.
-func TestMistakesAreFound(t *testing.T) {
+// TestSchemaCheckReportsMistakes: the check above can fail.
+func TestSchemaCheckReportsMistakes(t *testing.T) {
 	t.Parallel()
 	for mistake, want := range map[string]string{
 		"spec: {ports: [{prot: 80}]}":               "there is no prot",
@@ -108,9 +109,9 @@ func TestMistakesAreFound(t *testing.T) {
 	}
 }
 
-// TestSelectorsSelectOnlyUs: an empty one would select every pod of the
+// TestSelectorsSelectOnlyCallbridge: an empty one would select every pod of the
 // namespace.
-func TestSelectorsSelectOnlyUs(t *testing.T) {
+func TestSelectorsSelectOnlyCallbridge(t *testing.T) {
 	t.Parallel()
 	const us = "app.kubernetes.io/name: callbridge"
 	for _, overlay := range overlays {
@@ -134,12 +135,12 @@ func TestSelectorsSelectOnlyUs(t *testing.T) {
 	}
 }
 
-func TestTheEmbeddedNATSIsNeverTwice(t *testing.T) {
+func TestEmbeddedNATSHasOneReplica(t *testing.T) {
 	t.Parallel()
 	all := rendered(t, "embedded")
 	set := one(t, all, "StatefulSet")
 	if at(t, set, "spec", "replicas") != "1" {
-		t.Error("two embedded servers know nothing of each other's calls")
+		t.Error("two embedded servers would not share a ledger")
 	}
 	claim, err := set.Pipe(yaml.Lookup("spec", "volumeClaimTemplates"), yaml.GetElementByIndex(0))
 	if err != nil {
@@ -149,14 +150,245 @@ func TestTheEmbeddedNATSIsNeverTwice(t *testing.T) {
 		t.Errorf("the volume is %s, want ReadWriteOnce", modes)
 	}
 	if at(t, set, "spec", "updateStrategy", "type") != "RollingUpdate" || at(t, set, "spec", "podManagementPolicy") == "Parallel" {
-		t.Error("an update has to stop the old pod before it makes the new one")
+		t.Error("an update has to stop the old pod before it creates the new one")
 	}
 }
 
-func TestAClusterUpdateNeverLeavesNobodyListening(t *testing.T) {
+func TestClusterUpdateKeepsTwoPodsAvailable(t *testing.T) {
 	t.Parallel()
 	d := one(t, rendered(t, "cluster"), "Deployment")
 	if at(t, d, "spec", "strategy", "rollingUpdate", "maxUnavailable") != "0" || at(t, d, "spec", "replicas") != "2" {
 		t.Error("an update may stop a pod before another one is ready")
 	}
+}
+
+// pod is the part of a workload that these tests check.
+type pod struct {
+	AutomountServiceAccountToken  *bool `yaml:"automountServiceAccountToken"`
+	TerminationGracePeriodSeconds int   `yaml:"terminationGracePeriodSeconds"`
+	SecurityContext               struct {
+		RunAsNonRoot   bool              `yaml:"runAsNonRoot"`
+		RunAsUser      int               `yaml:"runAsUser"`
+		SeccompProfile map[string]string `yaml:"seccompProfile"`
+	} `yaml:"securityContext"`
+	TopologySpreadConstraints []struct {
+		TopologyKey string `yaml:"topologyKey"`
+	} `yaml:"topologySpreadConstraints"`
+	Containers []container
+}
+
+type container struct {
+	Env []struct {
+		Name, Value string
+		ValueFrom   struct {
+			SecretKeyRef *struct{ Name, Key string } `yaml:"secretKeyRef"`
+		} `yaml:"valueFrom"`
+	}
+	StartupProbe    probe `yaml:"startupProbe"`
+	LivenessProbe   probe `yaml:"livenessProbe"`
+	ReadinessProbe  probe `yaml:"readinessProbe"`
+	Resources       struct{ Requests, Limits map[string]string }
+	SecurityContext struct {
+		ReadOnlyRootFilesystem   bool  `yaml:"readOnlyRootFilesystem"`
+		AllowPrivilegeEscalation *bool `yaml:"allowPrivilegeEscalation"`
+		Capabilities             struct{ Drop []string }
+	} `yaml:"securityContext"`
+	VolumeMounts []mount `yaml:"volumeMounts"`
+}
+
+type mount struct {
+	Path string `yaml:"mountPath"`
+}
+
+type probe struct {
+	HTTPGet struct{ Path, Port string } `yaml:"httpGet"`
+}
+
+// eachPod calls check for the pod of both overlays.
+func eachPod(t *testing.T, check func(*testing.T, pod, container)) {
+	t.Helper()
+	for overlay, kind := range map[string]string{"embedded": "StatefulSet", "cluster": "Deployment"} {
+		spec, err := one(t, rendered(t, overlay), kind).Pipe(yaml.Lookup("spec", "template", "spec"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p pod
+		if err := yaml.Unmarshal([]byte(spec.MustString()), &p); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Containers) != 1 {
+			t.Fatalf("%s has %d containers", overlay, len(p.Containers))
+		}
+		t.Run(overlay, func(t *testing.T) { check(t, p, p.Containers[0]) })
+	}
+}
+
+func TestPodsHaveLeastPrivileges(t *testing.T) {
+	t.Parallel()
+	eachPod(t, func(t *testing.T, p pod, c container) {
+		if !p.SecurityContext.RunAsNonRoot || p.SecurityContext.RunAsUser != 65532 || p.SecurityContext.SeccompProfile["type"] != "RuntimeDefault" {
+			t.Errorf("security context %+v", p.SecurityContext)
+		}
+		if !c.SecurityContext.ReadOnlyRootFilesystem || !slices.Equal(c.SecurityContext.Capabilities.Drop, []string{"ALL"}) {
+			t.Errorf("security context %+v", c.SecurityContext)
+		}
+		if escalation := c.SecurityContext.AllowPrivilegeEscalation; escalation == nil || *escalation {
+			t.Error("it may gain privileges")
+		}
+		if mount := p.AutomountServiceAccountToken; mount == nil || *mount {
+			t.Error("it has a Kubernetes token, which it does not use")
+		}
+		if c.Resources.Requests["memory"] == "" || c.Resources.Requests["cpu"] == "" || c.Resources.Limits["memory"] == "" {
+			t.Errorf("resources %+v", c.Resources)
+		}
+	})
+}
+
+func TestPodsHaveProbes(t *testing.T) {
+	t.Parallel()
+	eachPod(t, func(t *testing.T, p pod, c container) {
+		for want, got := range map[string][]probe{"/livez": {c.StartupProbe, c.LivenessProbe}, "/readyz": {c.ReadinessProbe}} {
+			for _, g := range got {
+				if g.HTTPGet.Path != want || g.HTTPGet.Port != "http" {
+					t.Errorf("probe %+v, want %s", g.HTTPGet, want)
+				}
+			}
+		}
+		if p.TerminationGracePeriodSeconds < 45 {
+			t.Errorf("killed after %d s: a running call may not be recorded", p.TerminationGracePeriodSeconds)
+		}
+	})
+}
+
+func TestPodsSetKnownVariables(t *testing.T) {
+	t.Parallel()
+	known := settings(t)
+	eachPod(t, func(t *testing.T, p pod, c container) {
+		for _, e := range c.Env {
+			if !slices.Contains(known, e.Name) {
+				t.Errorf("%s is not a variable of callbridge", e.Name)
+			}
+			secret := strings.Contains(e.Name, "PASSWORD") || strings.HasSuffix(e.Name, "TOKEN")
+			if secret && (e.Value != "" || e.ValueFrom.SecretKeyRef == nil) {
+				t.Errorf("%s has its value here, not in a secret", e.Name)
+			}
+			mounted := slices.ContainsFunc(c.VolumeMounts, func(m mount) bool { return strings.HasPrefix(e.Value, m.Path) })
+			if strings.HasPrefix(e.Value, "/") && !mounted {
+				t.Errorf("%s = %s, and nothing is mounted there", e.Name, e.Value)
+			}
+		}
+	})
+}
+
+// newer lists the used fields that are newer than Kubernetes 1.21, with the version
+// that has them by default. docs/deploy.md requires the newest of these.
+var newer = map[string]string{
+	"spec.template.spec.containers.lifecycle.preStop": "1.30",
+}
+
+// problems returns what Kubernetes would refuse of a manifest.
+func problems(m manifest) []string {
+	if m.kind == "ServiceMonitor" {
+		return monitorProblems(m.node)
+	}
+	meta, err := m.node.GetMeta()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	schema := openapi.SchemaForResourceType(meta.TypeMeta)
+	if schema == nil {
+		return []string{fmt.Sprintf("%s %s is not known", meta.APIVersion, meta.Kind)}
+	}
+	return compare(m.kind+" "+m.name, "", m.node.YNode(), schema)
+}
+
+// compare compares a manifest with its schema. place is the path for messages,
+// field the path without indices.
+func compare(place, field string, node *yaml.Node, schema *openapi.ResourceSchema) []string {
+	var found []string
+	switch node.Kind {
+	case yaml.MappingNode:
+		if schema.Elements() != nil {
+			return []string{place + ": want a list"}
+		}
+		found = missing(place, node, schema)
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			name := node.Content[i].Value
+			if _, known := newer[join(field, name)]; known {
+				continue
+			}
+			below := schema.Field(name)
+			if below == nil {
+				found = append(found, place+": there is no "+name)
+				continue
+			}
+			found = append(found, compare(place+"."+name, join(field, name), node.Content[i+1], below)...)
+		}
+	case yaml.SequenceNode:
+		elements := schema.Elements()
+		if elements == nil {
+			return []string{place + ": want no list"}
+		}
+		for i, n := range node.Content {
+			found = append(found, compare(fmt.Sprintf("%s[%d]", place, i), field, n, elements)...)
+		}
+	case yaml.ScalarNode:
+		if want := schema.Schema.Type; !fits(node, want, schema.Schema.Format) {
+			found = append(found, fmt.Sprintf("%s: %q is %s, want %v", place, node.Value, node.ShortTag(), want))
+		}
+	}
+	return found
+}
+
+func missing(place string, node *yaml.Node, schema *openapi.ResourceSchema) []string {
+	var found []string
+	for _, name := range schema.Schema.Required {
+		if !slices.ContainsFunc(node.Content, func(n *yaml.Node) bool { return n.Value == name }) {
+			found = append(found, place+": "+name+" is missing")
+		}
+	}
+	return found
+}
+
+func fits(node *yaml.Node, want []string, format string) bool {
+	if len(want) == 0 {
+		return true // any, such as a quantity
+	}
+	switch want[0] {
+	case "string":
+		return node.ShortTag() == yaml.NodeTagString || format == "int-or-string" && node.ShortTag() == yaml.NodeTagInt
+	case "integer":
+		return node.ShortTag() == yaml.NodeTagInt
+	case "boolean":
+		return node.ShortTag() == yaml.NodeTagBool
+	}
+	return false
+}
+
+func join(field, name string) string { return strings.TrimPrefix(field+"."+name, ".") }
+
+// monitorProblems checks the used part of monitoring.coreos.com/v1.
+func monitorProblems(node *yaml.RNode) []string {
+	var found []string
+	known := map[string][]string{
+		"spec":             {"selector", "endpoints"},
+		"spec.endpoints.0": {"port", "path", "interval"},
+	}
+	for path, names := range known {
+		below, err := node.Pipe(yaml.Lookup(strings.Split(path, ".")...))
+		if err != nil || below == nil {
+			found = append(found, "ServiceMonitor: "+path+" is missing")
+			continue
+		}
+		fields, err := below.Fields()
+		if err != nil {
+			found = append(found, err.Error())
+		}
+		for _, f := range fields {
+			if !slices.Contains(names, f) {
+				found = append(found, "ServiceMonitor: "+path+" has no "+f)
+			}
+		}
+	}
+	return found
 }

@@ -1,20 +1,30 @@
 package deploy_test
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus"
 	"callbridge/bus/bustest"
+	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
-// passwords sets what demo/nats.env sets for nats-server.
+// passwords sets the environment of nats-server, from demo/nats.env.
 func passwords(t *testing.T) {
 	t.Helper()
 	for _, line := range environment(t, "demo/nats.env") {
@@ -23,7 +33,7 @@ func passwords(t *testing.T) {
 	}
 }
 
-// configured reads a file as nats-server does when it starts.
+// configured loads a configuration file as nats-server does.
 func configured(t *testing.T, file string) *server.Options {
 	t.Helper()
 	options, err := server.ProcessConfigFile(file)
@@ -33,12 +43,12 @@ func configured(t *testing.T, file string) *server.Options {
 	return options
 }
 
-func TestNATSTakesItsConfiguration(t *testing.T) {
+func TestNATSAcceptsItsConfiguration(t *testing.T) {
 	passwords(t)
 	t.Setenv("NATS_NODE", "nats-2")
 	single, node := configured(t, "nats/single.conf"), configured(t, "nats/cluster.conf")
 	if !single.SyncAlways {
-		t.Error("a single server may lose what it has acknowledged")
+		t.Error("a single server may lose acknowledged messages")
 	}
 	if node.ServerName != "nats-2" || node.Cluster.Name != "callbridge" || node.Cluster.Password == "" || len(node.Routes) != 3 {
 		t.Errorf("node %s of cluster %q, routes %v", node.ServerName, node.Cluster.Name, node.Routes)
@@ -50,7 +60,7 @@ func TestNATSTakesItsConfiguration(t *testing.T) {
 	}
 }
 
-// TestNATSGetsEveryVariable: a variable that is missing stops nats-server.
+// TestNATSGetsEveryVariable: nats-server does not start if a variable is missing.
 func TestNATSGetsEveryVariable(t *testing.T) {
 	t.Parallel()
 	files, err := os.ReadDir("nats")
@@ -65,18 +75,18 @@ func TestNATSGetsEveryVariable(t *testing.T) {
 	for _, f := range files {
 		for _, m := range regexp.MustCompile(`\$([A-Z_]+)`).FindAllStringSubmatch(read(t, "nats/"+f.Name()), -1) {
 			if !slices.Contains(have, m[1]) {
-				t.Errorf("nats/%s wants %s, which nobody sets", f.Name(), m[1])
+				t.Errorf("nats/%s needs %s, which is not set", f.Name(), m[1])
 			}
 		}
 	}
 }
 
-// spy sees every subject of the account: what the others are granted has to be
-// used.
+// spy is a user that may subscribe to every subject, to find unused permissions of
+// the others.
 const spy = "spy"
 
-// cluster starts three servers from nats/cluster.conf, on loopback, with one
-// more user that sees all.
+// cluster starts three servers from nats/cluster.conf, on loopback, with the user
+// spy.
 func cluster(t *testing.T) []*server.Server {
 	t.Helper()
 	passwords(t)
@@ -97,7 +107,7 @@ func cluster(t *testing.T) []*server.Server {
 		o.Users = append(o.Users, &server.User{Username: spy, Password: spy, Account: user(t, o, "bridge").Account})
 		servers = append(servers, bustest.Server(t, o))
 	}
-	until(t, "the cluster has a leader", func() bool {
+	testkit.Eventually(t, "the cluster has a leader", func() bool {
 		return slices.ContainsFunc(servers, func(s *server.Server) bool {
 			return s.JetStreamIsLeader() && len(s.JetStreamClusterPeers()) == len(names)
 		})
@@ -114,7 +124,7 @@ func user(t *testing.T, o *server.Options, name string) *server.User {
 	return o.Users[at]
 }
 
-// urls is what NATS_URL says of the servers.
+// urls returns the NATS_URL of the servers.
 func urls(servers []*server.Server) string {
 	var all []string
 	for _, s := range servers {
@@ -123,16 +133,226 @@ func urls(servers []*server.Server) string {
 	return strings.Join(all, ",")
 }
 
-func until(t *testing.T, what string, ok func() bool) {
+// TestLeastPermissions: two bridges work on a cluster with the users of
+// nats/accounts.conf, each user can do its task, and no permission is unused.
+func TestLeastPermissions(t *testing.T) {
+	servers := cluster(t)
+	seen := watch(t, servers)
+	results := testkit.Subscribe(t, connect(t, servers, "results", "demo-results-password"), "callbridge.result.>")
+	callab := simulator(t)
+	one, two := serve(t, urls(servers), callab), serve(t, urls(servers), callab)
+
+	for _, c := range []struct {
+		bridge       bridge
+		file, status string
+		result       event.Outcome
+	}{
+		{one, "website-lead.json", "requested", event.Accepted},
+		{two, "website-lead.json", "duplicate", ""},
+		{two, "website-lost-answer.json", "requested", event.Accepted},
+		{one, "website-no-phone.json", "rejected", event.Rejected},
+		{two, "website-no-consent.json", "skipped", event.Skipped},
+	} {
+		if got := c.bridge.website(c.file); got != c.status {
+			t.Errorf("%s is %s, want %s", c.file, got, c.status)
+		}
+		if c.result != "" {
+			if got := testkit.Receive[event.Result](t, results); got.Outcome != c.result {
+				t.Errorf("%s ends %s (%s), want %s", c.file, got.Outcome, got.Detail, c.result)
+			}
+		}
+	}
+	t.Run("one of each may stop", func(t *testing.T) {
+		if err := one.stop(); err != nil {
+			t.Errorf("stop: %v\n%s", err, one.log())
+		}
+		servers[0].Shutdown()
+		testkit.Eventually(t, "the other two servers and the other bridge continue", func() bool { return two.website("website-lead.json") == "duplicate" })
+	})
+	if err := two.stop(); err != nil {
+		t.Errorf("stop: %v\n%s", err, two.log())
+	}
+	for _, b := range []bridge{one, two} {
+		if strings.Contains(strings.ToLower(b.log()), "permissions violation") {
+			t.Errorf("the bridge lacks a permission:\n%s", b.log())
+		}
+	}
+	t.Run("the results user", func(t *testing.T) { resultsOnly(t, servers[1:]) })
+	t.Run("the reader", func(t *testing.T) { readerOnly(t, servers[1:]) })
+	sweepAndLookUp(t, servers[1:])
+	idle(t, seen, "bridge", "reader")
+}
+
+// subjects collects the subjects of published messages.
+type subjects struct {
+	mu  sync.Mutex
+	all map[string]bool
+}
+
+func (s *subjects) matched(pattern string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for subject := range s.all {
+		if server.SubjectsCollide(subject, pattern) {
+			return true
+		}
+	}
+	return false
+}
+
+func watch(t *testing.T, servers []*server.Server) *subjects {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(time.Minute)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within a minute: %s", what)
+	seen := &subjects{all: map[string]bool{}}
+	conn := connect(t, servers, spy, spy)
+	if _, err := conn.Subscribe(">", func(m *nats.Msg) {
+		seen.mu.Lock()
+		defer seen.mu.Unlock()
+		seen.all[m.Subject] = true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return seen
+}
+
+// sweepAndLookUp uses, as the user bridge, the permissions that a bridge uses rarely:
+// it reads a ledger of several batches, reads a request back, and stores an event
+// that waits for a lookup.
+func sweepAndLookUp(t *testing.T, servers []*server.Server) {
+	t.Helper()
+	b, err := bus.Open(t.Context(), bus.Config{
+		URL: urls(servers), Auth: bus.Auth{User: "bridge", Password: "demo-bridge-password"},
+		Prefix: "callbridge", Replicas: 3, Retention: 168 * time.Hour, AckWait: 3 * time.Second, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	const more = 1001
+	for range more {
+		if _, err := b.Ledger().Put(t.Context(), uuid.New(), []byte("{}"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var read []uuid.UUID
+	// As for the reader: the server may not know the new consumer yet.
+	testkit.Eventually(t, "the sweep reads the ledger", func() bool {
+		read = nil
+		return b.Ledger().Each(t.Context(), func(id uuid.UUID, _ bus.Entry) error { read = append(read, id); return nil }) == nil
+	})
+	if len(read) < more {
+		t.Errorf("the sweep reads %d records of at least %d", len(read), more)
+	}
+	found := slices.ContainsFunc(read, func(id uuid.UUID) bool { _, err := b.StoredRequest(t.Context(), id); return err == nil })
+	if !found {
+		t.Error("no stored request can be read")
+	}
+	waiting := event.Pending{Event: event.Event{ID: uuid.New(), Source: "website"}}
+	if seen, err := b.Store(t.Context(), "", bus.Decision{Pending: &waiting}); err != nil || seen[0] {
+		t.Errorf("seen before: %t, %v", seen[0], err)
+	}
+}
+
+// idle reports permissions that were never used.
+func idle(t *testing.T, seen *subjects, names ...string) {
+	t.Helper()
+	o := configured(t, "nats/cluster.conf")
+	for _, name := range names {
+		for _, grant := range user(t, o, name).Permissions.Publish.Allow {
+			testkit.Eventually(t, name+" uses "+grant, func() bool { return seen.matched(grant) })
+		}
+	}
+}
+
+// refused reports whether the server refused the last action of the connection.
+func refused(conn *nats.Conn) bool {
+	_ = conn.Flush()
+	return errors.Is(conn.LastError(), nats.ErrPermissionViolation)
+}
+
+func resultsOnly(t *testing.T, servers []*server.Server) {
+	for _, subject := range []string{
+		"callbridge.request.website." + uuid.NewString() + ".ready", "callbridge.result.accepted.website." + uuid.NewString(),
+		"callbridge.ledger." + uuid.NewString(), "$JS.API.STREAM.DELETE.CALLBRIDGE_LEDGER", "$JS.API.STREAM.INFO.CALLBRIDGE_RESULTS",
+	} {
+		conn := connect(t, servers, "results", "demo-results-password")
+		if _ = conn.Publish(subject, nil); !refused(conn) {
+			t.Errorf("it may publish to %s", subject)
+		}
+	}
+	for _, subject := range []string{"callbridge.request.>", "callbridge.>", "_INBOX.>", ">"} {
+		conn := connect(t, servers, "results", "demo-results-password")
+		if _, err := conn.SubscribeSync(subject); err != nil || !refused(conn) {
+			t.Errorf("it may subscribe to %s (%v)", subject, err)
+		}
+	}
+}
+
+func readerOnly(t *testing.T, servers []*server.Server) {
+	conn := connect(t, servers, "reader", "demo-reader-password", nats.CustomInboxPrefix("_INBOX_reader"))
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := js.CreateConsumer(t.Context(), "CALLBRIDGE_RESULTS", jetstream.ConsumerConfig{Durable: "crm", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const expected = 4
+	// The server may not know the new consumer yet; then a fetch returns nothing.
+	read := 0
+	testkit.Eventually(t, "the durable consumer delivers all results", func() bool {
+		batch, err := consumer.Fetch(expected-read, jetstream.FetchMaxWait(5*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for m := range batch.Messages() {
+			read++
+			if err := m.DoubleAck(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		return read == expected
+	})
+	if _, err := consumer.Info(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := js.Stream(t.Context(), "CALLBRIDGE_RESULTS"); err != nil {
+		t.Error(err)
+	}
+	for _, subject := range []string{"callbridge.request.website." + uuid.NewString() + ".ready", "$JS.API.STREAM.PURGE.CALLBRIDGE_RESULTS", "$JS.API.CONSUMER.CREATE.CALLBRIDGE_REQUESTS.x"} {
+		other := connect(t, servers, "reader", "demo-reader-password", nats.CustomInboxPrefix("_INBOX_reader"))
+		if _ = other.Publish(subject, nil); !refused(other) {
+			t.Errorf("it may publish to %s", subject)
+		}
+	}
+}
+
+// TestTLSWithAClientCertificate: a server with the users of nats/accounts.conf
+// accepts a bridge only with a certificate of its authority, and the bridge accepts
+// the server only with its authority.
+func TestTLSWithAClientCertificate(t *testing.T) {
+	passwords(t)
+	ca := testkit.NewAuthority(t)
+	o := configured(t, "nats/single.conf")
+	o.Port, o.HTTPPort, o.StoreDir = server.RANDOM_PORT, 0, t.TempDir()
+	o.TLS, o.TLSVerify, o.TLSTimeout = true, true, 5
+	o.TLSConfig = &tls.Config{
+		Certificates: []tls.Certificate{ca.Certificate("server")}, ClientCAs: ca.Pool, ClientAuth: tls.RequireAndVerifyClientCert,
+	}
+	s := bustest.Server(t, o)
+	certFile, keyFile := ca.Issue("bridge")
+	certificate := []string{"NATS_TLS_CERT=" + certFile, "NATS_TLS_KEY=" + keyFile}
+	authority := "NATS_TLS_CA=" + ca.File
+	url := "tls://" + s.Addr().String()
+
+	b := serve(t, url, simulator(t), append(certificate, authority, "NATS_REPLICAS=1")...)
+	if got := b.website("website-lead.json"); got != "requested" {
+		t.Errorf("the webhook is %s", got)
+	}
+	for title, env := range map[string][]string{"without a certificate": {authority}, "without the authority": certificate} {
+		p := start(t, serving(t, url, "http://127.0.0.1:1/v1", append(env, "NATS_REPLICAS=1")...), "serve")
+		if said := p.logged(`(?m)^callbridge: (.*)$`); !strings.Contains(said, "NATS_URL cannot be reached") {
+			t.Errorf("%s: %s", title, said)
 		}
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 const page = "../docs/deploy.md"
 
-// TestThePagesOverlayWorks renders the overlay that docs/deploy.md tells to
-// write, beside a callbridge.yaml and a checkout.
-func TestThePagesOverlayWorks(t *testing.T) {
+// TestOverlayOfThePageRenders renders the overlay in docs/deploy.md, next to a
+// callbridge.yaml and a checkout.
+func TestOverlayOfThePageRenders(t *testing.T) {
 	t.Parallel()
 	overlay := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(read(t, page))
 	if overlay == nil {
@@ -40,28 +40,28 @@ func TestThePagesOverlayWorks(t *testing.T) {
 	}
 	for _, want := range []string{"namespace: calls", "replicas: 3", "callbridge.yaml: |\n    sources: {}", "image: registry.your-company.example/callbridge:v1.2.3"} {
 		if !strings.Contains(string(text), want) {
-			t.Errorf("what it makes has no %q", want)
+			t.Errorf("the output lacks %q", want)
 		}
 	}
 }
 
-// TestThePageAsksForTheSecretsThatAreNamed: a pod does not start without.
-func TestThePageAsksForTheSecretsThatAreNamed(t *testing.T) {
+// TestPageCreatesTheRequiredSecrets: a pod does not start without them.
+func TestPageCreatesTheRequiredSecrets(t *testing.T) {
 	t.Parallel()
 	secret := regexp.MustCompile(`(?:secretName|name): (callbridge-(?:callab|sources|nats))\b`)
 	for _, overlay := range overlays {
 		for _, m := range rendered(t, overlay) {
 			for _, named := range secret.FindAllStringSubmatch(m.node.MustString(), -1) {
 				if !strings.Contains(read(t, page), "create secret generic "+named[1]+" ") {
-					t.Errorf("%s: the page does not say how to make the secret %s", overlay, named[1])
+					t.Errorf("%s: the page does not say how to create the secret %s", overlay, named[1])
 				}
 			}
 		}
 	}
 }
 
-// TestThePageAsksForANewEnoughKubernetes: at least for the newest field.
-func TestThePageAsksForANewEnoughKubernetes(t *testing.T) {
+// TestPageRequiresTheKubernetesVersion: that of the newest field.
+func TestPageRequiresTheKubernetesVersion(t *testing.T) {
 	t.Parallel()
 	for field, version := range newer {
 		if !strings.Contains(read(t, page), "\nKubernetes "+version+" or newer.") {

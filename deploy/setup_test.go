@@ -9,35 +9,41 @@ import (
 	"encoding/json"
 	"net/http"
 	"os/exec"
+	"path"
 	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"callbridge/internal/testkit"
 )
 
-// process is a running callbridge: the binary of the image.
+// process is a running callbridge, the binary of the image.
 type process struct {
 	t       *testing.T
 	command *exec.Cmd
 	mu      sync.Mutex
-	said    bytes.Buffer
+	output  bytes.Buffer
 	read    sync.WaitGroup
 	stop    func() error
 }
 
-// stopTimeout is how long a process may take to stop: twice what it needs at
-// these timings.
+// stopTimeout is the limit for stopping a process: twice what it needs with these
+// timings.
 const stopTimeout = 20 * time.Second
 
-// start runs a command of callbridge until the test ends or stop is called,
-// which sends SIGTERM and waits.
+// start runs a command of callbridge until the test ends or stop is called. stop
+// sends SIGTERM and waits.
 func start(t *testing.T, env []string, arguments ...string) *process {
 	t.Helper()
 	p := &process{t: t, command: exec.Command(binary, arguments...)}
 	p.command.Env = env
-	output, err := p.command.StdoutPipe()
+	pipe, err := p.command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,9 +52,9 @@ func start(t *testing.T, env []string, arguments ...string) *process {
 		t.Fatal(err)
 	}
 	p.read.Go(func() {
-		for lines := bufio.NewScanner(output); lines.Scan(); {
+		for lines := bufio.NewScanner(pipe); lines.Scan(); {
 			p.mu.Lock()
-			p.said.WriteString(lines.Text() + "\n")
+			p.output.WriteString(lines.Text() + "\n")
 			p.mu.Unlock()
 		}
 	})
@@ -65,41 +71,41 @@ func start(t *testing.T, env []string, arguments ...string) *process {
 func (p *process) log() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.said.String()
+	return p.output.String()
 }
 
-// tells waits for what the process says about itself.
-func (p *process) tells(pattern string) string {
+// logged waits until the output matches a pattern, and returns its first group.
+func (p *process) logged(pattern string) string {
 	p.t.Helper()
 	var found []string
-	until(p.t, "callbridge "+strings.Join(p.command.Args[1:], " ")+" says "+pattern, func() bool {
+	testkit.Eventually(p.t, "callbridge "+strings.Join(p.command.Args[1:], " ")+" prints "+pattern, func() bool {
 		found = regexp.MustCompile(pattern).FindStringSubmatch(p.log())
 		return found != nil
 	})
 	return found[1]
 }
 
-// simulator starts a Callab, and returns what CALLAB_URL has to be.
+// simulator starts a simulated Callab, and returns its CALLAB_URL.
 func simulator(t *testing.T) string {
 	t.Helper()
-	return start(t, nil, "simulate", "--addr", "127.0.0.1:0", "--token", "demo-token").tells(`simulator on (\S+)`)
+	return start(t, nil, "simulate", "--addr", "127.0.0.1:0", "--token", "demo-token").logged(`simulator on (\S+)`)
 }
 
-// bridge is one that serves.
+// bridge is a process that serves webhooks.
 type bridge struct {
 	*process
 	url string
 }
 
-// serve starts a bridge, and waits until it takes webhooks.
+// serve starts a bridge, and waits until it accepts webhooks.
 func serve(t *testing.T, nats, callab string, more ...string) bridge {
 	t.Helper()
 	p := start(t, serving(t, nats, callab, more...), "serve")
-	return bridge{p, p.tells(`"webhooks":"([^"]+)"`)}
+	return bridge{p, p.logged(`"webhooks":"([^"]+)"`)}
 }
 
-// serving is the environment of a bridge as compose.cluster.yaml sets it, with
-// quick timings; what is given last counts.
+// serving returns the environment of a bridge as in compose.cluster.yaml, with short
+// timings. Of equal names the last is used.
 func serving(t *testing.T, nats, callab string, more ...string) []string {
 	t.Helper()
 	env := append(environment(t, "demo/bridge.env"),
@@ -110,8 +116,8 @@ func serving(t *testing.T, nats, callab string, more ...string) []string {
 	return append(env, more...)
 }
 
-// website posts a webhook of the example, signed, and returns what became of
-// its event.
+// website posts a signed webhook of the example, and returns the status of its
+// event.
 func (b bridge) website(file string) string {
 	b.t.Helper()
 	body := read(b.t, "../cmd/callbridge/example/"+file)
@@ -129,11 +135,23 @@ func (b bridge) website(file string) string {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode == http.StatusServiceUnavailable {
-		return "unavailable" // as while a stream elects its leader; a CRM tries again
+		return "unavailable" // for example while a stream elects its leader; a CRM retries
 	}
 	var answer struct{ Events []struct{ Status string } }
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || len(answer.Events) == 0 {
 		b.t.Fatalf("%s is answered %d %+v: %v\n%s", file, response.StatusCode, answer, err, b.log())
 	}
 	return answer.Events[0].Status
+}
+
+// read returns a file, named from this folder.
+func read(t *testing.T, file string) string {
+	t.Helper()
+	return testkit.Read(t, path.Join("deploy", file))
+}
+
+// connect opens a connection of a user to the cluster.
+func connect(t *testing.T, servers []*server.Server, name, password string, options ...nats.Option) *nats.Conn {
+	t.Helper()
+	return testkit.Connect(t, urls(servers), append(options, nats.UserInfo(name, password))...)
 }
