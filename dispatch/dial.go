@@ -123,9 +123,9 @@ func testCall(r request) (callab.TestCall, error) {
 }
 
 // recordAnswer writes the record that an answer led to over its claim. It
-// retries as long as the process lives, because a lost record turns the call
-// into an unknown one. If the ledger was lost with its NATS, or another process
-// has declared the claim dead, the answer still counts: this process knows more.
+// retries until drain ends, because without the record the call becomes unknown.
+// If NATS has lost the ledger, or another process has expired the claim, the answer
+// is written all the same: it is evidence, and their state was a guess.
 func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, error) {
 	ctx := context.WithoutCancel(d.drain)
 	for over := claim; ; {

@@ -9,7 +9,7 @@
 //   - limiter.go: concurrency, rate, and pauses of the whole process
 //   - dial.go: claim, fence, POST; nothing else calls the create endpoint
 //   - classify.go: what an answer means: accepted, rejected, free, unknown
-//   - reconcile.go: dead claims, unknown calls, requests that are stuck
+//   - reconcile.go: expired claims, unknown calls, stuck requests
 //   - ledger.go: the record of a request, changed by compare-and-set
 //   - report.go: results, log lines, metrics
 //
@@ -56,7 +56,7 @@ type Config struct {
 	CallTimeout time.Duration
 	// APIIdle is how long Callab keeps a connection on which nothing is sent.
 	APIIdle time.Duration
-	// ClaimAge is the age at which a claim without a recorded answer is dead.
+	// ClaimAge is the age at which a claim without a recorded answer expires.
 	ClaimAge time.Duration
 	// Settle is how long a call may take to appear in Callab's list.
 	Settle time.Duration

@@ -304,12 +304,12 @@ func TestValidateNamesTheVariables(t *testing.T) {
 		ackWait time.Duration
 		want    []string
 	}{
-		"claim is dead before the call must have ended": {func(c *dispatch.Config) { c.ClaimAge = 90 * time.Second }, 30 * time.Second,
+		"claim expires before the call must have ended": {func(c *dispatch.Config) { c.ClaimAge = 90 * time.Second }, 30 * time.Second,
 			[]string{"DIAL_CLAIM_AGE 1m30s", "CALLAB_TIMEOUT 15s", "CALLAB_IDLE 1m15s", "1m37s"}},
 		"timeout longer than the claim": {func(c *dispatch.Config) { c.CallTimeout = time.Hour }, 30 * time.Second,
 			[]string{"DIAL_CLAIM_AGE", "CALLAB_TIMEOUT 1h0m0s"}},
 		"acknowledgement wait too short for progress reports": {func(*dispatch.Config) {}, 2 * time.Second, []string{"DIAL_ACK_WAIT 2s"}},
-		"redelivery after the claim is dead": {func(*dispatch.Config) {}, time.Hour,
+		"redelivery after the claim has expired": {func(*dispatch.Config) {}, time.Hour,
 			[]string{"DIAL_ACK_WAIT 1h0m0s", "DIAL_CLAIM_AGE 2m0s"}},
 		"list settled before the write window ends": {func(c *dispatch.Config) { c.Settle = time.Second }, 30 * time.Second,
 			[]string{"DIAL_SETTLE 1s", "DIAL_WRITE_WINDOW 5s"}},

@@ -138,7 +138,7 @@ func (d *Dispatcher) compareAndSet(ctx context.Context, id uuid.UUID, next Recor
 }
 
 // age is the time since an entry was stored, by the clock of the NATS server:
-// a jump of the local clock must not make a claim look dead.
+// a jump of the local clock must not expire a claim.
 func (d *Dispatcher) age(ctx context.Context, e entry) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()

@@ -18,8 +18,8 @@ import (
 	"callbridge/event"
 )
 
-// expireClaim declares a claim dead when its owner cannot send the call any
-// more. Whether the call was sent is not known then.
+// expireClaim ends a claim when its owner cannot send the call any more. The
+// request becomes unknown, because the owner may have sent it.
 func (d *Dispatcher) expireClaim(ctx context.Context, r request, e entry) (transition, error) {
 	next := e.Record
 	next.State, next.Detail = Unknown, "the process that claimed the call ended before it recorded an answer"
@@ -258,11 +258,11 @@ func (d *Dispatcher) sweep(ctx context.Context) error {
 // stuck reports whether a record is overdue. A false positive is safe: both
 // workers use compare-and-set, and one of them loses.
 func (d *Dispatcher) stuck(r Record, age time.Duration, now time.Time) bool {
-	patience := d.config.ClaimAge + d.config.Settle + d.bus.AckWait()
-	if !slices.Contains(openStates, r.State) || age < patience {
+	overdue := d.config.ClaimAge + d.config.Settle + d.bus.AckWait()
+	if !slices.Contains(openStates, r.State) || age < overdue {
 		return false
 	}
-	return now.Sub(r.NotBefore) > patience
+	return now.Sub(r.NotBefore) > overdue
 }
 
 // resume processes a stored request as if it had been delivered again.

@@ -24,7 +24,7 @@ func others(n int, to string, age time.Duration) []callabsim.Call {
 	return calls
 }
 
-func TestDeadClaimIsResolvedByCallabsList(t *testing.T) {
+func TestExpiredClaimIsResolvedByCallabsList(t *testing.T) {
 	t.Parallel()
 	const to = "+12025550142"
 	for name, c := range map[string]struct {
@@ -109,7 +109,7 @@ func TestUnreadableListDecidesNothing(t *testing.T) {
 
 // TestClaimOfARemoteProcessExpiresByAge: a second callbridge may use the NATS that
 // is embedded in the first. The store lock proves nothing about the second, so
-// its claim is dead only after ClaimAge.
+// its claim expires only after ClaimAge.
 func TestClaimOfARemoteProcessExpiresByAge(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, callabsim.Options{})
