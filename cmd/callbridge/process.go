@@ -35,13 +35,11 @@ type process struct {
 	admin      *listener
 	// stopping is set from SIGTERM on.
 	stopping atomic.Bool
-	// bounded gives back the room that a start is given.
-	bounded func()
 }
 
 // start makes a process that is ready to run, or says in one sentence why not.
 func start(ctx context.Context, s settings, config *configuration, log *slog.Logger) (*process, error) {
-	p := &process{config: config, log: log, registry: prometheus.NewRegistry(), bounded: letGrow()}
+	p := &process{config: config, log: log, registry: prometheus.NewRegistry()}
 	if err := p.wire(ctx, s); err != nil {
 		p.close()
 		return nil, err
@@ -109,7 +107,6 @@ func (p *process) run(ctx context.Context) error {
 			parts.Go(func() { cancel(l.serve()) })
 		}
 	}
-	parts.Go(func() { boundMemory(ctx) })
 	parts.Go(func() { p.bus.ReconcileStreams(ctx) })
 	parts.Go(func() { p.config.watch(ctx, p.log, p.registry) })
 	parts.Go(func() { p.lookups.Run(ctx) })
@@ -145,7 +142,6 @@ func (p *process) close() {
 		p.bus.Close()
 	}
 	p.tracer.Close()
-	p.bounded()
 }
 
 // listener is one HTTP server on its socket.
