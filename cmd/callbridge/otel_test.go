@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,7 +12,7 @@ import (
 	"callbridge/span"
 )
 
-// collector takes spans as any receiver of OTLP over HTTP does.
+// collector receives spans as OTLP over HTTP.
 type collector struct {
 	mu     sync.Mutex
 	bodies []string
@@ -93,30 +92,6 @@ func TestSpansOfOneWebhookAreOneChain(t *testing.T) {
 	for _, hidden := range []string{"-secret", "5550143", demoToken} {
 		if strings.Contains(strings.Join(c.bodies, ""), hidden) {
 			t.Errorf("a span shows %q", hidden)
-		}
-	}
-}
-
-func TestOTelVariablesSayWhereSpansGo(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		set  otelSettings
-		want string
-	}{
-		"nothing said":    {otelSettings{Service: "x"}, ""},
-		"all signals":     {otelSettings{Endpoint: "http://c:4318"}, "http://c:4318/v1/traces"},
-		"for traces":      {otelSettings{Endpoint: "http://c:4318", TracesEndpoint: "http://t/otlp"}, "http://t/otlp"},
-		"disabled":        {otelSettings{Endpoint: "http://c:4318", Disabled: true}, ""},
-		"none":            {otelSettings{Endpoint: "http://c:4318", Exporter: "none"}, ""},
-		"below some path": {otelSettings{Endpoint: "https://c/otlp/"}, "https://c/otlp/v1/traces"},
-	} {
-		if got := c.set.endpoint(); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-	}
-	for _, set := range []otelSettings{{}, {Endpoint: "http://c:4317", Protocol: "grpc"}, {Endpoint: "c:4318"}} {
-		if tracer := set.tracer(slog.New(slog.DiscardHandler)); tracer != nil {
-			t.Errorf("%+v sends spans", set)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		return err
 	}
 	p.registry.MustRegister(buildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	p.tracer = s.OTel.tracer(p.log)
+	p.tracer = s.OTel.Tracer(version(), p.log)
 	dispatching := s.dispatch()
 	dispatching.Tracer = p.tracer
 	if p.dispatcher, err = dispatch.New(p.bus, api, dispatching, p.registry, p.log); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/dispatch"
+	"callbridge/span"
 )
 
 // settings is the environment. Each value has its one home here: name, default
@@ -33,7 +34,7 @@ type settings struct {
 	NATS               natsSettings
 	Callab             callabSettings
 	Dial               dialSettings
-	OTel               otelSettings
+	OTel               span.Settings
 }
 
 // logLevel is a slog.Level that says which there are.
