@@ -23,6 +23,7 @@ var ours = map[string][]string{
 	"mapping/payload":  {},
 	"mapping/phone":    {"event"},
 	"mapping":          {"event", "signature", "mapping/payload", "mapping/phone"},
+	"mapping/golden":   {"event", "mapping"},
 	"bus":              {"event"},
 	"bus/bustest":      {"bus"},
 	"internal/testkit": {},
@@ -32,7 +33,7 @@ var ours = map[string][]string{
 	"crash":            {},
 	"deploy":           {},
 	"bench":            {"callab/callabsim"},
-	"cmd/callbridge":   {"event", "callab", "callab/callabsim", "signature", "mapping", "mapping/payload", "bus", "handlers", "lookup", "dispatch", "span"},
+	"cmd/callbridge":   {"event", "callab", "callab/callabsim", "signature", "mapping", "mapping/golden", "mapping/payload", "bus", "handlers", "lookup", "dispatch", "span"},
 }
 
 // testOnly are packages that only tests import.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"callbridge/mapping"
+	"callbridge/mapping/golden"
 )
 
 // mappingPage is docs/mapping.md. The tests here do what it says.
@@ -59,7 +60,7 @@ routes:
 // mapOne maps one JSON body with one field, one rule and one note.
 func mapOne(t *testing.T, field, when, notes, body string) mapping.Decision {
 	t.Helper()
-	config, err := mapping.Parse("page", fmt.Appendf(nil, pageConfig, field, encoded(when), encoded(notes)), mapping.Options{WithoutSecrets: true})
+	config, err := mapping.Parse("page", fmt.Appendf(nil, pageConfig, field, compact(when), compact(notes)), mapping.Options{WithoutSecrets: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestPathsOfThePageFindWhatItSays(t *testing.T) {
 	tried := 0
 	for _, row := range rows(t, "Where a value stands")[1:] {
 		path, want := codeSpan.FindStringSubmatch(row[0])[1], codeSpan.FindStringSubmatch(row[1])[1]
-		d := mapOne(t, "{type: list, path: "+string(encoded(path))+"}", "true", "{{field}}", body)
+		d := mapOne(t, "{type: list, path: "+string(compact(path))+"}", "true", "{{field}}", body)
 		if got := notesOf(d); got != want {
 			t.Errorf("%s finds %q, want %q", path, got, want)
 		}
@@ -196,7 +197,7 @@ func TestPageTellsEveryKeyAndItsValues(t *testing.T) {
 func TestPageTellsEveryReason(t *testing.T) {
 	t.Parallel()
 	page := mappingPage(t)
-	for outcome, all := range reasons {
+	for outcome, all := range golden.Reasons {
 		for _, reason := range all {
 			if !strings.Contains(page, fmt.Sprintf("\n| `%s` | %s |", reason, outcome)) {
 				t.Errorf("the reason %s (%s) is missing", reason, outcome)

@@ -60,7 +60,7 @@ func (f *mapFlags) printLeaves(w io.Writer, leaves []leaf) error {
 		width = max(width, utf8.RuneCountInString(l.Path))
 	}
 	for _, l := range leaves {
-		_, _ = fmt.Fprintf(w, "%-*s  %s\n", width, l.Path, encoded(l.Value))
+		_, _ = fmt.Fprintf(w, "%-*s  %s\n", width, l.Path, compact(l.Value))
 	}
 	return nil
 }

@@ -29,8 +29,8 @@ func TestPathsOfAWebhookFindItsValues(t *testing.T) {
 			t.Errorf("%s: %v", l.Path, err)
 			continue
 		}
-		if found, ok := path.Lookup(tree); !ok || string(encoded(found)) != string(l.Value) {
-			t.Errorf("%s leads to %s, want %s", l.Path, encoded(found), l.Value)
+		if found, ok := path.Lookup(tree); !ok || string(compact(found)) != string(l.Value) {
+			t.Errorf("%s leads to %s, want %s", l.Path, compact(found), l.Value)
 		}
 	}
 }

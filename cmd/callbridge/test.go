@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbridge/mapping"
+	"callbridge/mapping/golden"
 )
 
 func newTest() *cobra.Command {
@@ -20,9 +20,9 @@ func newTest() *cobra.Command {
 	var update bool
 	cmd := &cobra.Command{
 		Use:   "test [FILE|FOLDER]",
-		Short: "Test callbridge.yaml: webhooks that you know, and what each must lead to",
+		Short: "Test callbridge.yaml with webhooks and the decisions that you expect",
 		Long: `test maps the webhooks of callbridge.test.yaml and compares what comes out with
-what the file expects. It dials nobody and needs no secrets. Exit code 1 if a
+what the file expects. It places no call and needs no secrets. Exit code 1 if a
 case differs. A folder means every *.test.yaml in it.
 
   cases:
@@ -34,7 +34,8 @@ case differs. A folder means every *.test.yaml in it.
         - {route: new-lead, outcome: skipped, reason: dry_run, call: {…}}
 
 outcome is requested, skipped or rejected. Leave expect out and run with
---update: it writes what comes out. Read that before you trust it.
+--update: it writes what comes out and keeps comments, not blank lines. Read
+what it writes before you trust it.
 
 The cases are your own test data: differences show telephone numbers in full.`,
 		Args: cobra.MaximumNArgs(1),
@@ -54,19 +55,19 @@ The cases are your own test data: differences show telephone numbers in full.`,
 
 const testEnding = ".test.yaml"
 
-// findSuites reads the files of cases that a command line means. What is wrong
-// with any of them is told at once.
-func findSuites(args []string, config string) ([]*suite, error) {
+// findSuites parses the files of cases that the arguments name. The error holds the problems
+// of all files.
+func findSuites(args []string, config string) ([]*golden.Suite, error) {
 	files, err := findTests(args, config)
 	if err != nil {
 		return nil, err
 	}
-	var suites []*suite
+	var suites []*golden.Suite
 	var problems []error
 	configs := map[string]*mapping.Config{}
 	for _, file := range files {
 		name := configOfTest(file, config)
-		if _, read := configs[name]; !read {
+		if _, loaded := configs[name]; !loaded {
 			c, err := mapping.Load(name, mapping.Options{WithoutSecrets: true})
 			configs[name] = c
 			problems = append(problems, err)
@@ -78,15 +79,14 @@ func findSuites(args []string, config string) ([]*suite, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read cases: %w", err)
 		}
-		s, err := readSuite(file, text, configs[name])
+		s, err := golden.Parse(file, text, configs[name])
 		problems = append(problems, err)
 		suites = append(suites, s)
 	}
 	return suites, errors.Join(problems...)
 }
 
-// findTests are the files that the argument names, or the one beside the
-// configuration.
+// findTests returns the files that the argument names, or the one beside the configuration.
 func findTests(args []string, config string) ([]string, error) {
 	if len(args) == 0 {
 		config = configFile(nonEmpty(config))
@@ -118,7 +118,7 @@ func findTests(args []string, config string) ([]string, error) {
 	return files, err
 }
 
-// configOfTest is the configuration that a file of cases tests.
+// configOfTest returns the configuration that a file of cases tests.
 func configOfTest(file, config string) string {
 	if config != "" {
 		return config
@@ -130,22 +130,11 @@ func configOfTest(file, config string) string {
 	return configFile(nil)
 }
 
-// verdict is what `test -o json` prints of a case.
-type verdict struct {
-	File        string       `json:"file"`
-	Line        int          `json:"line"`
-	Case        string       `json:"case"`
-	OK          bool         `json:"ok"`
-	Updated     bool         `json:"updated,omitempty"`
-	Problem     string       `json:"problem,omitempty"`
-	Differences []difference `json:"differences,omitempty"`
-}
-
-// runSuites prints a verdict for each case. The error says how many differ.
-func runSuites(w io.Writer, suites []*suite, update bool, output string) error {
-	all, failed, written := []verdict{}, 0, 0
+// runSuites prints a verdict for each case. The error says how many failed.
+func runSuites(w io.Writer, suites []*golden.Suite, update bool, output string) error {
+	all, failed, written := []golden.Verdict{}, 0, 0
 	for _, s := range suites {
-		verdicts, err := s.run(update)
+		verdicts, err := s.Run(update)
 		if err != nil {
 			return err
 		}
@@ -159,14 +148,11 @@ func runSuites(w io.Writer, suites []*suite, update bool, output string) error {
 			written++
 		}
 		if output == "text" {
-			v.print(w)
+			printVerdict(w, v)
 		}
 	}
 	if output == "json" {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(all); err != nil {
+		if err := writeJSON(w, all); err != nil {
 			return err
 		}
 	} else {
@@ -176,40 +162,12 @@ func runSuites(w io.Writer, suites []*suite, update bool, output string) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d cases failed; where the result is right, --update takes it over", failed, len(all))
+		return fmt.Errorf("%d of %d cases failed; where the result is right, --update writes it as the expectation", failed, len(all))
 	}
 	return nil
 }
 
-// run judges each case of the file, and rewrites those that differ if told so.
-func (s *suite) run(update bool) ([]verdict, error) {
-	verdicts := make([]verdict, len(s.cases))
-	changed := map[int][]expectation{}
-	for i, c := range s.cases {
-		v := verdict{File: s.file, Line: c.at.node.Line, Case: c.name}
-		got, err := c.run(s.config)
-		switch {
-		case err != nil:
-			v.Problem = err.Error()
-		case c.expect == nil:
-			v.Problem = "it expects nothing yet; --update writes what comes out"
-		default:
-			v.Differences = differences(c.expect, got)
-		}
-		v.OK = v.Problem == "" && len(v.Differences) == 0
-		if update && err == nil && !v.OK {
-			changed[i] = got
-			v.OK, v.Updated, v.Problem = true, true, ""
-		}
-		verdicts[i] = v
-	}
-	if len(changed) == 0 {
-		return verdicts, nil
-	}
-	return verdicts, s.update(changed)
-}
-
-func (v verdict) print(w io.Writer) {
+func printVerdict(w io.Writer, v golden.Verdict) {
 	p := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format, a...) }
 	state := "ok     "
 	switch {
@@ -227,7 +185,7 @@ func (v verdict) print(w io.Writer) {
 	}
 }
 
-func orNothing(value json.RawMessage) string {
+func orNothing(value []byte) string {
 	if value == nil {
 		return "nothing"
 	}

@@ -1,0 +1,271 @@
+// Package golden runs golden cases of a callbridge.yaml: webhooks with the decisions that
+// the mapping is expected to make of them. `callbridge test` prints its verdicts. It imports
+// the mapping and knows no bus and no network.
+package golden
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"callbridge/event"
+	"callbridge/mapping"
+)
+
+// Suite is a file of golden cases and the configuration that it tests.
+type Suite struct {
+	file     string
+	text     []byte
+	document *document
+	config   *mapping.Config
+	cases    []goldenCase
+}
+
+// goldenCase is a webhook and the decisions that are expected.
+type goldenCase struct {
+	node     node
+	name     string
+	source   *mapping.Source
+	delivery mapping.Delivery
+	// answer is the CRM's answer to a lookup about the event; nil if the case has none.
+	answer     []byte
+	answerType string
+	// timed is set when the case says when the webhook is received.
+	timed bool
+	// expected is nil for a case that expects nothing yet.
+	expected []expectation
+}
+
+// Verdict is the result of one case.
+type Verdict struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Case string `json:"case"`
+	OK   bool   `json:"ok"`
+	// Updated is set when the file now expects what the mapping decided.
+	Updated     bool         `json:"updated,omitempty"`
+	Problem     string       `json:"problem,omitempty"`
+	Differences []Difference `json:"differences,omitempty"`
+}
+
+// Keys of the file.
+var (
+	caseKeys   = []string{"name", "source", "payload", "content_type", "headers", "lookup", "received", "expect"}
+	expectKeys = []string{"route", "outcome", "reason", "field", "call"}
+)
+
+// contentTypes is the Content-Type of a body by the ending of its file.
+var contentTypes = map[string]string{
+	".json": "application/json", ".xml": "text/xml", ".form": "application/x-www-form-urlencoded",
+}
+
+// ContentType returns the Content-Type of a webhook that is stored in a file, by the file's
+// ending; "" if the ending is not known.
+func ContentType(file string) string { return contentTypes[filepath.Ext(file)] }
+
+// Parse reads a file of cases. The error is mapping.Problems: all mistakes with their
+// positions.
+func Parse(file string, text []byte, config *mapping.Config) (*Suite, error) {
+	d := &document{file: file}
+	s := &Suite{file: file, text: text, document: d, config: config}
+	top, ok := d.parse(text)
+	if !ok {
+		return nil, d.problems
+	}
+	cases, ok := top.known("cases")["cases"]
+	if !ok {
+		top.problem(`"cases" is missing`, "it is a list of cases, each with name, source and payload")
+		return nil, d.problems
+	}
+	names := map[string]bool{}
+	for _, n := range cases.items() {
+		c := s.parseCase(n)
+		if names[c.name] {
+			n.problem(fmt.Sprintf("there is a case %q already", c.name), "")
+		}
+		names[c.name] = true
+		s.cases = append(s.cases, c)
+	}
+	if len(d.problems) > 0 {
+		return nil, d.problems
+	}
+	return s, nil
+}
+
+func (s *Suite) parseCase(n node) goldenCase {
+	keys := n.known(caseKeys...)
+	for _, key := range []string{"name", "source", "payload"} {
+		if !keys[key].present() {
+			n.problem(fmt.Sprintf("%q is missing", key), "")
+		}
+	}
+	c := goldenCase{node: n, name: keys["name"].text()}
+	source := keys["source"]
+	var known bool
+	if c.source, known = s.config.Source(source.text()); !known && source.present() {
+		source.problem(fmt.Sprintf("no source %q", source.text()), "there are "+sourceNames(s.config))
+	}
+	c.delivery = mapping.Delivery{
+		Method: http.MethodPost, URL: &url.URL{Path: "/webhooks/" + source.text()}, Header: http.Header{}, Received: time.Now(),
+	}
+	var contentType string
+	c.delivery.Body, contentType = keys["payload"].content("payload", filepath.Dir(s.file))
+	c.answer, c.answerType = keys["lookup"].content("lookup", filepath.Dir(s.file))
+	if contentType = cmp.Or(keys["content_type"].text(), contentType); contentType != "" {
+		c.delivery.Header.Set("Content-Type", contentType)
+	}
+	c.parseHeaders(keys["headers"])
+	if received := keys["received"]; received.present() {
+		instant, err := time.Parse(time.RFC3339, received.text())
+		if err != nil {
+			received.problem("this is no time", "for example 2026-11-23T09:30:00Z")
+		}
+		c.delivery.Received, c.timed = instant, true
+	}
+	if expect := keys["expect"]; expect.present() {
+		c.expected = []expectation{}
+		for _, item := range expect.items() {
+			c.expected = append(c.expected, parseExpectation(item))
+		}
+	}
+	return c
+}
+
+func sourceNames(c *mapping.Config) string {
+	var names []string
+	for _, s := range c.Sources() {
+		names = append(names, s.Name())
+	}
+	return strings.Join(names, ", ")
+}
+
+// content returns a body: YAML that becomes JSON, a text written with |, or the content of
+// the file that a plain text names.
+func (n node) content(what, folder string) (body []byte, contentType string) {
+	switch {
+	case !n.present():
+		return nil, ""
+	case n.yaml.Kind != yaml.ScalarNode:
+		body, err := json.Marshal(n.tree())
+		if err != nil {
+			n.problem("this is no JSON: "+err.Error(), "")
+		}
+		return body, "application/json"
+	case n.yaml.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		return []byte(strings.TrimSuffix(n.text(), "\n")), ""
+	}
+	body, err := os.ReadFile(filepath.Join(folder, n.text()))
+	if err != nil {
+		n.problem("read "+what+": "+err.Error(), "a file beside this one; a body itself is written with |")
+	}
+	return body, ContentType(n.text())
+}
+
+func (c *goldenCase) parseHeaders(n node) {
+	if !n.present() {
+		return
+	}
+	for _, m := range n.members() {
+		if m.value.yaml.Kind != yaml.SequenceNode {
+			c.delivery.Header.Set(m.name, m.value.text())
+			continue
+		}
+		for _, item := range m.value.items() {
+			c.delivery.Header.Add(m.name, item.text())
+		}
+	}
+}
+
+// Run maps the webhook of each case and compares the decisions. With update it replaces the
+// expectations of the cases that differ, and writes the file.
+func (s *Suite) Run(update bool) ([]Verdict, error) {
+	verdicts := make([]Verdict, len(s.cases))
+	changed := map[int][]expectation{}
+	for i, c := range s.cases {
+		v := Verdict{File: s.file, Line: c.node.yaml.Line, Case: c.name}
+		got, err := c.run(s.config)
+		switch {
+		case err != nil:
+			v.Problem = err.Error()
+		case c.expected == nil:
+			v.Problem = "it expects nothing yet; --update writes what comes out"
+		default:
+			v.Differences = differences(c.expected, got)
+		}
+		v.OK = v.Problem == "" && len(v.Differences) == 0
+		if update && err == nil && !v.OK {
+			changed[i] = got
+			v.OK, v.Updated, v.Problem = true, true, ""
+		}
+		verdicts[i] = v
+	}
+	if len(changed) == 0 {
+		return verdicts, nil
+	}
+	return verdicts, s.update(changed)
+}
+
+// run maps the webhook. If the case does not say when it is received, it is received at the
+// event's own time, so that the result does not depend on the day of the test.
+func (c goldenCase) run(config *mapping.Config) ([]expectation, error) {
+	events, err := c.source.Read(c.delivery)
+	if err != nil {
+		return nil, fmt.Errorf("the webhook cannot be read: %w", err)
+	}
+	var got []expectation
+	for _, in := range events {
+		if !c.timed && !in.Event.Time.IsZero() {
+			in.Event.Received = in.Event.Time
+		}
+		if in, err = c.lookUp(config, in); err != nil {
+			return nil, err
+		}
+		for _, decision := range config.Map(in) {
+			e, err := expectationOf(decision)
+			if err != nil {
+				return nil, err
+			}
+			got = append(got, e)
+		}
+	}
+	return got, nil
+}
+
+// lookUp adds the answer of the case to an event for which the CRM would be asked.
+func (c goldenCase) lookUp(config *mapping.Config, in mapping.Incoming) (mapping.Incoming, error) {
+	if _, needed := config.Lookup(in); !needed {
+		return in, nil
+	}
+	if c.answer == nil {
+		return in, errors.New("its CRM would be asked about this event: give the answer as lookup, a file or the body itself")
+	}
+	in, err := in.WithLookup(c.answer, c.answerType)
+	if err != nil {
+		return in, fmt.Errorf("the answer of the CRM cannot be read: %w", err)
+	}
+	return in, nil
+}
+
+// requested is the outcome of a decision to place a call.
+const requested = "requested"
+
+// Reasons are the reasons of a mapping, by outcome.
+var Reasons = map[string][]event.Reason{
+	requested: {},
+	string(event.Skipped): {
+		event.ReasonNoRoute, event.ReasonDryRun, event.ReasonNotAllowed, event.ReasonTooOld,
+	},
+	string(event.Rejected): {
+		event.ReasonMissingField, event.ReasonBadField, event.ReasonBadPhone, event.ReasonRuleFailed,
+		event.ReasonBadCall, event.ReasonBadEvent,
+	},
+}
