@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"callbridge/mapping"
 )
 
-// report is what `check -o json` prints.
+// report is the output of `check -o json`.
 type report struct {
 	File     string            `json:"file"`
 	OK       bool              `json:"ok"`
@@ -27,7 +25,7 @@ func newCheck() *cobra.Command {
 	var without bool
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
-		Short: "Check callbridge.yaml: exit 1 with file:line:column where it is wrong",
+		Short: "Check callbridge.yaml: exit 1 with file:line:column of each mistake",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := configFile(append(args, nonEmpty(config)...))
@@ -53,30 +51,9 @@ func newCheck() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the file, as for map and test")
-	cmd.Flags().BoolVar(&without, "without-secrets", false, "accept ${VARIABLES} that are not set, as in CI")
+	cmd.Flags().BoolVar(&without, "without-secrets", false, "accept ${VARIABLES} that are not set, for example in CI")
 	addOutput(cmd, &output)
 	return cmd
-}
-
-// loadConfig loads a configuration, and tells a newcomer where to find one.
-func loadConfig(file string, o mapping.Options) (*mapping.Config, error) {
-	config, err := mapping.Load(file, o)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: begin with the example that the README names, or set CONFIG_FILE", err)
-	}
-	return config, err
-}
-
-// configFile is the file that a command works with: the argument, else the one
-// that serve would take.
-func configFile(args []string) string {
-	if len(args) > 0 {
-		return args[0]
-	}
-	if file := os.Getenv("CONFIG_FILE"); file != "" {
-		return file
-	}
-	return "callbridge.yaml"
 }
 
 func printCheck(w io.Writer, file string, config *mapping.Config) {

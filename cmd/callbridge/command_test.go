@@ -88,7 +88,7 @@ func TestMapExplainsWithoutSecrets(t *testing.T) {
 }
 
 // TestMapSaysWhyAPartIsNeitherTrueNorFalse: the value stands in its column, and
-// what it hangs on behind the text.
+// what it depends on after the text.
 func TestMapSaysWhyAPartIsNeitherTrueNorFalse(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "callbridge.yaml")
@@ -106,7 +106,7 @@ routes:
 	const body = `{"id":"k","phone":"+12025550142","tags":["a"]}`
 	code, out, errs := callbridge(t, body, "map", "-c", file, "-s", "crm", "--content-type", "application/json", "-")
 	const want = `
-      unknown  score > 1 (hangs on score)
+      unknown  score > 1 (depends on score)
       unknown  vip
       error    tags[5] == "x" (index out of bounds: 5)
       false    phone == "y"

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// healthTimeout is how long a process may take to say how it is.
+// healthTimeout is how long the command waits for the answer.
 const healthTimeout = 2 * time.Second
 
 func newHealth() *cobra.Command {
@@ -38,11 +38,11 @@ func newHealth() *cobra.Command {
 			return health(cmd.Context(), cmd.OutOrStdout(), s, path)
 		},
 	}
-	cmd.Flags().BoolVar(&live, "live", false, "ask /livez instead: is it alive at all")
+	cmd.Flags().BoolVar(&live, "live", false, "ask /livez instead of /readyz")
 	return cmd
 }
 
-// ownURL is where this machine reaches the process with the same settings.
+// ownURL is the URL of a process on this machine with the same settings.
 func ownURL(s settings) (string, error) {
 	host, port, err := net.SplitHostPort(s.HTTPAddr)
 	if err != nil {
@@ -54,8 +54,8 @@ func ownURL(s settings) (string, error) {
 	return scheme(s.HTTPTLSCert != "") + net.JoinHostPort(host, port), nil
 }
 
-// healthClient takes any certificate: ours is made out to the name that CRMs
-// use, and a question about health tells nothing.
+// healthClient accepts any certificate. That of the process names the public host, not this
+// address, and the request contains nothing secret.
 func healthClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},

@@ -1,17 +1,20 @@
-// Command callbridge takes webhooks from CRMs, decides with a mapping who is
-// to be called, and places each call once through the Callab API. This package
-// is the process: commands, configuration from the environment, all wiring.
+// Command callbridge receives webhooks from CRMs, decides with a mapping which people are
+// to be called, and places each call once through the Callab API. This package holds the
+// commands, one file each, the settings from the environment (settings.go), the reloaded
+// configuration (config.go) and the wiring of serve (process.go). It may import every other
+// package of this module.
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
-	// Rules ask for the hour in the contact's zone, in containers without
-	// zone files too.
+	// Rules use the hour in the contact's time zone. The image has no zone files.
 	_ "time/tzdata"
 
 	"github.com/spf13/cobra"
@@ -19,13 +22,13 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an orderly stop; after it the default is back,
-	// so that a second one ends the process at once.
+	// The first signal starts an orderly stop and restores the default, so that a second one
+	// ends the process at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is the whole program: it returns the exit code.
+// run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -43,13 +46,47 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "callbridge",
 		Short: "Turns CRM webhooks into phone calls by a Callab AI agent, each placed once",
-		Long: "callbridge takes webhooks from CRMs, decides with a mapping who is to be called\n" +
-			"and what the AI agent should know, and places each call once through Callab.\n" +
-			"Requests and results travel over NATS JetStream.",
+		Long: "callbridge receives webhooks from CRMs, decides with a mapping which people are to\n" +
+			"be called and what the AI agent is told, and places each call once through Callab.\n" +
+			"Requests and results are messages on NATS JetStream.",
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), newSchema(), newSources(), newStreams(),
 		newSimulate(), newHealth(), newVersion())
 	return root
+}
+
+// addOutput adds -o to a command whose output a script may read.
+func addOutput(cmd *cobra.Command, output *string) {
+	cmd.Flags().StringVarP(output, "output", "o", "text", "text or json")
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if *output != "text" && *output != "json" {
+			return fmt.Errorf("-o %s: it is text or json", *output)
+		}
+		if before != nil {
+			return before(cmd, args)
+		}
+		return nil
+	}
+}
+
+// writeJSON writes an indented value, without HTML escapes.
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// compact encodes a value on one line, without HTML escapes.
+func compact(value any) json.RawMessage {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(value) != nil {
+		return nil
+	}
+	return bytes.TrimSpace(text.Bytes())
 }

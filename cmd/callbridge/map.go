@@ -1,22 +1,30 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/mapping/golden"
+	"callbridge/mapping/payload"
 )
 
-// mapFlags are what `map` is told beside the webhook.
+// mapFlags are the flags of `map`.
 type mapFlags struct {
 	config, source, contentType, output string
 	lookup                              string
@@ -28,10 +36,10 @@ func newMap() *cobra.Command {
 	var f mapFlags
 	cmd := &cobra.Command{
 		Use:   "map --source NAME FILE|-",
-		Short: "Show what a webhook would lead to: who would be called, with which variables",
-		Long: "map takes a webhook's body from a file (or from standard input, -) and explains\n" +
-			"what the configuration makes of it: its fields, each route's rule, and the call as\n" +
-			"it would be sent. It dials nothing, and checks no signature.\n\n" +
+		Short: "Show how a webhook is mapped: which call would be placed, with which variables",
+		Long: "map reads a webhook's body from a file (or from standard input, -) and explains how\n" +
+			"the configuration maps it: its fields, each route's rule, and the call as it would be\n" +
+			"sent. It places no call and verifies no signature.\n\n" +
 			"map --paths lists every value of the webhook with its path, as path: of a field\n" +
 			"takes it. Without --source it needs no configuration.",
 		Args: cobra.ExactArgs(1),
@@ -53,9 +61,9 @@ func newMap() *cobra.Command {
 	cmd.Flags().StringVarP(&f.source, "source", "s", "", "name of the source that the webhook came to")
 	cmd.Flags().StringVar(&f.contentType, "content-type", "", "Content-Type of the body (default: by the file's ending)")
 	cmd.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "a header of the webhook, \"Name: value\"")
-	cmd.Flags().StringVar(&f.lookup, "lookup", "", "file with what the CRM's API answers where the source looks something up")
+	cmd.Flags().StringVar(&f.lookup, "lookup", "", "file with the answer of the CRM's API to a lookup")
 	cmd.Flags().BoolVar(&f.reveal, "reveal", false, "show telephone numbers in full")
-	cmd.Flags().BoolVar(&f.paths, "paths", false, "list the values of the webhook with their paths instead")
+	cmd.Flags().BoolVar(&f.paths, "paths", false, "list the values of the webhook with their paths")
 	addOutput(cmd, &f.output)
 	return cmd
 }
@@ -85,26 +93,6 @@ func (f *mapFlags) explain(w io.Writer, delivery mapping.Delivery) error {
 	return printMap(w, c, incoming, f.output, f.reveal)
 }
 
-func nonEmpty(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
-}
-
-func sourceNames(c *mapping.Config) string {
-	var names []string
-	for _, s := range c.Sources() {
-		names = append(names, s.Name())
-	}
-	return strings.Join(names, ", ")
-}
-
-// contentTypes are what a file's ending says about a body.
-var contentTypes = map[string]string{
-	".json": "application/json", ".xml": "text/xml", ".form": "application/x-www-form-urlencoded",
-}
-
 func readDelivery(in io.Reader, file, source, contentType string, headers []string) (mapping.Delivery, error) {
 	d := mapping.Delivery{Method: http.MethodPost, URL: &url.URL{Path: "/webhooks/" + source}, Header: http.Header{}, Received: time.Now()}
 	var err error
@@ -117,7 +105,7 @@ func readDelivery(in io.Reader, file, source, contentType string, headers []stri
 		return d, fmt.Errorf("read webhook: %w", err)
 	}
 	if contentType == "" {
-		contentType = contentTypes[filepath.Ext(file)]
+		contentType = golden.ContentType(file)
 	}
 	if contentType != "" {
 		d.Header.Set("Content-Type", contentType)
@@ -130,4 +118,206 @@ func readDelivery(in io.Reader, file, source, contentType string, headers []stri
 		d.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	return d, nil
+}
+
+// answerLookups adds the answer in the file to every event for which the CRM would be asked.
+func answerLookups(c *mapping.Config, events []mapping.Incoming, file string) error {
+	answer, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read --lookup: %w", err)
+	}
+	for i, e := range events {
+		if c.Explain(e).Lookup == nil {
+			continue
+		}
+		if events[i], err = e.WithLookup(answer, golden.ContentType(file)); err != nil {
+			return fmt.Errorf("read --lookup %s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+// lookupStates are the texts for the states of a lookup.
+var lookupStates = map[string]string{
+	"made":     "answered from the file",
+	"awaited":  "not made; give the CRM's answer with --lookup FILE",
+	"needless": "not needed: no route depends on it",
+}
+
+func printLookup(w io.Writer, t *mapping.LookupTrace) {
+	if t == nil {
+		return
+	}
+	_, _ = fmt.Fprintf(w, "\nlookup\n  %s %s\n", t.Method, t.URL)
+	if t.Body != "" {
+		_, _ = fmt.Fprintf(w, "  %s\n", t.Body)
+	}
+	_, _ = fmt.Fprintf(w, "  %s\n", lookupStates[t.State])
+}
+
+// printMap prints how the configuration maps each event of a delivery.
+func printMap(w io.Writer, c *mapping.Config, events []mapping.Incoming, output string, reveal bool) error {
+	all := []mapping.Explanation{}
+	for _, e := range events {
+		x := c.Explain(e)
+		if reveal {
+			x = x.Reveal()
+		}
+		all = append(all, x)
+	}
+	if output == "json" {
+		return writeJSON(w, all)
+	}
+	for _, x := range all {
+		if !reveal {
+			x.Event.Key, x.Event.Type = event.Redact(x.Event.Key), event.Redact(x.Event.Type)
+		}
+		printExplanation(w, x)
+	}
+	if len(all) == 0 {
+		_, _ = fmt.Fprintln(w, "no event: the source ignores this webhook (challenge, kind ignore)")
+	}
+	return nil
+}
+
+func printExplanation(w io.Writer, x mapping.Explanation) {
+	p := func(format string, v ...any) { _, _ = fmt.Fprintf(w, format, v...) }
+	p("event %s\n  source %s, key %s, type %s\n", x.Event.ID, x.Event.Source, orNone(x.Event.Key), orNone(x.Event.Type))
+	if x.Problem != "" {
+		p("  problem: %s\n", x.Problem)
+	}
+	printLookup(w, x.Lookup)
+	p("\nfields\n")
+	for _, f := range x.Fields {
+		value := fmt.Sprint(f.Value)
+		if f.State != "there" {
+			value = f.State
+		}
+		if f.Detail != "" {
+			value += " (" + f.Detail + ")"
+		}
+		p("  %-20s %-8s %s\n", f.Name, f.Type, value)
+	}
+	p("\nroutes\n")
+	for _, r := range x.Routes {
+		p("  %-20s %-8s %s\n", r.Route, r.Mode, r.State)
+		for _, part := range r.Parts {
+			value, text := columns(part)
+			p("      %-8s %s\n", value, text)
+		}
+		if r.Problem != "" {
+			p("      %s\n", r.Problem)
+		}
+	}
+	p("\ndecisions\n")
+	for _, d := range x.Decisions {
+		p("  %-20s %s %s %s\n", orNone(d.Route), d.Outcome, d.Reason, d.Detail)
+		if len(d.Call) > 0 {
+			p("%s\n", indented(d.Call))
+		}
+	}
+	p("\n")
+}
+
+// columns splits a part of a rule into its value, one word, and its text with the reason
+// why it is neither true nor false.
+func columns(part mapping.RulePart) (value, text string) {
+	value, why, _ := strings.Cut(part.Value, ": ")
+	switch {
+	case why == "" || why == part.Text:
+		return value, part.Text
+	case value == "unknown":
+		return value, part.Text + " (depends on " + why + ")"
+	default:
+		return value, part.Text + " (" + why + ")"
+	}
+}
+
+func indented(body json.RawMessage) string {
+	var b bytes.Buffer
+	b.WriteString("      ")
+	if json.Indent(&b, body, "      ", "  ") != nil {
+		return string(body)
+	}
+	return b.String()
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// leaf is a value of a webhook and its path, as `path:` of a field takes it.
+type leaf struct {
+	Path  string        `json:"path"`
+	Value payload.Value `json:"value"`
+}
+
+// list prints all values of the events of a delivery.
+func (f *mapFlags) list(w io.Writer, events []mapping.Incoming) error {
+	leaves := []leaf{}
+	for _, e := range events {
+		tree, err := payload.Decode("", payload.JSON, e.Event.Data)
+		if err != nil {
+			return fmt.Errorf("read event: %w", err)
+		}
+		leaves = appendLeaves(leaves, "", tree)
+	}
+	return f.printLeaves(w, leaves)
+}
+
+// listWhole prints all values of a webhook without knowing its source.
+func (f *mapFlags) listWhole(w io.Writer, d mapping.Delivery) error {
+	tree, err := payload.Decode(d.Header.Get("Content-Type"), payload.Auto, d.Body)
+	if err != nil {
+		return fmt.Errorf("read webhook: %w", err)
+	}
+	return f.printLeaves(w, appendLeaves([]leaf{}, "", tree))
+}
+
+func (f *mapFlags) printLeaves(w io.Writer, leaves []leaf) error {
+	for i, l := range leaves {
+		if text, ok := l.Value.(string); ok && !f.reveal {
+			leaves[i].Value = event.Redact(text)
+		}
+	}
+	if f.output == "json" {
+		return writeJSON(w, leaves)
+	}
+	width := 0
+	for _, l := range leaves {
+		width = max(width, utf8.RuneCountInString(l.Path))
+	}
+	for _, l := range leaves {
+		_, _ = fmt.Fprintf(w, "%-*s  %s\n", width, l.Path, compact(l.Value))
+	}
+	return nil
+}
+
+func appendLeaves(leaves []leaf, path string, v payload.Value) []leaf {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			leaves = appendLeaves(leaves, strings.TrimPrefix(path+"."+pathKey(key), "."), v[key])
+		}
+	case []any:
+		for i, item := range v {
+			leaves = appendLeaves(leaves, fmt.Sprintf("%s[%d]", path, i), item)
+		}
+	default:
+		leaves = append(leaves, leaf{Path: path, Value: v})
+	}
+	return leaves
+}
+
+// plainKey matches keys that need no quotes in a path; see payload.Path.
+var plainKey = regexp.MustCompile(`^[\p{L}\p{Nd}\p{M}_@:#$-]+$`)
+
+func pathKey(key string) string {
+	if plainKey.MatchString(key) {
+		return key
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -22,7 +19,7 @@ import (
 	"callbridge/span"
 )
 
-// process is everything that serve runs. All wiring is on this screen.
+// process holds the parts that serve runs; wire connects them.
 type process struct {
 	config     *configuration
 	log        *slog.Logger
@@ -33,11 +30,11 @@ type process struct {
 	dispatcher *dispatch.Dispatcher
 	public     *listener
 	admin      *listener
-	// stopping is set from SIGTERM on.
+	// stopping is set when SIGTERM arrives.
 	stopping atomic.Bool
 }
 
-// start makes a process that is ready to run, or says in one sentence why not.
+// start makes a process that is ready to run.
 func start(ctx context.Context, s settings, config *configuration, log *slog.Logger) (*process, error) {
 	p := &process{config: config, log: log, registry: prometheus.NewRegistry()}
 	if err := p.wire(ctx, s); err != nil {
@@ -72,7 +69,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	p.lookups = lookup.New(p.bus, p.config.current, p.registry, p.tracer, p.log)
 	health := handlers.Health{
 		Checks: []handlers.Check{
-			{Name: "process", Ask: p.goesOn},
+			{Name: "process", Ask: p.running},
 			{Name: "nats", Ask: p.bus.Ready},
 			{Name: "lookup", Ask: func(context.Context) error { return p.lookups.Ready() }},
 			{Name: "dispatch", Ask: func(context.Context) error { return p.dispatcher.Ready() }},
@@ -95,8 +92,8 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	return err
 }
 
-// run works until ctx ends, then stops in order: no new webhook, running POSTs
-// finished and recorded, NATS last.
+// run works until ctx ends. Then it stops in this order: the public listener, the calls
+// that are being placed, the admin listener, the connection to NATS.
 func (p *process) run(ctx context.Context) error {
 	defer p.close()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -127,8 +124,8 @@ func (p *process) run(ctx context.Context) error {
 	return nil
 }
 
-// goesOn is why a process that stops is not ready: it takes no webhook any more.
-func (p *process) goesOn(context.Context) error {
+// running fails while the process stops, so that load balancers send it no more webhooks.
+func (p *process) running(context.Context) error {
 	if p.stopping.Load() {
 		return errors.New("is stopping")
 	}
@@ -142,69 +139,4 @@ func (p *process) close() {
 		p.bus.Close()
 	}
 	p.tracer.Close()
-}
-
-// listener is one HTTP server on its socket.
-type listener struct {
-	socket net.Listener
-	server *http.Server
-	secure bool
-}
-
-// stopTimeout is how long webhooks that are being answered may take to end.
-const stopTimeout = 5 * time.Second
-
-func listen(variable, address string, server *http.Server) (*listener, error) {
-	socket, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s cannot be used: %w; stop what uses it, or set %s to another address", variable, address, err, variable)
-	}
-	return &listener{socket, server, server.TLSConfig != nil}, nil
-}
-
-// guarded is a server on which a sender that trickles its bytes cannot hold a
-// connection. What net/http says of strangers' handshakes is for debugging.
-func guarded(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10,
-	}
-}
-
-func (l *listener) url() string { return scheme(l.secure) + l.socket.Addr().String() }
-
-func scheme(secure bool) string {
-	if secure {
-		return "https://"
-	}
-	return "http://"
-}
-
-func (l *listener) serve() error {
-	serve := l.server.Serve
-	if l.secure {
-		serve = func(socket net.Listener) error { return l.server.ServeTLS(socket, "", "") }
-	}
-	if err := serve(l.socket); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve HTTP: %w", err)
-	}
-	return nil
-}
-
-func (l *listener) shutdown() {
-	if l == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	_ = l.server.Shutdown(ctx)
-}
-
-func (l *listener) close() {
-	if l != nil {
-		_ = l.server.Close()
-		_ = l.socket.Close()
-	}
 }

@@ -18,7 +18,7 @@ import (
 	"callbridge/event"
 )
 
-// outcomes are what --outcome may name.
+// outcomes are the values of --outcome.
 var outcomes = []string{string(event.Accepted), string(event.Rejected), string(event.Skipped), string(event.Failed), string(event.Unknown)}
 
 func newResults() *cobra.Command {
@@ -27,9 +27,9 @@ func newResults() *cobra.Command {
 	var follow bool
 	cmd := &cobra.Command{
 		Use:   "results",
-		Short: "Show what became of events: the results that NATS keeps, and those to come",
+		Short: "Print the results of events: those that NATS stores, and with -f the new ones",
 		Long: "results reads the stream of results from NATS: from NATS_URL, else from NATS_LISTEN\n" +
-			"of a process on this machine. One line a result; -o json prints each whole.",
+			"of a process on this machine. It prints one line a result; -o json prints all of it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if outcome != "" && !slices.Contains(outcomes, outcome) {
@@ -57,8 +57,8 @@ func newResults() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&url, "nats", "", "address of NATS (default: NATS_URL, else NATS_LISTEN)")
-	cmd.Flags().DurationVar(&since, "since", time.Hour, "how far back to begin")
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with results to come")
+	cmd.Flags().DurationVar(&since, "since", time.Hour, "age of the oldest result to print")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "keep running and print new results")
 	cmd.Flags().StringVar(&outcome, "outcome", "", "only this outcome: "+strings.Join(outcomes, ", "))
 	cmd.Flags().StringVar(&source, "source", "", "only this source")
 	addOutput(cmd, &output)

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"reflect"
 	"regexp"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,11 +21,11 @@ import (
 	"callbridge/span"
 )
 
-// settings is the environment. Each value has its one home here: name, default
-// and meaning; the README's table is tested against it.
+// settings are the environment variables, each with its name and default. A test compares
+// them with the README's table.
 type settings struct {
 	HTTPAddr string `env:"HTTP_ADDR, default=:8080"`
-	// Certificate and key of the public listener; both or none.
+	// Certificate and key of the public listener: both are set, or none.
 	HTTPTLSCert        string        `env:"HTTP_TLS_CERT"`
 	HTTPTLSKey         string        `env:"HTTP_TLS_KEY"`
 	HTTPTrustedProxies []string      `env:"HTTP_TRUSTED_PROXIES"`
@@ -37,7 +40,7 @@ type settings struct {
 	OTel               span.Settings
 }
 
-// logLevel is a slog.Level that says which there are.
+// logLevel is a slog.Level whose parse error lists the levels.
 type logLevel slog.Level
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -89,12 +92,12 @@ type dialSettings struct {
 	AckWait     time.Duration `env:"DIAL_ACK_WAIT, default=30s"`
 }
 
-// minRetention outlasts the CRMs that repeat a webhook for three days (Close,
-// Attio, Stripe), with a day to spare.
+// minRetention is a day more than the three days for which some CRMs repeat a webhook
+// (Close, Attio, Stripe).
 const minRetention = 96 * time.Hour
 
-// subjectPrefix is what NATS takes in a subject and, but for the dots, in the
-// name of a stream.
+// subjectPrefix matches what NATS accepts in a subject and, without the dots, in the name
+// of a stream.
 var subjectPrefix = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 
 func loadSettings(ctx context.Context, lookup envconfig.Lookuper) (settings, error) {
@@ -105,8 +108,8 @@ func loadSettings(ctx context.Context, lookup envconfig.Lookuper) (settings, err
 	return s, s.validate()
 }
 
-// validate reports every setting that cannot be worked with, at once. A
-// variable that is set to nothing would otherwise be a silent zero.
+// validate reports all unusable settings at once. A variable that is set to the empty
+// string is an error, because it would silently mean zero.
 func (s settings) validate() error {
 	var errs []error
 	require := func(ok bool, format string, v ...any) {
@@ -176,4 +179,80 @@ func (s settings) logger(w *os.File) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// variable is one environment variable, as the tags of settings declare it. Field is the
+// prefix of envconfig's errors about it.
+type variable struct{ Field, Name, Default string }
+
+// variables lists the variables of settings in the order of their declaration.
+func variables() []variable { return variablesOf(reflect.TypeFor[settings](), "") }
+
+func variablesOf(t reflect.Type, prefix string) []variable {
+	var all []variable
+	for f := range t.Fields() {
+		tag, ok := f.Tag.Lookup("env")
+		if !ok {
+			all = append(all, variablesOf(f.Type, prefix+f.Name+": ")...)
+			continue
+		}
+		name, fallback, _ := strings.Cut(tag, ", default=")
+		all = append(all, variable{prefix + f.Name + ": ", name, fallback})
+	}
+	return all
+}
+
+// named replaces the field name in an error of envconfig with the variable's name.
+func named(err error) error {
+	for _, v := range variables() {
+		if rest, ok := strings.CutPrefix(err.Error(), v.Field); ok {
+			return fmt.Errorf("%s cannot be read: %s", v.Name, rest)
+		}
+	}
+	return fmt.Errorf("read environment: %w", err)
+}
+
+// tokenEvery is the longest time between two reads of CALLAB_TOKEN_FILE. A new token is in
+// use within this time, without a restart.
+const tokenEvery = time.Second
+
+// token is Callab's bearer token.
+type token struct {
+	mu    sync.Mutex
+	file  string
+	value string
+	read  time.Time
+}
+
+// newToken fails without a token, because Callab would refuse every call.
+func newToken(s callabSettings) (*token, error) {
+	t := &token{file: s.TokenFile, value: s.Token}
+	if t.file == "" {
+		if strings.TrimSpace(t.value) == "" {
+			return nil, errors.New("CALLAB_TOKEN is not set: put Callab's API key there, or the path of a file that holds it into CALLAB_TOKEN_FILE")
+		}
+		return t, nil
+	}
+	content, err := os.ReadFile(t.file)
+	if err != nil {
+		return nil, fmt.Errorf("read CALLAB_TOKEN_FILE: %w", err)
+	}
+	if strings.TrimSpace(string(content)) == "" {
+		return nil, fmt.Errorf("CALLAB_TOKEN_FILE %s is empty", t.file)
+	}
+	return t, nil
+}
+
+// get returns the newest token. While the file cannot be read, it returns the one that was
+// read before.
+func (t *token) get() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.file != "" && time.Since(t.read) > tokenEvery {
+		if content, err := os.ReadFile(t.file); err == nil {
+			t.value = string(content)
+		}
+		t.read = time.Now()
+	}
+	return strings.TrimSpace(t.value)
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -18,8 +16,8 @@ func newSources() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "sources",
-		Short: "List the CRMs that callbridge knows: the presets of a source",
-		Long: "sources lists the presets: what sends, and how it proves itself.\n" +
+		Short: "List the presets: the CRMs that callbridge knows",
+		Long: "sources lists the presets: what each CRM sends, and how its webhooks are verified.\n" +
 			"`callbridge sources show NAME` prints one with its set-up steps.",
 		Args: refuseSourceName,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,7 +36,7 @@ func newSources() *cobra.Command {
 	return cmd
 }
 
-// refuseSourceName knows what somebody meant who leaves show out.
+// refuseSourceName refuses `sources NAME` with a hint that `show` is missing.
 func refuseSourceName(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -55,12 +53,12 @@ func newSourcesShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print a preset, with the steps to set it up in the CRM",
-		Long: "show prints a preset as it is: the comment at its head is for the CRM's\n" +
-			"administrator, and every key of it can be replaced in callbridge.yaml.",
+		Long: "show prints the YAML of a preset. The comment at its head is for the CRM's\n" +
+			"administrator; callbridge.yaml can replace every key.",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(mapping.PresetNames(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			preset, err := presetNamed(args[0])
+			preset, err := findPreset(args[0])
 			if err != nil {
 				return err
 			}
@@ -82,7 +80,7 @@ func newSourcesShow() *cobra.Command {
 	return cmd
 }
 
-func presetNamed(name string) (mapping.Preset, error) {
+func findPreset(name string) (mapping.Preset, error) {
 	for _, preset := range mapping.Presets() {
 		if preset.Name == name {
 			return preset, nil
@@ -110,22 +108,4 @@ func listPresets(w io.Writer, all []mapping.Facts) error {
 		_, _ = fmt.Fprintf(table, "%s\t%s\n\t  %s\n", facts.Name, strings.TrimSuffix(what, "."), facts.Verified)
 	}
 	return table.Flush()
-}
-
-func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
-}
-
-// compact encodes a value on one line, without HTML escapes.
-func compact(value any) json.RawMessage {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if encoder.Encode(value) != nil {
-		return nil
-	}
-	return bytes.TrimSpace(text.Bytes())
 }

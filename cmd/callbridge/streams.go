@@ -14,12 +14,12 @@ func newStreams() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "streams",
-		Short: "Print the NATS streams and consumers that serve works on",
-		Long: "streams prints the streams and consumers as the environment sets them up\n" +
+		Short: "Print the NATS streams and consumers that serve uses",
+		Long: "streams prints the streams and consumers that follow from the environment\n" +
 			"(NATS_SUBJECT_PREFIX, NATS_REPLICAS, RETENTION, DIAL_ACK_WAIT), for a NATS where\n" +
-			"an administrator makes them and NATS_MANAGE=false. It asks no server.\n\n" +
-			"The text is a shell script that makes them with the nats command; each file it\n" +
-			"writes is what `nats stream add --config` and `nats consumer add --config` take.",
+			"an administrator creates them and NATS_MANAGE=false. It connects to no server.\n\n" +
+			"The text is a shell script that creates them with the nats command: it writes the\n" +
+			"files for `nats stream add --config` and `nats consumer add --config`.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := loadSettings(cmd.Context(), envconfig.MultiLookuper(envconfig.OsLookuper(), someNATS))
@@ -37,8 +37,8 @@ func newStreams() *cobra.Command {
 	return cmd
 }
 
-// someNATS stands for the remote NATS that the definitions are for, whose
-// address need not be known yet. Nothing of it is printed.
+// someNATS is a placeholder for the address of the remote NATS, which need not be known
+// yet. It is not printed.
 var someNATS = envconfig.MapLookuper(map[string]string{"NATS_URL": "nats://127.0.0.1:4222"})
 
 func writeScript(w io.Writer, d bus.Definitions) error {
@@ -56,7 +56,7 @@ func writeScript(w io.Writer, d bus.Definitions) error {
 	return nil
 }
 
-// writeStep prints one file and the command that takes it.
+// writeStep prints a file and the command that uses it.
 func writeStep(w io.Writer, file string, config any, command string) error {
 	if _, err := fmt.Fprintf(w, "cat > %s <<'END'\n", file); err != nil {
 		return err

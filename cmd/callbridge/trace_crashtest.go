@@ -10,8 +10,8 @@ import (
 	"callbridge/dispatch"
 )
 
-// trace lets the crash test in. The process ends with the test that started
-// it, which holds the other end of its standard input.
+// trace returns the hooks of the crash test. The process ends when its standard input is
+// closed, which is when the test that started it ends.
 func trace() *callab.Trace {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)

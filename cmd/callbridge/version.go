@@ -13,7 +13,7 @@ import (
 // release and revision are stamped by the linker: -X main.release=v1.2.3.
 var release, revision string
 
-// build is what `version` tells.
+// build is the output of `version -o json`.
 type build struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
@@ -44,11 +44,11 @@ func version() string {
 	return "(devel)"
 }
 
-// buildInfo is the usual metric that is always 1 and tells by its labels.
+// buildInfo is a metric that is always 1 and has the version in its labels.
 func buildInfo() prometheus.Collector {
 	b := thisBuild()
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "callbridge_build_info", Help: "Always 1; the labels tell what is running.",
+		Name: "callbridge_build_info", Help: "Always 1; the labels name the version that is running.",
 		ConstLabels: prometheus.Labels{"version": version(), "revision": b.Revision, "goversion": b.Go},
 	}, func() float64 { return 1 })
 }

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -15,30 +19,30 @@ import (
 	"callbridge/mapping"
 )
 
-// configuration is callbridge.yaml as it is in force. It is swapped whole: a
-// webhook is mapped by one generation or by the next, never by halves.
+// configuration is callbridge.yaml with its reloads. A reload replaces the whole mapping at
+// once, so that each webhook is mapped by one generation.
 type configuration struct {
 	file string
 	now  atomic.Pointer[generation]
 
-	mu   sync.Mutex // one reload at a time
-	seen os.FileInfo
+	mu     sync.Mutex // one reload at a time
+	loaded os.FileInfo
 }
 
-// generation is one configuration that was valid, counted from 1.
+// generation is a valid configuration; the first has number 1.
 type generation struct {
 	number int
 	config *mapping.Config
 }
 
-// fixed is a configuration that does not change.
+// fixed returns a configuration without a file, which is never reloaded.
 func fixed(config *mapping.Config) *configuration {
 	c := &configuration{}
 	c.now.Store(&generation{1, config})
 	return c
 }
 
-// loadConfiguration reads the file for the first time.
+// loadConfiguration loads the first generation.
 func loadConfiguration(file string) (*configuration, error) {
 	config, err := loadConfig(file, mapping.Options{})
 	if err != nil {
@@ -46,23 +50,23 @@ func loadConfiguration(file string) (*configuration, error) {
 	}
 	c := fixed(config)
 	c.file = file
-	c.seen, _ = os.Stat(file)
+	c.loaded, _ = os.Stat(file)
 	return c, nil
 }
 
 func (c *configuration) current() *mapping.Config { return c.now.Load().config }
 
-// info is what /readyz tells.
+// info is added to the answer of /readyz.
 func (c *configuration) info() map[string]any {
 	now := c.now.Load()
 	return map[string]any{"version": version(), "config_generation": now.number, "config_hash": now.config.Hash()}
 }
 
-// watchEvery is how often the file is looked at. A file that is mounted into a
-// container sends no signal, and a rename escapes most file watchers.
+// watchEvery is the interval at which the file is checked for changes. It is polled because
+// file watchers miss renames and files that are mounted into a container.
 const watchEvery = 2 * time.Second
 
-// watch reloads on SIGHUP, and when the file has changed, until ctx ends.
+// watch reloads on SIGHUP and when the file has changed, until ctx ends.
 func (c *configuration) watch(ctx context.Context, log *slog.Logger, registry prometheus.Registerer) {
 	reloads := c.register(registry)
 	if c.file == "" {
@@ -94,12 +98,12 @@ func (c *configuration) changed() bool {
 	if err != nil {
 		return false
 	}
-	was := c.seen
-	c.seen = info
-	return was == nil || !os.SameFile(was, info) || was.ModTime() != info.ModTime() || was.Size() != info.Size()
+	before := c.loaded
+	c.loaded = info
+	return before == nil || !os.SameFile(before, info) || before.ModTime() != info.ModTime() || before.Size() != info.Size()
 }
 
-// reload takes the file into force, or says why the old one stays.
+// reload replaces the configuration, or keeps it and logs why the file cannot be used.
 func (c *configuration) reload(log *slog.Logger, reloads *prometheus.CounterVec) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +112,7 @@ func (c *configuration) reload(log *slog.Logger, reloads *prometheus.CounterVec)
 	if err != nil {
 		reloads.WithLabelValues("refused").Inc()
 		log.Error("config.reload_refused", "file", c.file, "error", err,
-			"config_generation", old.number, "config_hash", old.config.Hash(), "hint", "the old configuration stays in force")
+			"config_generation", old.number, "config_hash", old.config.Hash(), "hint", "the previous configuration stays in use")
 		return
 	}
 	next := &generation{old.number + 1, config}
@@ -120,12 +124,12 @@ func (c *configuration) reload(log *slog.Logger, reloads *prometheus.CounterVec)
 
 func (c *configuration) register(registry prometheus.Registerer) *prometheus.CounterVec {
 	reloads := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "callbridge_config_reloads_total", Help: "Reloads of the configuration, by whether it was taken or refused.",
+		Name: "callbridge_config_reloads_total", Help: "Reloads of the configuration, by result: taken or refused.",
 	}, []string{"result"})
 	reloads.WithLabelValues("taken")
 	reloads.WithLabelValues("refused")
 	registry.MustRegister(reloads, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "callbridge_config_generation", Help: "How often a configuration was taken into force, the first included.",
+		Name: "callbridge_config_generation", Help: "Number of configurations loaded since the start, the first included.",
 	}, func() float64 { return float64(c.now.Load().number) }))
 	return reloads
 }
@@ -134,4 +138,40 @@ func logWarnings(log *slog.Logger, config *mapping.Config) {
 	for _, w := range config.Warnings() {
 		log.Warn("config.warning", "problem", w.Error())
 	}
+}
+
+// loadConfig loads a configuration. If the file does not exist, the error says where to get
+// one.
+func loadConfig(file string, o mapping.Options) (*mapping.Config, error) {
+	config, err := mapping.Load(file, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: begin with the example that the README names, or set CONFIG_FILE", err)
+	}
+	return config, err
+}
+
+// configFile returns the first argument, or the file that serve would use.
+func configFile(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	if file := os.Getenv("CONFIG_FILE"); file != "" {
+		return file
+	}
+	return "callbridge.yaml"
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+func sourceNames(c *mapping.Config) string {
+	var names []string
+	for _, s := range c.Sources() {
+		names = append(names, s.Name())
+	}
+	return strings.Join(names, ", ")
 }

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"callbridge/dispatch"
+	"callbridge/event"
+)
+
+// printer prints the steps of the demo. It reads them from NATS as any subscriber can.
+type printer struct {
+	out      io.Writer
+	conn     *nats.Conn
+	messages chan *nats.Msg
+	// mapped are the requests that were printed. A repeated request, which JetStream does not
+	// store, still reaches subscribers of core NATS.
+	mapped map[uuid.UUID]bool
+}
+
+// newPrinter subscribes as a service of the company would: over TCP, with the address only.
+func newPrinter(url string, out io.Writer) (*printer, error) {
+	conn, err := nats.Connect(url, nats.Name("callbridge demo"))
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to NATS: %w", err)
+	}
+	p := &printer{out: out, conn: conn, messages: make(chan *nats.Msg, 1024), mapped: map[uuid.UUID]bool{}}
+	if _, err := conn.ChanSubscribe("callbridge.>", p.messages); err != nil {
+		return nil, fmt.Errorf("subscribe to NATS: %w", err)
+	}
+	return p, conn.Flush()
+}
+
+func (p *printer) close() { p.conn.Close() }
+
+func (p *printer) title(n int, sample sample) {
+	_, _ = fmt.Fprintf(p.out, "%d. %s  [POST /webhooks/%s]\n", n, sample.title, sample.source)
+}
+
+func (p *printer) step(name, format string, v ...any) {
+	_, _ = fmt.Fprintf(p.out, "     %-9s %s\n", name, fmt.Sprintf(format, v...))
+}
+
+// resultTimeout is how long the demo waits for the result of a sample.
+const resultTimeout = 20 * time.Second
+
+// until prints the steps of an event up to its result.
+func (p *printer) until(ctx context.Context, eventID string) (event.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, resultTimeout)
+	defer cancel()
+	for {
+		select {
+		case <-ctx.Done():
+			return event.Result{}, fmt.Errorf("no result: %w", ctx.Err())
+		case m := <-p.messages:
+			result, ended := p.print(m)
+			if ended && result.Event.ID.String() == eventID {
+				_, _ = fmt.Fprintln(p.out)
+				return result, nil
+			}
+		}
+	}
+}
+
+// follow prints all messages of NATS and all webhooks until ctx ends. The webhooks are
+// printed too because one that is refused leads to no message.
+func (p *printer) follow(ctx context.Context, webhooks webhookLog) {
+	for len(webhooks) > 0 {
+		<-webhooks // the samples, which have been printed
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case line := <-webhooks:
+			_, _ = fmt.Fprintf(p.out, "%s\n", line)
+		case m := <-p.messages:
+			p.print(m)
+		}
+	}
+}
+
+// print prints a message on one line, and returns it if it is a result.
+func (p *printer) print(m *nats.Msg) (event.Result, bool) {
+	switch part := strings.Split(m.Subject, ".")[1]; part {
+	case "request":
+		var r event.Request
+		// A request that is closed without a call has no body.
+		if json.Unmarshal(m.Data, &r) == nil && len(r.Call) > 0 && !p.mapped[r.ID] {
+			p.mapped[r.ID] = true
+			p.step("mapped", "route %s: call %s", r.Route, describe(r.Call))
+		}
+	case "ledger":
+		var r dispatch.Record
+		if json.Unmarshal(m.Data, &r) == nil {
+			p.printState(r)
+		}
+	case "result":
+		var r event.Result
+		if json.Unmarshal(m.Data, &r) == nil {
+			p.step("result", "%s: %s%s", m.Subject, r.Reason, detail(r))
+			return r, true
+		}
+	}
+	return event.Result{}, false
+}
+
+func (p *printer) printState(r dispatch.Record) {
+	switch r.State {
+	case dispatch.Claimed:
+		p.step("dialling", "attempt %d", r.Attempt)
+	case dispatch.Unknown:
+		p.step("unknown", "no usable answer (%s): looking into Callab's call list, not dialling again", r.Detail)
+	case dispatch.Accepted:
+		var call struct {
+			ID string `json:"id"`
+		}
+		_ = json.Unmarshal(r.Call, &call)
+		p.step("dialled", "Callab has it as call %s", call.ID)
+	default:
+		p.step(string(r.State), "%s", r.Detail)
+	}
+}
+
+func detail(r event.Result) string {
+	if r.Detail == "" {
+		return ""
+	}
+	return ", " + r.Detail
+}
+
+// describe returns the number and the variables of a call in a fixed order.
+func describe(body json.RawMessage) string {
+	var call struct {
+		To        event.Phone       `json:"call_to"`
+		Variables map[string]string `json:"agent_dynamic_variables"`
+	}
+	_ = json.Unmarshal(body, &call)
+	text := call.To.String() + " with"
+	for _, name := range slices.Sorted(maps.Keys(call.Variables)) {
+		text += fmt.Sprintf(" %s=%q", name, call.Variables[name])
+	}
+	return text
+}
+
+// inviteBody is the webhook that the demo and the README ask the reader to send.
+const inviteBody = `{"id":"my-first","type":"lead.created","contact":{"first_name":"You","phone":"+12025550155","score":80,"voice_consent":true}}`
+
+// invite prints the commands to try next.
+func (p *printer) invite(url, nats string) {
+	_, _ = fmt.Fprintf(p.out, `Now you. Send a webhook (twice: the second one leads to no call):
+
+  BODY='%s'
+  curl -s %s/webhooks/website -H 'Content-Type: application/json' -d "$BODY" \
+    -H "X-Signature: sha256=$(printf %%s "$BODY" | openssl dgst -sha256 -hmac %s -r | cut -d' ' -f1)"
+
+Its result is printed here. Other ways to read results:
+
+  go run ./cmd/callbridge results -f --nats %s
+  nats sub -s %[4]s 'callbridge.result.>'
+
+Ctrl-C ends the demo.
+
+`, inviteBody, url, demoSecrets["WEBSITE_SECRET"], nats)
+}
+
+// webhookLog is a slog.Handler that turns the log lines of webhooks into lines of the demo
+// and drops all others.
+type webhookLog chan string
+
+// webhookAttributes are the attributes that are printed, in this order.
+var webhookAttributes = []string{"status", "requested", "duplicate", "skipped", "rejected", "pending", "reason", "error"}
+
+// Enabled accepts all levels; Handle selects the lines.
+func (webhookLog) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle formats a webhook. It drops the line when the channel is full.
+func (l webhookLog) Handle(_ context.Context, r slog.Record) error {
+	if r.Message != "webhook.received" {
+		return nil
+	}
+	values := make([]string, len(webhookAttributes))
+	source := ""
+	r.Attrs(func(attr slog.Attr) bool {
+		if attr.Key == "source" {
+			source = attr.Value.String()
+		}
+		if i := slices.Index(webhookAttributes, attr.Key); i >= 0 {
+			values[i] = attr.Key + " " + attr.Value.String()
+		}
+		return true
+	})
+	line := fmt.Sprintf("webhook to /webhooks/%s:", source)
+	for _, v := range values {
+		if v != "" {
+			line += " " + v
+		}
+	}
+	select {
+	case l <- line:
+	default:
+	}
+	return nil
+}
+
+// WithAttrs returns the same handler: the demo does not print attributes of a logger.
+func (l webhookLog) WithAttrs([]slog.Attr) slog.Handler { return l }
+
+// WithGroup returns the same handler.
+func (l webhookLog) WithGroup(string) slog.Handler { return l }
