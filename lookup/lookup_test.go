@@ -233,6 +233,18 @@ func TestRedeliveredEventKeepsItsOutcome(t *testing.T) {
 	}
 }
 
+// The limits are 8 MiB for a message of the embedded NATS and 1 MiB for a response.
+func TestEventTooLargeTogetherWithItsCallIsRejected(t *testing.T) {
+	t.Parallel()
+	name := strings.Repeat("x", 900<<10)
+	f := setup(t, newCRM(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"phone":"+12025550142","name":%q}`, name)
+	}), "")
+	f.send("crm", `{"id":"e1","object":5,"more":"`+strings.Repeat("x", 7500<<10)+`"}`)
+	f.want("rejected bad_call", "larger than NATS takes")
+	f.nothingMore()
+}
+
 func TestMessagesOfOtherProgramsAreMappedOrRejected(t *testing.T) {
 	t.Parallel()
 	f := setup(t, newCRM(t, ada), "")
