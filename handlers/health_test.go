@@ -2,29 +2,19 @@ package handlers_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/handlers"
-	"callbridge/internal/testkit"
 )
-
-// admin starts an admin listener with one check and returns its URL.
-func admin(t *testing.T, ask func(context.Context) error) (url string) {
-	t.Helper()
-	health := handlers.Health{Checks: []handlers.Check{{Name: "part", Ask: ask}}}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(health.Gauge())
-	server := httptest.NewServer(handlers.Admin(health, registry, slog.New(slog.DiscardHandler)))
-	t.Cleanup(server.Close)
-	return server.URL
-}
 
 func TestReadyMetricMatchesReadyz(t *testing.T) {
 	t.Parallel()
@@ -40,18 +30,28 @@ func TestReadyMetricMatchesReadyz(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := admin(t, c.ask)
-			ready := testkit.Get(t, url+"/readyz")
-			var body struct{ Ready bool }
-			ready.Decode(t, &body)
-			if ready.Status != c.status || body.Ready != (c.status == http.StatusOK) {
-				t.Errorf("readyz answers %d %s, want %d", ready.Status, ready.Body, c.status)
-			}
-			if scrape := testkit.Get(t, url+"/metrics"); scrape.Status != http.StatusOK || !strings.Contains(scrape.Body, c.metric) {
-				t.Errorf("the scrape answers %d without %q:\n%s", scrape.Status, c.metric, scrape.Body)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				health := handlers.Health{Checks: []handlers.Check{{Name: "part", Ask: c.ask}}}
+				registry := prometheus.NewRegistry()
+				registry.MustRegister(health.Gauge())
+				admin := handlers.Admin(health, registry, slog.New(slog.DiscardHandler))
+				ready := get(admin, "/readyz")
+				var body struct{ Ready bool }
+				if err := json.Unmarshal(ready.Body.Bytes(), &body); err != nil || ready.Code != c.status || body.Ready != (c.status == http.StatusOK) {
+					t.Errorf("readyz answers %d %s (%v), want %d", ready.Code, ready.Body, err, c.status)
+				}
+				if scrape := get(admin, "/metrics"); scrape.Code != http.StatusOK || !strings.Contains(scrape.Body.String(), c.metric) {
+					t.Errorf("the scrape answers %d without %q:\n%s", scrape.Code, c.metric, scrape.Body)
+				}
+			})
 		})
 	}
+}
+
+func get(handler http.Handler, path string) *httptest.ResponseRecorder {
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+	return answer
 }
 
 func TestProfilesAreOnTheAdminListenerOnly(t *testing.T) {
@@ -65,8 +65,7 @@ func TestProfilesAreOnTheAdminListenerOnly(t *testing.T) {
 		"public": {handlers.Public(handlers.Intake{Log: log}, handlers.Health{}, registry), http.StatusNotFound},
 	} {
 		for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1", "/debug/pprof/symbol"} {
-			answer := httptest.NewRecorder()
-			c.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+			answer := get(c.handler, path)
 			if answer.Code != c.want {
 				t.Errorf("%s %s: %d, want %d", name, path, answer.Code, c.want)
 			}
