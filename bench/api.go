@@ -15,21 +15,21 @@ import (
 	"callbridge/callab/callabsim"
 )
 
-// api is a Callab that counts how often each webhook led to a call.
+// api is a Callab that counts the calls of each webhook.
 type api struct {
 	url    string
 	socket net.Listener
 	began  time.Time
 
 	mu sync.Mutex
-	// placed is by the number of the webhook.
+	// placed has the number of the webhook as its key.
 	placed map[int]placed
 }
 
 // placed are the calls for one webhook.
 type placed struct {
 	times int
-	// first is when the first of them arrived, since the API began.
+	// first is when the first one arrived, since the start of the API.
 	first time.Duration
 }
 
@@ -41,8 +41,8 @@ func listen() (*api, error) {
 	return &api{url: "http://" + socket.Addr().String() + "/v1", socket: socket, began: time.Now(), placed: map[int]placed{}}, nil
 }
 
-// startAPI starts one that answers at once, and speaks just enough HTTP to do
-// so: a server that is slower than what it measures would be what is measured.
+// startAPI starts an API that answers at once. It parses as little HTTP as
+// possible, since a slow server would limit the measured rates.
 func startAPI() (*api, error) {
 	a, err := listen()
 	if err != nil {
@@ -52,8 +52,8 @@ func startAPI() (*api, error) {
 	return a, nil
 }
 
-// startSimulator starts one that takes its time, and has a list of calls, in
-// which a call that may have been made is looked for after a crash.
+// startSimulator starts an API with latency and a list of calls, which is needed
+// to find calls of unknown outcome after a crash.
 func startSimulator(latency time.Duration) (*api, error) {
 	a, err := listen()
 	if err != nil {
@@ -65,7 +65,7 @@ func startSimulator(latency time.Duration) (*api, error) {
 			arrived := time.Now()
 			body, err := io.ReadAll(req.Body)
 			if err != nil {
-				return // cut off: nobody is called
+				return // incomplete: no call is placed
 			}
 			a.count(body, arrived)
 			req.Body = io.NopCloser(bytes.NewReader(body))
@@ -78,7 +78,7 @@ func startSimulator(latency time.Duration) (*api, error) {
 
 func (a *api) close() { _ = a.socket.Close() }
 
-// count notes the call that a body asks for.
+// count records the call of a request body.
 func (a *api) count(body []byte, arrived time.Time) {
 	n, ok := numberIn(body)
 	if !ok {
@@ -105,7 +105,7 @@ func (a *api) serve(socket net.Listener) {
 		if err != nil {
 			return
 		}
-		go a.talk(conn)
+		go a.serveConn(conn)
 	}
 }
 
@@ -114,9 +114,9 @@ const (
 	listAnswer = `{"status":"success","message":"","data":{"data":[],"total":0,"page":1,"per_page":100}}`
 )
 
-// talk answers the requests of one connection. A call has arrived when its head
-// can be read: that comes in one packet with its first byte.
-func (a *api) talk(conn net.Conn) {
+// serveConn answers the requests of one connection. The arrival of a call is the
+// time at which its header has been read: it comes in one packet with the first byte.
+func (a *api) serveConn(conn net.Conn) {
 	defer conn.Close()
 	reader := bufio.NewReaderSize(conn, 4<<10)
 	for body := []byte(nil); ; {
@@ -151,7 +151,7 @@ func head(answer string, last bool) string {
 	return h + "\r\n"
 }
 
-// readHead reads a request up to its body. last: the connection ends with it.
+// readHead reads a request up to its body; last reports "Connection: close".
 func readHead(r *bufio.Reader) (method string, length int, last bool, err error) {
 	for first := true; ; first = false {
 		line, err := r.ReadSlice('\n')

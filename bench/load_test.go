@@ -15,21 +15,21 @@ import (
 	"time"
 )
 
-func TestWebhookIsWhatACRMSends(t *testing.T) {
+func TestWebhookIsValidAndSigned(t *testing.T) {
 	t.Parallel()
 	if size := len(contact); size < 1080 || size > 1320 {
 		t.Errorf("a contact has %d bytes, want about 1200", size)
 	}
 	for contacts, want := range map[int][]int{1: {4_000_000}, 3: {4_000_000, 4_000_001, 4_000_002}} {
 		hook := newWebhook("/webhooks/bench", contacts)
-		hook.number(7) // what a webhook was before does not show
+		hook.number(7) // must leave nothing behind
 		body := hook.body
 		hook.number(want[0])
 		if !json.Valid(body) || !strings.Contains(string(hook.wire), fmt.Sprintf("Content-Length: %d\r\n", len(body))) {
 			t.Errorf("%d contacts: %s", contacts, hook.wire)
 		}
 		if !signed("sha256="+string(hook.signature), body) || signed("sha256="+string(hook.signature), append(bytes.Clone(body), ' ')) {
-			t.Errorf("%d contacts: the signature does not fit", contacts)
+			t.Errorf("%d contacts: the signature is wrong", contacts)
 		}
 		if n, ok := numberIn(body); !ok || n != want[0] {
 			t.Errorf("%d contacts: number %d, want %d", contacts, n, want[0])
@@ -46,8 +46,8 @@ func TestWebhookIsWhatACRMSends(t *testing.T) {
 	}
 }
 
-// receive runs a server that answers as it is told, and keeps the numbers that
-// it was sent.
+// receive starts a server that answers with the statuses of answer, and returns the
+// numbers of the webhooks that it receives.
 func receive(t *testing.T, answer func(n int64) int) (address string, numbers chan int) {
 	t.Helper()
 	var count atomic.Int64
@@ -80,7 +80,7 @@ func TestLoadSendsEachNumberOnce(t *testing.T) {
 	}
 }
 
-func TestOpenLoopLeavesNothingOutAndCountsFromTheIntendedMoment(t *testing.T) {
+func TestOpenLoopMeasuresFromTheScheduledTimeAndOmitsNothing(t *testing.T) {
 	t.Parallel()
 	const stall = 400 * time.Millisecond
 	stalled := time.After(stall)
@@ -90,19 +90,19 @@ func TestOpenLoopLeavesNothingOutAndCountsFromTheIntendedMoment(t *testing.T) {
 		}
 		return http.StatusOK
 	})
-	// One connection, which waits for longer than the load lasts.
+	// The only connection waits for longer than the duration of the load.
 	seen := load{address: address, path: "/", connections: 1, contacts: 1, duration: stall / 4, rate: 100}.run(t.Context())
 	if len(seen.accepted) != 10 || seen.errors != 0 {
 		t.Fatalf("%d were accepted, want 10; %d errors", len(seen.accepted), seen.errors)
 	}
 	for i, n := range seen.accepted {
-		if intended := time.Duration(n) * 10 * time.Millisecond; seen.meant(n) != seen.began.Add(intended) || seen.latencies[i] < stall/2 {
-			t.Errorf("webhook %d was meant for %s and took %s", n, seen.meant(n).Sub(seen.began), seen.latencies[i])
+		if intended := time.Duration(n) * 10 * time.Millisecond; seen.scheduled(n) != seen.began.Add(intended) || seen.latencies[i] < stall/2 {
+			t.Errorf("webhook %d was scheduled for %s and took %s", n, seen.scheduled(n).Sub(seen.began), seen.latencies[i])
 		}
 	}
 }
 
-func TestOnlyAPatientLoadSendsAgain(t *testing.T) {
+func TestLoadSendsAgainOnlyWithRetryFor(t *testing.T) {
 	t.Parallel()
 	refuse := func(n int64) int {
 		if n == 1 {
@@ -110,16 +110,16 @@ func TestOnlyAPatientLoadSendsAgain(t *testing.T) {
 		}
 		return http.StatusAccepted
 	}
-	for patience, want := range map[time.Duration]report{0: {accepted: []int{1, 2}, errors: 1}, time.Minute: {accepted: []int{0, 1, 2}}} {
+	for retryFor, want := range map[time.Duration]report{0: {accepted: []int{1, 2}, errors: 1}, time.Minute: {accepted: []int{0, 1, 2}}} {
 		address, _ := receive(t, refuse)
-		seen := load{address: address, path: "/", connections: 1, contacts: 1, count: 3, duration: time.Hour, patience: patience}.run(t.Context())
+		seen := load{address: address, path: "/", connections: 1, contacts: 1, count: 3, duration: time.Hour, retryFor: retryFor}.run(t.Context())
 		if !slices.Equal(seen.accepted, want.accepted) || seen.errors != want.errors {
-			t.Errorf("patience %s: accepted %v with %d errors, want %v with %d", patience, seen.accepted, seen.errors, want.accepted, want.errors)
+			t.Errorf("retryFor %s: accepted %v with %d errors, want %v with %d", retryFor, seen.accepted, seen.errors, want.accepted, want.errors)
 		}
 	}
 }
 
-func TestAPICountsMissingAndDoubledCalls(t *testing.T) {
+func TestMissingAndDoubledCallsAreCounted(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func() (*api, error){
 		"at once": startAPI, "simulator": func() (*api, error) { return startSimulator(0) },
@@ -141,9 +141,9 @@ func TestAPICountsMissingAndDoubledCalls(t *testing.T) {
 			}
 			results := map[int]bool{1: false, 2: false, 4: true, 6: false}
 			for n, want := range map[int]tally{
-				1: {}, 2: {doubled: 1}, 3: {lost: 1}, 4: {left: 1}, 6: {lost: 1}, 5_000_000: {silent: 1},
+				1: {}, 2: {doubled: 1}, 3: {lost: 1}, 4: {undecided: 1}, 6: {lost: 1}, 5_000_000: {noResult: 1},
 			} {
-				if got := judge([]int{n}, a, results); got != want {
+				if got := countOutcomes([]int{n}, a, results); got != want {
 					t.Errorf("webhook %d: %+v, want %+v", n, got, want)
 				}
 			}
@@ -154,7 +154,7 @@ func TestAPICountsMissingAndDoubledCalls(t *testing.T) {
 	}
 }
 
-func TestQuantileAndMiddle(t *testing.T) {
+func TestQuantileAndMedianRound(t *testing.T) {
 	t.Parallel()
 	values := []time.Duration{5, 1, 4, 2, 3}
 	for q, want := range map[float64]time.Duration{0: 1, .5: 3, .99: 5, 1: 5} {
@@ -165,7 +165,7 @@ func TestQuantileAndMiddle(t *testing.T) {
 	if got := quantile([]time.Duration(nil), .5); got != 0 {
 		t.Errorf("quantile of nothing is %d", got)
 	}
-	if got := middle([]string{"ccc", "a", "bb"}, func(s string) float64 { return float64(len(s)) }); got != "bb" {
-		t.Errorf("the middle is %q", got)
+	if got := medianRound([]string{"ccc", "a", "bb"}, func(s string) float64 { return float64(len(s)) }); got != "bb" {
+		t.Errorf("the median round is %q", got)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestChildrenEndWithAParentThatIsKilled(t *testing.T) {
+func TestChildIsKilledWithItsParent(t *testing.T) {
 	t.Parallel()
 	own, err := os.Executable()
 	if err != nil {
@@ -28,36 +28,36 @@ func TestChildrenEndWithAParentThatIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	child := "tcp://" + strings.TrimSpace(address)
-	if !reached(child) {
+	if !reachable(child) {
 		t.Fatal("the child does not listen")
 	}
 	_ = parent.Process.Kill()
 	_ = parent.Wait()
-	for end := time.Now().Add(30 * time.Second); reached(child); {
+	for end := time.Now().Add(30 * time.Second); reachable(child); {
 		if time.Now().After(end) {
-			t.Fatal("the child lives on")
+			t.Fatal("the child is still running")
 		}
 	}
 }
 
-func TestAlarmIsNeverEarly(t *testing.T) {
+func TestPreciseTimerIsNeverEarly(t *testing.T) {
 	t.Parallel()
-	a, err := newAlarm()
+	a, err := newPreciseTimer()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.close()
 	for range 20 {
-		moment := time.Now().Add(coarse + 300*time.Microsecond)
-		if !a.wakeAt(t.Context(), moment) || time.Now().Before(moment) {
-			t.Errorf("woken %s early", time.Until(moment))
+		moment := time.Now().Add(timerSlack + 300*time.Microsecond)
+		if !a.waitUntil(t.Context(), moment) || time.Now().Before(moment) {
+			t.Errorf("woken %s too early", time.Until(moment))
 		}
 	}
 }
 
-func TestWhatAProcessUsesIsSeenFromOutside(t *testing.T) {
+func TestProcessorTimeAndMemoryAreMeasured(t *testing.T) {
 	t.Parallel()
-	err := newBench(t).live(t.Context(), reference("gin", "gin"), job{}, func(r *running) error {
+	err := newBench(t).withSystem(t.Context(), reference("gin", "gin"), job{}, func(r *running) error {
 		if _, err := r.send(t.Context(), load{connections: 8, count: 2000}); err != nil {
 			return err
 		}

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// endWithParent: only Linux knows how.
-func endWithParent(*exec.Cmd) {}
+// killWithParent does nothing: only Linux supports it.
+func killWithParent(*exec.Cmd) {}
 
-// alarm is as exact as Go's timers are.
-type alarm struct{}
+// preciseTimer has the precision of Go's timers.
+type preciseTimer struct{}
 
-func newAlarm() (*alarm, error) { return &alarm{}, nil }
+func newPreciseTimer() (*preciseTimer, error) { return &preciseTimer{}, nil }
 
-func (*alarm) sleep(d time.Duration) { time.Sleep(d) }
+func (*preciseTimer) sleep(d time.Duration) { time.Sleep(d) }
 
-func (*alarm) close() {}
+func (*preciseTimer) close() {}

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// table is what one part of the benchmark has found.
+// table is the result of one part.
 type table struct {
-	// name marks its place in docs/performance.md.
+	// name identifies its place in docs/performance.md.
 	name string
 	head []string
 	rows [][]string
@@ -34,13 +34,13 @@ func (t *table) String() string {
 
 func (t *table) print(w io.Writer) { _, _ = fmt.Fprintf(w, "\n%s\n\n%s", t.name, t) }
 
-// marks stand before and after a table in a page.
+// marks returns the comments before and after a table in a page.
 func (t *table) marks() (begin, end string) {
 	return "<!-- bench: " + t.name + " -->\n", "<!-- /bench: " + t.name + " -->"
 }
 
-// into puts tables in place of those that a page has.
-func into(page string, tables []*table) (string, error) {
+// replaceTables replaces the tables of a page.
+func replaceTables(page string, tables []*table) (string, error) {
 	for _, t := range tables {
 		begin, end := t.marks()
 		before, rest, found := strings.Cut(page, begin)
@@ -53,8 +53,8 @@ func into(page string, tables []*table) (string, error) {
 	return page, nil
 }
 
-// readInto is into for a file; no file is no page.
-func readInto(file string, tables []*table) (string, error) {
+// updatedPage returns the page in a file with its tables replaced; "" without a file.
+func updatedPage(file string, tables []*table) (string, error) {
 	if file == "" {
 		return "", nil
 	}
@@ -62,14 +62,14 @@ func readInto(file string, tables []*table) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read page: %w", err)
 	}
-	page, err := into(string(text), tables)
+	page, err := replaceTables(string(text), tables)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", file, err)
 	}
 	return page, nil
 }
 
-// quantile of values, which it sorts; 0 of none.
+// quantile returns a quantile of values, which it sorts; 0 if there are none.
 func quantile[T cmp.Ordered](of []T, q float64) (none T) {
 	if len(of) == 0 {
 		return none
@@ -78,13 +78,13 @@ func quantile[T cmp.Ordered](of []T, q float64) (none T) {
 	return of[min(int(q*float64(len(of))), len(of)-1)]
 }
 
-// middle is the round whose value is the median.
-func middle[T any](rounds []T, value func(T) float64) T {
+// medianRound returns the round whose value is the median.
+func medianRound[T any](rounds []T, value func(T) float64) T {
 	sorted := slices.SortedFunc(slices.Values(rounds), func(a, b T) int { return cmp.Compare(value(a), value(b)) })
 	return sorted[len(sorted)/2]
 }
 
-// unknown stands where there is nothing to show, or no way to measure it.
+// unknown is the cell of a value that does not exist or cannot be measured.
 const unknown = "–"
 
 func perSecond(v float64) string { return fmt.Sprintf("%.0f", v) }
@@ -106,7 +106,7 @@ func microseconds(d time.Duration) string {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-// processor is time of processors as measured gives it.
+// processor formats a processor time; 0 means that it could not be measured.
 func processor(d time.Duration, format func(time.Duration) string) string {
 	if d == 0 {
 		return unknown

@@ -10,37 +10,37 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// tally is what became of webhooks that were accepted.
+// tally counts the accepted webhooks that did not lead to one call and one result.
 type tally struct {
-	// lost were not called, and nobody is told that they may have been.
+	// lost: not called, and no result "unknown" reports it.
 	lost int
-	// doubled were called more than once.
+	// doubled: called more than once.
 	doubled int
-	// left were not called, and have the result "unknown": a person decides.
-	left int
-	// silent were called and have no result.
-	silent int
+	// undecided: not called, with the result "unknown"; a person decides.
+	undecided int
+	// noResult: called, without a result.
+	noResult int
 }
 
 func (t tally) String() string {
 	text := fmt.Sprintf("%d / %d", t.lost, t.doubled)
-	if t.left > 0 {
-		text += fmt.Sprintf(" (%d left to a person)", t.left)
+	if t.undecided > 0 {
+		text += fmt.Sprintf(" (%d left to a person)", t.undecided)
 	}
-	if t.silent > 0 {
-		text += fmt.Sprintf(" (%d without a result)", t.silent)
+	if t.noResult > 0 {
+		text += fmt.Sprintf(" (%d without a result)", t.noResult)
 	}
 	return text
 }
 
-func (t tally) plus(o tally) tally {
-	return tally{t.lost + o.lost, t.doubled + o.doubled, t.left + o.left, t.silent + o.silent}
+func (t tally) add(o tally) tally {
+	return tally{t.lost + o.lost, t.doubled + o.doubled, t.undecided + o.undecided, t.noResult + o.noResult}
 }
 
-// judge counts calls at the API against results on the bus: those of results are
-// told, and true where the result is "unknown". A result "accepted" that no call
-// belongs to is a lost one.
-func judge(accepted []int, a *api, results map[int]bool) (t tally) {
+// countOutcomes compares the calls at the API with the results on the bus. The
+// value in results is true if the result is "unknown". A result "accepted" without
+// a call is a lost webhook.
+func countOutcomes(accepted []int, a *api, results map[int]bool) (t tally) {
 	for _, n := range accepted {
 		calls := a.calls(n).times
 		unknown, told := results[n]
@@ -48,17 +48,17 @@ func judge(accepted []int, a *api, results map[int]bool) (t tally) {
 		case calls > 1:
 			t.doubled++
 		case calls == 0 && unknown:
-			t.left++
+			t.undecided++
 		case calls == 0:
 			t.lost++
 		case !told:
-			t.silent++
+			t.noResult++
 		}
 	}
 	return t
 }
 
-// tally judges all that was accepted.
+// tally counts the outcomes of all accepted webhooks.
 func (r *running) tally(ctx context.Context, a *api) (t tally, err error) {
 	s, err := r.streams()
 	if err != nil {
@@ -71,16 +71,16 @@ func (r *running) tally(ctx context.Context, a *api) (t tally, err error) {
 			results[n] = results[n] || strings.Contains(subject, ".unknown.")
 		}
 	})
-	return judge(r.accepted, a, results), err
+	return countOutcomes(r.accepted, a, results), err
 }
 
-// drainQuiet is how long nothing may happen before what is missing counts as
-// lost. callbridge takes up a request of a process that was killed after two
-// minutes, and waits another for Callab's list.
+// drainQuiet is how long drain waits without a new result. callbridge resumes a
+// request of a killed process after two minutes, and waits one more minute for
+// Callab's list.
 const drainQuiet = 5 * time.Minute
 
-// drain waits until every webhook that was accepted has its result, which comes
-// after its call, or nothing happens any more. last is when the last one came.
+// drain waits until every accepted webhook has its result, which comes after its
+// call, or no more results come. It returns the time of the last one.
 func (r *running) drain(ctx context.Context) (last time.Time, err error) {
 	s, err := r.streams()
 	if err != nil {
@@ -103,7 +103,7 @@ func (r *running) drain(ctx context.Context) (last time.Time, err error) {
 	return last, nil
 }
 
-// streams is a connection to where a system keeps things.
+// streams is a connection to the NATS of a system.
 type streams struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
@@ -120,7 +120,7 @@ func (r *running) streams() (*streams, error) {
 
 func (s *streams) close() { s.conn.Close() }
 
-// stored counts the messages of a stream.
+// stored returns the number of messages in a stream.
 func (s *streams) stored(ctx context.Context, stream string) (int, error) {
 	found, err := s.js.Stream(ctx, stream)
 	if err != nil {
@@ -129,10 +129,10 @@ func (s *streams) stored(ctx context.Context, stream string) (int, error) {
 	return int(found.CachedInfo().State.Msgs), nil
 }
 
-// readTimeout bounds the reading of a whole stream.
+// readTimeout bounds the time to read a whole stream.
 const readTimeout = 5 * time.Minute
 
-// read shows every message of a stream.
+// read passes every message of a stream to show.
 func (s *streams) read(ctx context.Context, stream string, show func(subject string, data []byte)) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

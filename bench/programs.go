@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"embed"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,11 +11,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 const callabToken = "bench-token"
 
-// configSource and configRoute are the mapping of callbridge; Bento's is in
+// configSource and configRoute are the configuration of callbridge; Bento's is in
 // bento/.
 const (
 	configSource = `  %s:
@@ -43,7 +47,7 @@ const (
 `
 )
 
-// build compiles callbridge as it is shipped (Dockerfile).
+// build compiles callbridge with the flags of the Dockerfile.
 func build(ctx context.Context, dir string) (string, error) {
 	program := filepath.Join(dir, "callbridge.exe")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "nomsgpack", "-o", program, "callbridge/cmd/callbridge")
@@ -54,10 +58,10 @@ func build(ctx context.Context, dir string) (string, error) {
 	return program, nil
 }
 
-// callbridge is that program, with the limits on calls opened.
+// callbridge is the system callbridge without a limit on the call rate.
 func callbridge(program string) system {
 	return system{name: "callbridge", start: func(ctx context.Context, j job, r *running) error {
-		r.lists, r.requests, r.results = "/webhooks/bench-list", "CALLBRIDGE_REQUESTS", "CALLBRIDGE_RESULTS"
+		r.listPath, r.requests, r.results = "/webhooks/bench-list", "CALLBRIDGE_REQUESTS", "CALLBRIDGE_RESULTS"
 		var nats string
 		if err := freeAddresses(&r.address, &r.admin, &nats); err != nil {
 			return err
@@ -72,20 +76,20 @@ func callbridge(program string) system {
 			"NATS_LISTEN=" + nats, "NATS_STORE_DIR=" + filepath.Join(j.dir, "store"), "NATS_SYNC=" + j.sync,
 			"CALLAB_URL=" + j.api, "CALLAB_TOKEN=" + callabToken,
 		}
-		if !j.keepOnly {
+		if !j.storeOnly {
 			environ = append(environ, "DIAL_RATE=0", "DIAL_CONCURRENCY=64")
 		}
-		r.again = func(ctx context.Context) (err error) {
-			if r.taker, err = launch(j.dir, "callbridge", program, environ, "serve"); err != nil {
+		r.restart = func(ctx context.Context) (err error) {
+			if r.intake, err = launch(j.dir, "callbridge", program, environ, "serve"); err != nil {
 				return err
 			}
-			return r.taker.answers(ctx, "http://"+r.admin+"/readyz")
+			return r.intake.waitReady(ctx, "http://"+r.admin+"/readyz")
 		}
-		return r.again(ctx)
+		return r.restart(ctx)
 	}}
 }
 
-// callbridgeConfig has so many routes, of which the first wants the webhook.
+// callbridgeConfig returns a configuration in which only the first route matches.
 func callbridgeConfig(routes int) string {
 	var text strings.Builder
 	text.WriteString("sources:\n")
@@ -102,7 +106,7 @@ func callbridgeConfig(routes int) string {
 	return text.String()
 }
 
-// heap is what callbridge has on its heap after a collection, in bytes.
+// heap returns the size of callbridge's heap after a collection, in bytes.
 func (r *running) heap() (int64, error) {
 	resp, err := http.Get("http://" + r.admin + "/debug/pprof/heap?gc=1")
 	if err != nil {
@@ -120,4 +124,85 @@ func (r *running) heap() (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("the metrics have no go_memstats_heap_alloc_bytes")
+}
+
+// bentoFiles configure Bento (https://warpstreamlabs.github.io/bento/) for the same
+// job.
+//
+//go:embed bento/*.yaml
+var bentoFiles embed.FS
+
+// bento is a Bento program with a NATS server as a second process.
+func bento(program string, threads int) system {
+	return system{name: fmt.Sprintf("Bento, %d threads", threads), start: func(ctx context.Context, j job, r *running) error {
+		r.requests, r.results = "BENCH_REQUESTS", "BENCH_RESULTS"
+		files, err := writeBento(j)
+		if err != nil {
+			return err
+		}
+		var server string
+		if err := freeAddresses(&r.address, &server); err != nil {
+			return err
+		}
+		r.nats = "nats://" + server
+		if r.natsServer, err = launchSelf(ctx, j.dir, "nats", server, filepath.Join(j.dir, "store"), j.sync); err != nil {
+			return err
+		}
+		if err := makeStreams(ctx, r); err != nil {
+			return err
+		}
+		r.restart = func(ctx context.Context) (err error) {
+			arguments := append([]string{"--log.level", "warn", "streams", "--no-api"}, files...)
+			if r.intake, err = launch(j.dir, "bento", program, bentoEnviron(r, j, threads), arguments...); err != nil {
+				return err
+			}
+			return r.intake.waitReady(ctx, "tcp://"+r.address)
+		}
+		return r.restart(ctx)
+	}}
+}
+
+// bentoEnviron returns the environment variables that the files in bento/ use.
+func bentoEnviron(r *running, j job, threads int) []string {
+	return []string{
+		"WEBHOOKS=" + r.address, "NATS=" + r.nats, "THREADS=" + strconv.Itoa(threads), "BENCH_SECRET=" + secret,
+		"CALLAB_URL=" + j.api, "CALLAB_TOKEN=" + callabToken,
+	}
+}
+
+// writeBento writes Bento's configuration into the directory of the job.
+func writeBento(j job) (files []string, err error) {
+	names := []string{"intake.yaml", "dial.yaml"}
+	if j.storeOnly {
+		names = names[:1]
+	}
+	for _, name := range names {
+		content, err := bentoFiles.ReadFile("bento/" + name)
+		if err != nil {
+			return nil, err
+		}
+		file := filepath.Join(j.dir, name)
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			return nil, fmt.Errorf("write configuration: %w", err)
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// seenFor is the duplicate window of Bento's streams: longer than any load.
+const seenFor = 30 * time.Minute
+
+func makeStreams(ctx context.Context, r *running) error {
+	s, err := r.streams()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	for name, subject := range map[string]string{r.requests: "bench.request.*", r.results: "bench.result.>"} {
+		if _, err := s.js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{subject}, Duplicates: seenFor}); err != nil {
+			return fmt.Errorf("make stream %s: %w", name, err)
+		}
+	}
+	return nil
 }

@@ -6,15 +6,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"callbridge/internal/testkit"
 )
 
-// TestMain is also what the program is in its other modes, and one that starts
-// another and waits to be killed.
+// TestMain also runs the other modes of the program, and a mode that starts a child
+// and waits to be killed.
 func TestMain(m *testing.M) {
 	modes["parent"] = parentMain
 	if len(os.Args) > 1 {
@@ -32,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// built is callbridge, built once and when first needed.
+// built is callbridge, compiled once, when a test first needs it.
 var built struct {
 	dir     string
 	once    sync.Once
@@ -49,7 +54,7 @@ func bridge(t *testing.T) system {
 	return callbridge(built.program)
 }
 
-// short is how long loads last here.
+// short is the duration of a load in tests.
 const short = 300 * time.Millisecond
 
 func newBench(t *testing.T) *bench {
@@ -59,10 +64,7 @@ func newBench(t *testing.T) *bench {
 
 func TestWrongOptionsAreRefusedBeforeAnythingRuns(t *testing.T) {
 	t.Parallel()
-	page := filepath.Join(t.TempDir(), "page.md")
-	if err := os.WriteFile(page, []byte("no table here"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	page := testkit.File(t, "page.md", "no table here")
 	for want, o := range map[string]options{
 		`no part is called "speed"`:      {only: "machine,speed", time: short, rounds: 1},
 		`no place for the table "lists"`: {only: "lists", into: page, time: short, rounds: 1},
@@ -75,7 +77,7 @@ func TestWrongOptionsAreRefusedBeforeAnythingRuns(t *testing.T) {
 	}
 }
 
-// installedBento adds Bento where there is one.
+// installedBento returns Bento if it is installed.
 func installedBento() []system {
 	program, err := exec.LookPath("bento")
 	if err != nil {
@@ -84,7 +86,7 @@ func installedBento() []system {
 	return []system{bento(program, 2)}
 }
 
-func TestEverySystemKeepsWhatItAccepts(t *testing.T) {
+func TestEverySystemStoresWhatItAccepts(t *testing.T) {
 	t.Parallel()
 	systems := append([]system{reference("gin", "gin"), reference("publish", "publish"), reference("packed", "packed"), bridge(t)}, installedBento()...)
 	for _, s := range systems {
@@ -94,7 +96,7 @@ func TestEverySystemKeepsWhatItAccepts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.perSecond == 0 || got.p50 == 0 || got.p99 < got.p50 || got.nothing != (s.name == "gin") || got.lost+got.doubled != 0 {
+			if got.perSecond == 0 || got.p50 == 0 || got.p99 < got.p50 || got.stateless != (s.name == "gin") || got.lost+got.doubled != 0 {
 				t.Errorf("got %+v", got)
 			}
 		})
@@ -113,7 +115,7 @@ func TestEverySystemCallsEachWebhookOnce(t *testing.T) {
 			if got.calls == 0 || got.accepted < got.calls || got.tally != (tally{}) {
 				t.Errorf("got %+v", got)
 			}
-			held, err := newBench(t).hold(t.Context(), s, syncInterval)
+			held, err := newBench(t).callSteadily(t.Context(), s, syncInterval)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,27 +126,26 @@ func TestEverySystemCallsEachWebhookOnce(t *testing.T) {
 	}
 }
 
-// killedRate is low: a claim that the kill leaves without its call takes a minute
-// to be judged.
+// killedRate is low, since a claim without a call takes a minute to be resolved.
 const killedRate = 20
 
-func TestKilledCallbridgeIsBackAndHasDoubledNothing(t *testing.T) {
+func TestKilledCallbridgeContinuesWithoutDoubleCalls(t *testing.T) {
 	t.Parallel()
 	got, err := newBench(t).kill(t.Context(), bridge(t), killedRate, time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.sent != int(2*short.Seconds()*killedRate) || got.silence == 0 || got.lost+got.doubled+got.silent != 0 {
+	if got.sent != int(2*short.Seconds()*killedRate) || got.silence == 0 || got.lost+got.doubled+got.noResult != 0 {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestFillsAndListsAreCounted(t *testing.T) {
+func TestGrowthAndListsFillTheirTables(t *testing.T) {
 	t.Parallel()
 	c := comparison{bench: newBench(t), callbridge: bridge(t)}
 	c.time = short / 3
 	var growth, lists table
-	if err := c.filled(t.Context(), &growth, 1000, 1200); err != nil {
+	if err := c.measureFilled(t.Context(), &growth, 1000, 1200); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.lists(t.Context(), &lists); err != nil {
@@ -156,13 +157,13 @@ func TestFillsAndListsAreCounted(t *testing.T) {
 	for _, p := range parts {
 		for name, got := range map[string]*table{"growth": &growth, "lists": &lists} {
 			if p.name == name && slices.ContainsFunc(got.rows, func(row []string) bool { return len(row) != len(p.head) }) {
-				t.Errorf("%s has rows of another length than its head\n%s", name, got)
+				t.Errorf("%s has rows with another number of cells than its head\n%s", name, got)
 			}
 		}
 	}
 }
 
-func TestAFreshConnectionIsMeasuredAgainstAKeptOne(t *testing.T) {
+func TestNewConnectionsAreComparedWithReusedOnes(t *testing.T) {
 	t.Parallel()
 	c := comparison{bench: newBench(t)}
 	c.time = short / 6
@@ -175,14 +176,14 @@ func TestAFreshConnectionIsMeasuredAgainstAKeptOne(t *testing.T) {
 	}
 }
 
-func TestWhatIsBrokenOffLeavesNothingBehind(t *testing.T) {
+func TestCancelledRunLeavesNoProcessAndNoFile(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	b := newBench(t)
 	var left *child
-	err := b.live(ctx, reference("gin", "gin"), job{}, func(r *running) error {
-		left = r.taker
+	err := b.withSystem(ctx, reference("gin", "gin"), job{}, func(r *running) error {
+		left = r.intake
 		cancel()
 		_, err := r.send(ctx, load{connections: 4})
 		return err
@@ -200,23 +201,88 @@ func TestWhatIsBrokenOffLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestASystemThatDoesNotStartSaysWhy(t *testing.T) {
+func TestSystemThatDoesNotStartReportsItsLog(t *testing.T) {
 	t.Parallel()
-	err := newBench(t).live(t.Context(), bridge(t), job{sync: "sometimes", api: nowhere}, func(*running) error { return nil })
+	err := newBench(t).withSystem(t.Context(), bridge(t), job{sync: "sometimes", api: unusedAPI}, func(*running) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "NATS_SYNC") {
-		t.Errorf("error %v, want what callbridge says", err)
+		t.Errorf("error %v, want the log of callbridge", err)
 	}
 }
 
-// parentMain starts another of this program, says where it listens, and waits.
+// parentMain starts this program as a child, prints its address, and waits.
 func parentMain(arguments []string) error {
 	var address string
 	if err := freeAddresses(&address); err != nil {
 		return err
 	}
-	if _, err := launchOwn(context.Background(), arguments[0], "gin", address); err != nil {
+	if _, err := launchSelf(context.Background(), arguments[0], "gin", address); err != nil {
 		return err
 	}
 	fmt.Println(address)
 	select {}
+}
+
+// Bento replaces an unset variable by an empty string.
+func TestBentoGetsExactlyTheVariablesOfItsFiles(t *testing.T) {
+	t.Parallel()
+	set := map[string]bool{}
+	for _, setting := range bentoEnviron(&running{}, job{}, 1) {
+		name, _, _ := strings.Cut(setting, "=")
+		set[name] = true
+	}
+	files, err := writeBento(job{dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var config map[string]any
+		if err := yaml.Unmarshal(text, &config); err != nil || config["input"] == nil || config["pipeline"] == nil || config["output"] == nil {
+			t.Errorf("%s: error %v, holds %v", filepath.Base(file), err, config)
+		}
+		for _, m := range regexp.MustCompile(`\$\{([A-Z_]+)\}|env\("([A-Z_]+)"\)`).FindAllStringSubmatch(string(text), -1) {
+			used[m[1]+m[2]] = true
+		}
+	}
+	for name := range used {
+		if !set[name] {
+			t.Errorf("%s is not set", name)
+		}
+	}
+	for name := range set {
+		if !used[name] {
+			t.Errorf("%s is set and not used", name)
+		}
+	}
+	if kept, _ := writeBento(job{dir: t.TempDir(), storeOnly: true}); len(kept) != 1 || len(files) != 2 {
+		t.Errorf("files to store %v, to call %v", kept, files)
+	}
+}
+
+// With an inherited NATS_URL the benchmark would write into a NATS in use, and a
+// person would be called.
+func TestChildInheritsNoConfiguration(t *testing.T) {
+	t.Setenv("NATS_URL", "nats://127.0.0.1:1")
+	c, err := launchSelf(t.Context(), t.TempDir(), "gin", freeOne(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.kill()
+	for _, setting := range c.cmd.Env {
+		if name, _, _ := strings.Cut(setting, "="); !slices.Contains(inherited, name) {
+			t.Errorf("it inherits %s", name)
+		}
+	}
+}
+
+func freeOne(t *testing.T) (address string) {
+	t.Helper()
+	if err := freeAddresses(&address); err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
