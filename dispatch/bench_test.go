@@ -19,7 +19,7 @@ import (
 	"callbridge/event"
 )
 
-// benchEvent is a webhook's data of the usual size, about 1.2 KB.
+// benchEvent is the data of a typical webhook, about 1.2 KB.
 var benchEvent = func() json.RawMessage {
 	properties := map[string]any{}
 	for i := range 24 {
@@ -29,10 +29,9 @@ var benchEvent = func() json.RawMessage {
 	return data
 }()
 
-// BenchmarkCall is one request's whole way, from its delivery to its
-// acknowledgement: two records of the ledger, the call on a connection of its
-// own, the result. The API and the embedded NATS are in the same process and in
-// the figures.
+// BenchmarkCall measures a request from its delivery to its acknowledgement: two
+// ledger records, one call on its own connection, one result. The API and the
+// embedded NATS run in the same process and are part of the figures.
 func BenchmarkCall(b *testing.B) {
 	for _, workers := range []int{1, 64} {
 		for _, sync := range []string{"interval", "always"} {
@@ -77,7 +76,7 @@ func signed(r event.Request) json.RawMessage {
 	return bytes.ReplaceAll(call, []byte(`\u0026`), []byte("&"))
 }
 
-// placeAtOnce is a Callab that takes every call, and costs as little as it can.
+// placeAtOnce serves a Callab that accepts every call with little work.
 func placeAtOnce(b *testing.B) (url string) {
 	b.Helper()
 	socket, err := net.Listen("tcp", "127.0.0.1:0")

@@ -17,9 +17,9 @@ import (
 // (bus.ErrConflict).
 type step func(*Dispatcher, context.Context, request, entry) (transition, error)
 
-// steps is the state machine of a request. A step that advances is followed by
-// the step of the new state; a state that has a row here and an entry in
-// outcomes is final.
+// steps is the state machine of a request: the step of each ledger state. A step
+// that advances is followed by the step of the new state. The states in outcomes
+// are final. A new state needs a row here and changes no other step.
 var steps = map[State]step{
 	none:     (*Dispatcher).dial,
 	Free:     (*Dispatcher).dial,
