@@ -4,59 +4,32 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
 	"net/http"
 	"os"
+	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
 
 	"callbridge/event"
-	"callbridge/signature"
+	"callbridge/internal/testkit"
 )
 
-// answered is an answer as it stands on the wire.
-type answered struct {
-	code   int
-	header http.Header
-	body   []byte
-}
-
-func (w *world) ask(method, url, body string, headers http.Header) answered {
-	w.t.Helper()
-	request, err := http.NewRequestWithContext(w.t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for name, values := range headers {
-		request.Header[name] = values
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return answered{response.StatusCode, response.Header, text}
-}
-
-// signed are the headers of a webhook of the website.
-func signed(t *testing.T, body string) http.Header {
-	t.Helper()
-	headers, err := signature.Sign(senders["website"], signature.Request{Method: http.MethodPost, URI: "/webhooks/website", Body: []byte(body)}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	headers.Set("Content-Type", "application/json")
+// traced are the headers of a webhook of the website that belongs to a trace.
+func traced(body string) http.Header {
+	headers := signed(body)
 	headers.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	return headers
 }
@@ -65,69 +38,69 @@ func signed(t *testing.T, body string) http.Header {
 // docs/openapi.yaml.
 func TestAnswersFollowTheContract(t *testing.T) {
 	t.Parallel()
-	w, contract := newWorld(t, nil), newContract(t)
-	hooks, admin := w.process.public.url(), w.process.admin.url()
-	post := func(file string) answered {
+	b, contract := startBridge(t, nil), newContract(t)
+	hooks, admin := b.process.public.url(), b.process.admin.url()
+	post := func(file string) testkit.Answer {
 		body := exampleBody(t, file)
-		return w.ask(http.MethodPost, hooks+"/webhooks/website", body, signed(t, body))
+		return b.post("/webhooks/website", body, traced(body))
 	}
 	for _, c := range []struct {
 		title, method, path string
 		code                int
-		got                 answered
+		got                 testkit.Answer
 	}{
 		{"requested", "post", "/webhooks/{source}", 202, post("website-lead.json")},
 		{"duplicate", "post", "/webhooks/{source}", 202, post("website-lead.json")},
 		{"skipped", "post", "/webhooks/{source}", 202, post("website-no-consent.json")},
 		{"rejected", "post", "/webhooks/{source}", 202, post("website-no-phone.json")},
-		{"unreadable", "post", "/webhooks/{source}", 400, w.ask(http.MethodPost, hooks+"/webhooks/website", "{", signed(t, "{"))},
-		{"unsigned", "post", "/webhooks/{source}", 401, w.ask(http.MethodPost, hooks+"/webhooks/website", "{}", nil)},
-		{"no such source", "post", "/webhooks/{source}", 404, w.ask(http.MethodPost, hooks+"/webhooks/nobody", "{}", nil)},
-		{"larger than 1 MiB", "post", "/webhooks/{source}", 413, w.ask(http.MethodPost, hooks+"/webhooks/website", strings.Repeat(" ", 1<<20+1), nil)},
-		{"packed oddly", "post", "/webhooks/{source}", 415, w.ask(http.MethodPost, hooks+"/webhooks/website", "{}", http.Header{"Content-Encoding": {"br"}})},
-		{"no handshake", "get", "/webhooks/{source}", 405, w.ask(http.MethodGet, hooks+"/webhooks/website", "", nil)},
-		{"alive", "get", "/livez", 200, w.ask(http.MethodGet, hooks+"/livez", "", nil)},
-		{"ready", "get", "/readyz", 200, w.ask(http.MethodGet, admin+"/readyz", "", nil)},
-		{"metrics", "get", "/metrics", 200, w.ask(http.MethodGet, admin+"/metrics", "", nil)},
+		{"unreadable", "post", "/webhooks/{source}", 400, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", "{", traced("{"))},
+		{"unsigned", "post", "/webhooks/{source}", 401, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", "{}", nil)},
+		{"no such source", "post", "/webhooks/{source}", 404, testkit.Do(t, http.MethodPost, hooks+"/webhooks/nobody", "{}", nil)},
+		{"larger than 1 MiB", "post", "/webhooks/{source}", 413, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", strings.Repeat(" ", 1<<20+1), nil)},
+		{"packed oddly", "post", "/webhooks/{source}", 415, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", "{}", http.Header{"Content-Encoding": {"br"}})},
+		{"no handshake", "get", "/webhooks/{source}", 405, testkit.Do(t, http.MethodGet, hooks+"/webhooks/website", "", nil)},
+		{"alive", "get", "/livez", 200, testkit.Do(t, http.MethodGet, hooks+"/livez", "", nil)},
+		{"ready", "get", "/readyz", 200, testkit.Do(t, http.MethodGet, admin+"/readyz", "", nil)},
+		{"metrics", "get", "/metrics", 200, testkit.Do(t, http.MethodGet, admin+"/metrics", "", nil)},
 	} {
-		if c.got.code != c.code {
-			t.Errorf("%s: %d %s, want %d", c.title, c.got.code, c.got.body, c.code)
+		if c.got.Status != c.code {
+			t.Errorf("%s: %d %s, want %d", c.title, c.got.Status, c.got.Body, c.code)
 			continue
 		}
-		mediaType, _, _ := strings.Cut(c.got.header.Get("Content-Type"), ";")
+		mediaType, _, _ := strings.Cut(c.got.Header.Get("Content-Type"), ";")
 		content := contract.response(t, c.method, c.path, c.code) + "/content/" + strings.ReplaceAll(mediaType, "/", "~1")
 		if contract.at(t, content) == nil {
 			t.Errorf("%s: the contract has no %s", c.title, mediaType)
 		} else if mediaType == "application/json" {
-			contract.holds(t, c.title, content+"/schema", c.got.body)
+			contract.holds(t, c.title, content+"/schema", []byte(c.got.Body))
 		}
 	}
 }
 
 func TestABusyBusIsInTheContract(t *testing.T) {
 	t.Parallel()
-	w, contract := newWorld(t, nil), newContract(t)
-	w.process.bus.Conn().Close()
+	b, contract := startBridge(t, nil), newContract(t)
+	b.process.bus.Conn().Close()
 	body := exampleBody(t, "website-lead.json")
-	got := w.ask(http.MethodPost, w.process.public.url()+"/webhooks/website", body, signed(t, body))
-	if seconds, err := strconv.Atoi(got.header.Get("Retry-After")); got.code != http.StatusServiceUnavailable || err != nil || seconds < 1 {
-		t.Errorf("%d, Retry-After %q", got.code, got.header.Get("Retry-After"))
+	got := b.post("/webhooks/website", body, traced(body))
+	if seconds, err := strconv.Atoi(got.Header.Get("Retry-After")); got.Status != http.StatusServiceUnavailable || err != nil || seconds < 1 {
+		t.Errorf("%d, Retry-After %q", got.Status, got.Header.Get("Retry-After"))
 	}
 	const inJSON = "/content/application~1json/schema"
-	contract.holds(t, "503", contract.response(t, "post", "/webhooks/{source}", 503)+inJSON, got.body)
-	red := w.ask(http.MethodGet, w.process.admin.url()+"/readyz", "", nil)
-	contract.holds(t, "not ready", contract.response(t, "get", "/readyz", 503)+inJSON, red.body)
+	contract.holds(t, "503", contract.response(t, "post", "/webhooks/{source}", 503)+inJSON, []byte(got.Body))
+	red := testkit.Do(t, http.MethodGet, b.process.admin.url()+"/readyz", "", nil)
+	contract.holds(t, "not ready", contract.response(t, "get", "/readyz", 503)+inJSON, []byte(red.Body))
 }
 
 // TestMessagesFollowTheContract holds everything that a running process leaves
 // in its streams against docs/asyncapi.yaml.
 func TestMessagesFollowTheContract(t *testing.T) {
 	t.Parallel()
-	w, contract := newWorld(t, nil), newContract(t)
+	b, contract := startBridge(t, nil), newContract(t)
 	for _, file := range []string{"website-lead.json", "website-lost-answer.json", "website-no-consent.json", "website-no-phone.json"} {
 		body := exampleBody(t, file)
-		w.ask(http.MethodPost, w.process.public.url()+"/webhooks/website", body, signed(t, body))
-		w.result()
+		b.post("/webhooks/website", body, traced(body))
+		b.result()
 	}
 	waiting, err := json.Marshal(event.Pending{Event: event.Event{Source: "website", Key: "x"}, Delivery: json.RawMessage("{}")})
 	if err != nil {
@@ -136,7 +109,7 @@ func TestMessagesFollowTheContract(t *testing.T) {
 	contract.holds(t, "an event that waits", contract.payload(t, "lookup"), waiting)
 	count := map[string]int{}
 	for _, stream := range []string{"CALLBRIDGE_REQUESTS", "CALLBRIDGE_LEDGER", "CALLBRIDGE_RESULTS"} {
-		for _, msg := range w.stored(stream) {
+		for _, msg := range b.stored(stream) {
 			channel := contract.channel(t, msg.Subject)
 			count[channel]++
 			contract.holds(t, msg.Subject, contract.payload(t, channel), msg.Data)
@@ -184,24 +157,21 @@ func isCloudEvent(t *testing.T, data []byte) {
 }
 
 // stored is everything that a stream holds.
-func (w *world) stored(name string) []*jetstream.RawStreamMsg {
-	w.t.Helper()
-	js, err := jetstream.New(w.process.bus.Conn())
+func (b *bridge) stored(name string) []*jetstream.RawStreamMsg {
+	b.t.Helper()
+	js := testkit.JetStream(b.t, b.process.bus.ClientURL(), nats.UserInfo("service", "secret"))
+	stream, err := js.Stream(b.t.Context(), name)
 	if err != nil {
-		w.t.Fatal(err)
-	}
-	stream, err := js.Stream(w.t.Context(), name)
-	if err != nil {
-		w.t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	var all []*jetstream.RawStreamMsg
 	for seq := uint64(1); seq <= stream.CachedInfo().State.LastSeq; seq++ {
-		msg, err := stream.GetMsg(w.t.Context(), seq)
+		msg, err := stream.GetMsg(b.t.Context(), seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
 		}
 		if err != nil {
-			w.t.Fatal(err)
+			b.t.Fatal(err)
 		}
 		all = append(all, msg)
 	}
@@ -213,7 +183,7 @@ func (w *world) stored(name string) []*jetstream.RawStreamMsg {
 func TestContractsUseOurWords(t *testing.T) {
 	t.Parallel()
 	c := newContract(t)
-	outcomes, reasons := constants(t, "../../event", "Outcome"), constants(t, "../../event", "Reason")
+	outcomes, reasons := constants(t, "event", "Outcome"), constants(t, "event", "Reason")
 	types := slices.Clone(outcomes)
 	for i := range types {
 		types[i] = "callbridge.result." + types[i]
@@ -226,9 +196,9 @@ func TestContractsUseOurWords(t *testing.T) {
 		{"schema/result.json#/properties/data/properties/reason", reasons},
 		{"schema/result.json#/properties/type", types},
 		{"schema/answer.json#/properties/events/items/properties/reason", reasons},
-		{"schema/answer.json#/properties/events/items/properties/status", constants(t, "../../handlers", "status")},
+		{"schema/answer.json#/properties/events/items/properties/status", constants(t, "handlers", "status")},
 		{"asyncapi.yaml#/channels/result/parameters/outcome", outcomes},
-		{"asyncapi.yaml#/components/messages/record/payload/properties/state", constants(t, "../../dispatch", "State")},
+		{"asyncapi.yaml#/components/messages/record/payload/properties/state", constants(t, "dispatch", "State")},
 		{"openapi.yaml#/components/schemas/Failure/properties/error", refusals(t)},
 	} {
 		if got := c.enum(t, e.place); !slices.Equal(got, e.want) {
@@ -240,13 +210,13 @@ func TestContractsUseOurWords(t *testing.T) {
 // refusals are the words by which handlers says no.
 func refusals(t *testing.T) []string {
 	t.Helper()
-	files, err := os.ReadDir("../../handlers")
+	files, err := os.ReadDir(testkit.Path("handlers"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
 	for _, f := range files {
-		content, err := os.ReadFile("../../handlers/" + f.Name())
+		content, err := os.ReadFile(testkit.Path("handlers/" + f.Name()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,4 +228,243 @@ func refusals(t *testing.T) []string {
 	}
 	slices.Sort(words)
 	return slices.Compact(words)
+}
+
+// docs is the folder of the contracts, and the address under which they refer
+// to each other.
+const (
+	docs    = "../../docs/"
+	address = "https://callbridge.dev/docs/"
+)
+
+// contract is the published description of what crosses HTTP and NATS.
+type contract struct {
+	documents map[string]any
+	compiler  *jsonschema.Compiler
+}
+
+func newContract(t *testing.T) contract {
+	t.Helper()
+	c := contract{map[string]any{}, jsonschema.NewCompiler()}
+	c.compiler.DefaultDraft(jsonschema.Draft2020)
+	c.compiler.AssertFormat()
+	schemas, err := filepath.Glob(docs + "schema/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(schemas, docs+"openapi.yaml", docs+"asyncapi.yaml") {
+		name := strings.TrimPrefix(filepath.ToSlash(file), docs)
+		c.documents[name] = decoded(t, file)
+		if err := c.compiler.AddResource(address+name, closed(decoded(t, file))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// decoded is a YAML or JSON file as JSON has it.
+func decoded(t *testing.T, file string) any {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document any
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if text, err = json.Marshal(document); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if document, err = jsonschema.UnmarshalJSON(bytes.NewReader(text)); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return document
+}
+
+// closed forbids what the contract does not tell. Readers have to live with new
+// fields; we have to write them down.
+func closed(node any) any {
+	switch n := node.(type) {
+	case map[string]any:
+		_, object := n["properties"].(map[string]any)
+		if _, open := n["additionalProperties"]; object && !open {
+			n["additionalProperties"] = false
+		}
+		for _, below := range n {
+			closed(below)
+		}
+	case []any:
+		for _, below := range n {
+			closed(below)
+		}
+	}
+	return node
+}
+
+// find is what stands at a place such as openapi.yaml#/paths, and where that
+// really is: references are followed. nil if nothing is there.
+func (c contract) find(t *testing.T, place string) (string, any) {
+	t.Helper()
+	file, pointer, _ := strings.Cut(place, "#")
+	node, known := c.documents[file]
+	if !known {
+		t.Fatalf("there is no %s", file)
+	}
+	for _, name := range strings.Split(pointer, "/")[1:] {
+		object, _ := node.(map[string]any)
+		node = object[strings.NewReplacer("~1", "/", "~0", "~").Replace(name)]
+	}
+	if object, ok := node.(map[string]any); ok {
+		if ref, ok := object["$ref"].(string); ok {
+			return c.find(t, resolve(place, ref))
+		}
+	}
+	return place, node
+}
+
+func (c contract) at(t *testing.T, place string) any {
+	t.Helper()
+	_, node := c.find(t, place)
+	return node
+}
+
+// resolve is the place that a $ref leads to.
+func resolve(from, ref string) string {
+	file, _, _ := strings.Cut(from, "#")
+	other, pointer, _ := strings.Cut(ref, "#")
+	if other != "" {
+		file = path.Join(path.Dir(file), other)
+	}
+	return file + "#" + pointer
+}
+
+// response is the place of an answer.
+func (c contract) response(t *testing.T, method, path string, code int) string {
+	t.Helper()
+	place := "openapi.yaml#/paths/" + strings.ReplaceAll(path, "/", "~1") + "/" + method + "/responses/" + strconv.Itoa(code)
+	place, node := c.find(t, place)
+	if node == nil {
+		t.Fatalf("%s %s is never answered %d", method, path, code)
+	}
+	return place
+}
+
+// holds validates a message against the schema at a place.
+func (c contract) holds(t *testing.T, title, place string, message []byte) {
+	t.Helper()
+	schema, err := c.compiler.Compile(address + place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(message))
+	if err != nil {
+		t.Errorf("%s: %v: %s", title, err, message)
+		return
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Errorf("%s: %v\n%s", title, err, message)
+	}
+}
+
+// channel is the name of the channel that a subject belongs to.
+func (c contract) channel(t *testing.T, subject string) string {
+	t.Helper()
+	channels := c.at(t, "asyncapi.yaml#/channels").(map[string]any)
+	for name := range channels {
+		address := c.at(t, "asyncapi.yaml#/channels/"+name+"/address").(string)
+		pattern := regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(address), `[^.]+`)
+		if regexp.MustCompile("^" + pattern + "$").MatchString(subject) {
+			return name
+		}
+	}
+	t.Fatalf("the contract has no channel for %s", subject)
+	return ""
+}
+
+// payload is the place of the schema of a channel's only message.
+func (c contract) payload(t *testing.T, channel string) string {
+	t.Helper()
+	for name := range c.at(t, "asyncapi.yaml#/channels/"+channel+"/messages").(map[string]any) {
+		return "asyncapi.yaml#/components/messages/" + name + "/payload"
+	}
+	t.Fatalf("channel %s has no message", channel)
+	return ""
+}
+
+func (c contract) enum(t *testing.T, place string) []string {
+	t.Helper()
+	words, _ := c.at(t, place+"/enum").([]any)
+	var all []string
+	for _, w := range words {
+		all = append(all, w.(string))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestContractsReferToWhatIsThere follows every $ref.
+func TestContractsReferToWhatIsThere(t *testing.T) {
+	t.Parallel()
+	c := newContract(t)
+	var follow func(file string, node any)
+	follow = func(file string, node any) {
+		switch n := node.(type) {
+		case map[string]any:
+			if ref, ok := n["$ref"].(string); ok && c.at(t, resolve(file, ref)) == nil {
+				t.Errorf("%s refers to %s", file, ref)
+			}
+			for _, below := range n {
+				follow(file, below)
+			}
+		case []any:
+			for _, below := range n {
+				follow(file, below)
+			}
+		}
+	}
+	for file, document := range c.documents {
+		follow(file, document)
+	}
+}
+
+// constants returns the values of all constants of a type, from the source. The empty value,
+// which means "none" and is not published, is left out.
+func constants(t *testing.T, dir, name string) []string {
+	t.Helper()
+	files, err := filepath.Glob(testkit.Path(dir) + "/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, file := range files {
+		parsed, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok {
+				values = append(values, valuesOf(spec, name)...)
+			}
+			return true
+		})
+	}
+	slices.Sort(values)
+	return values
+}
+
+func valuesOf(spec *ast.ValueSpec, name string) []string {
+	typed, ok := spec.Type.(*ast.Ident)
+	if !ok || typed.Name != name {
+		return nil
+	}
+	var values []string
+	for _, v := range spec.Values {
+		if literal, ok := v.(*ast.BasicLit); ok {
+			if text, _ := strconv.Unquote(literal.Value); text != "" {
+				values = append(values, text)
+			}
+		}
+	}
+	return values
 }

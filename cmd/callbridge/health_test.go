@@ -4,21 +4,23 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"callbridge/internal/testkit"
 )
 
 func TestHealthTellsReadyFromNot(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	_, port, _ := strings.Cut(strings.TrimPrefix(w.process.public.url(), "http://"), ":")
+	b := startBridge(t, nil)
+	_, port, _ := strings.Cut(strings.TrimPrefix(b.process.public.url(), "http://"), ":")
 	var out bytes.Buffer
-	until(t, "healthy", func() bool {
+	testkit.Eventually(t, "healthy", func() bool {
 		out.Reset()
 		return health(t.Context(), &out, settings{HTTPAddr: ":" + port}, "/readyz") == nil
 	})
 	if !strings.Contains(out.String(), `"ready":true`) {
 		t.Errorf("printed %s", out.String())
 	}
-	w.process.bus.Conn().Close()
+	b.process.bus.Conn().Close()
 	if err := health(t.Context(), &out, settings{HTTPAddr: "0.0.0.0:" + port}, "/readyz"); err == nil || !strings.Contains(out.String(), "not connected") {
 		t.Errorf("without NATS: %v, %s", err, out.String())
 	}

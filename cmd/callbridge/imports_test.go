@@ -32,6 +32,7 @@ var ours = map[string][]string{
 	"dispatch":         {"event", "callab", "bus", "span"},
 	"crash":            {},
 	"deploy":           {},
+	"docs":             {},
 	"bench":            {"callab/callabsim"},
 	"cmd/callbridge":   {"event", "callab", "callab/callabsim", "signature", "mapping", "mapping/golden", "mapping/payload", "bus", "handlers", "lookup", "dispatch", "span"},
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -15,42 +16,34 @@ import (
 
 	"callbridge/bus/bustest"
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
-func exampleBody(t *testing.T, file string) string {
-	t.Helper()
-	body, err := example.ReadFile("example/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
-}
-
-func TestSameWebhookFiftyTimesAtOnceIsOneCallAndOneResult(t *testing.T) {
+func TestFiftyConcurrentDeliveriesLeadToOneCallAndOneResult(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	b := startBridge(t, nil)
 	body := exampleBody(t, "website-lead.json")
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			if status := w.website(body); status != http.StatusAccepted {
+			if status := b.website(body); status != http.StatusAccepted {
 				t.Errorf("answered %d", status)
 			}
 		})
 	}
 	all.Wait()
-	if got := w.result(); got.Outcome != event.Accepted || got.Event.Key != "lead-1001" {
+	if got := b.result(); got.Outcome != event.Accepted || got.Event.Key != "lead-1001" {
 		t.Errorf("ended %s (%s) for %s", got.Outcome, got.Reason, got.Event.Key)
 	}
-	if err := w.stop(); err != nil {
+	if err := b.stop(); err != nil {
 		t.Errorf("stop: %v", err)
 	}
-	if n, more := len(w.sim.Placed()), len(w.results); n != 1 || more != 0 {
+	if n, more := len(b.sim.Placed()), len(b.results); n != 1 || more != 0 {
 		t.Errorf("%d calls and %d more results, want 1 and 0", n, more)
 	}
 }
 
-func TestAProcessThatStopsIsNotReady(t *testing.T) {
+func TestStoppingProcessIsNotReady(t *testing.T) {
 	t.Parallel()
 	asked, answer := make(chan struct{}), make(chan struct{})
 	first := sync.OnceFunc(func() { close(asked) })
@@ -60,14 +53,14 @@ func TestAProcessThatStopsIsNotReady(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 	}))
 	defer api.Close()
-	w := newWorld(t, map[string]string{"CALLAB_URL": api.URL, "CALLAB_TIMEOUT": "30s", "DIAL_CLAIM_AGE": "90s"})
-	until(t, "ready at first", w.ready)
-	w.website(exampleBody(t, "website-lead.json"))
+	b := startBridge(t, map[string]string{"CALLAB_URL": api.URL, "CALLAB_TIMEOUT": "30s", "DIAL_CLAIM_AGE": "90s"})
+	testkit.Eventually(t, "ready at first", b.ready)
+	b.website(exampleBody(t, "website-lead.json"))
 	<-asked
 	ended := make(chan error, 1)
-	go func() { ended <- w.stop() }()
-	until(t, "not ready", func() bool { return strings.Contains(w.adminSays("/readyz"), `"process":"is stopping"`) })
-	if w.ready() {
+	go func() { ended <- b.stop() }()
+	testkit.Eventually(t, "not ready", func() bool { return strings.Contains(b.admin("/readyz"), `"process":"is stopping"`) })
+	if b.ready() {
 		t.Error("ready while it stops")
 	}
 	close(answer)
@@ -76,32 +69,32 @@ func TestAProcessThatStopsIsNotReady(t *testing.T) {
 	}
 }
 
-func TestNATSThatStopsAndComesBack(t *testing.T) {
+func TestNATSRestart(t *testing.T) {
 	t.Parallel()
 	dir, port := t.TempDir(), bustest.Port(t)
 	natsServer := runNATS(t, dir, port)
-	w := newWorld(t, map[string]string{"NATS_URL": natsServer.ClientURL()})
-	until(t, "ready at first", w.ready)
+	b := startBridge(t, map[string]string{"NATS_URL": natsServer.ClientURL()})
+	testkit.Eventually(t, "ready at first", b.ready)
 
 	natsServer.Shutdown()
 	natsServer.WaitForShutdown()
 	body := exampleBody(t, "website-lead.json")
-	if status := w.website(body); status != http.StatusServiceUnavailable {
+	if status := b.website(body); status != http.StatusServiceUnavailable {
 		t.Errorf("without NATS a webhook is answered %d, want 503", status)
 	}
-	if w.ready() {
+	if b.ready() {
 		t.Error("ready without NATS")
 	}
 
 	runNATS(t, dir, port)
-	until(t, "ready again", w.ready)
-	if status := w.website(body); status != http.StatusAccepted {
+	testkit.Eventually(t, "ready again", b.ready)
+	if status := b.website(body); status != http.StatusAccepted {
 		t.Errorf("with NATS back a webhook is answered %d, want 202", status)
 	}
-	if got := w.result(); got.Outcome != event.Accepted {
+	if got := b.result(); got.Outcome != event.Accepted {
 		t.Errorf("ended %s (%s: %s)", got.Outcome, got.Reason, got.Detail)
 	}
-	if n := len(w.sim.Placed()); n != 1 {
+	if n := len(b.sim.Placed()); n != 1 {
 		t.Errorf("%d calls, want 1", n)
 	}
 }
@@ -111,11 +104,11 @@ func runNATS(t *testing.T, dir string, port int) *server.Server {
 	return bustest.Server(t, &server.Options{Port: port, StoreDir: dir, JetStream: true})
 }
 
-func TestEventsSurviveARestart(t *testing.T) {
+func TestEventsSurviveAProcessRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	// Nobody listens there: the call cannot be sent.
-	first := newWorld(t, map[string]string{"NATS_STORE_DIR": dir, "CALLAB_URL": "http://127.0.0.1:1/v1"})
+	// The port of CALLAB_URL is closed: the call cannot be sent.
+	first := startBridge(t, map[string]string{"NATS_STORE_DIR": dir, "CALLAB_URL": "http://127.0.0.1:1/v1"})
 	body := exampleBody(t, "website-lead.json")
 	if status := first.website(body); status != http.StatusAccepted {
 		t.Fatalf("answered %d", status)
@@ -123,10 +116,10 @@ func TestEventsSurviveARestart(t *testing.T) {
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
-	second := newWorld(t, map[string]string{"NATS_STORE_DIR": dir})
-	// It may have been dialled before anybody could subscribe: the stream has
-	// the result.
-	until(t, "the stored result says accepted", func() bool {
+	second := startBridge(t, map[string]string{"NATS_STORE_DIR": dir})
+	// The call may have been placed before a subscriber was connected, so the result is read
+	// from the stream.
+	testkit.Eventually(t, "the stored result says accepted", func() bool {
 		_, out, _ := callbridge(t, "", "results", "--nats", second.process.bus.ClientURL(), "--outcome", "accepted")
 		return strings.Contains(out, "lead-1001")
 	})
@@ -139,52 +132,48 @@ func TestEventsSurviveARestart(t *testing.T) {
 	}
 }
 
-func TestMetricsStandOnTheAdminListenerOnly(t *testing.T) {
+func TestMetricsAreOnTheAdminListenerOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	b := startBridge(t, nil)
 	for url, want := range map[string]int{
-		w.process.admin.url() + "/metrics":  http.StatusOK,
-		w.process.public.url() + "/metrics": http.StatusNotFound,
-		w.process.public.url() + "/livez":   http.StatusOK,
-		w.process.public.url() + "/readyz":  http.StatusOK,
+		b.process.admin.url() + "/metrics":  http.StatusOK,
+		b.process.public.url() + "/metrics": http.StatusNotFound,
+		b.process.public.url() + "/livez":   http.StatusOK,
+		b.process.public.url() + "/readyz":  http.StatusOK,
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := w.do(request); got != want {
+		if got := testkit.Get(t, url).Status; got != want {
 			t.Errorf("GET %s answers %d, want %d", url, got, want)
 		}
 	}
 }
 
-func TestNothingShownHoldsASecretOrANumber(t *testing.T) {
+func TestLogContainsNoSecretAndNoNumber(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	w.website(exampleBody(t, "website-lead.json"))
-	w.website(exampleBody(t, "website-lost-answer.json"))
-	w.website(exampleBody(t, "website-no-phone.json"))
+	b := startBridge(t, nil)
+	b.website(exampleBody(t, "website-lead.json"))
+	b.website(exampleBody(t, "website-lost-answer.json"))
+	b.website(exampleBody(t, "website-no-phone.json"))
 	for range 3 {
-		w.result()
+		b.result()
 	}
-	if err := w.stop(); err != nil {
+	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
 	for _, hidden := range []string{"5550142", "555-0142", "555 0194", "5550194", demoToken, demoSecrets["WEBSITE_SECRET"]} {
-		if strings.Contains(w.logs.String(), hidden) {
-			t.Errorf("the log shows %q:\n%s", hidden, w.logs)
+		if strings.Contains(b.logs.String(), hidden) {
+			t.Errorf("the log shows %q:\n%s", hidden, b.logs)
 		}
 	}
 }
 
-func TestStartSaysInOneSentenceWhyItCannot(t *testing.T) {
+func TestStartErrorIsOneSentence(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = taken.Close() })
-	running := newWorld(t, nil)
+	running := startBridge(t, nil)
 	for name, c := range map[string]struct {
 		change map[string]string
 		want   string
@@ -220,5 +209,65 @@ func TestStartSaysInOneSentenceWhyItCannot(t *testing.T) {
 				t.Errorf("error %q; want one line with %q", err, c.want)
 			}
 		})
+	}
+}
+
+const lookupConfig = `
+sources:
+  crm:
+    verify: {kind: token, header: X-Token, values: ["${file:%[1]s}"]}
+    key: body:id
+    lookup: {url: "%[2]s/contacts/{{contact}}", auth: {kind: bearer, token: "${file:%[1]s}"}}
+    fields:
+      contact: {path: contact}
+      phone: {path: "lookup:phone", type: phone}
+routes:
+  - name: all
+    source: crm
+    mode: live
+    call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}
+`
+
+func TestWebhookWithOnlyAnIDEndsInACall(t *testing.T) {
+	t.Parallel()
+	const token = "token-of-the-crm"
+	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+token || r.URL.Path != "/contacts/5" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprint(w, `{"phone":"+12025550142"}`)
+	}))
+	t.Cleanup(crm.Close)
+	file := testkit.File(t, "callbridge.yaml", fmt.Sprintf(lookupConfig, testkit.File(t, "token", token), crm.URL))
+	b := startBridge(t, map[string]string{"CONFIG_FILE": file})
+	for _, body := range []string{`{"id":"e1","contact":5}`, `{"id":"e1","contact":5}`, `{"id":"e2","contact":404}`} {
+		if status := b.post("/webhooks/crm", body, http.Header{"X-Token": {token}}).Status; status != http.StatusAccepted {
+			t.Errorf("answered %d", status)
+		}
+	}
+	got := map[string]event.Result{}
+	for range 2 {
+		r := b.result()
+		got[r.Event.Key] = r
+	}
+	if found, missing := got["e1"], got["e2"]; found.Outcome != event.Accepted || missing.Reason != event.ReasonLookupNotFound {
+		t.Errorf("ended %s (%s) and %s (%s)", found.Outcome, found.Detail, missing.Reason, missing.Detail)
+	}
+	if !b.ready() {
+		t.Error("not ready")
+	}
+	if scrape := b.scrape(); !strings.Contains(scrape, `callbridge_lookups_total{result="not_found",source="crm"} 1`) {
+		t.Errorf("the lookup is not counted:\n%s", scrape)
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.sim.Placed()); n != 1 || len(b.results) != 0 {
+		t.Errorf("%d calls and %d more results, want 1 and 0", n, len(b.results))
+	}
+	if strings.Contains(b.logs.String(), token) || strings.Contains(b.logs.String(), "5550142") {
+		t.Error("the log shows a token or a number")
 	}
 }

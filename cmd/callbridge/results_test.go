@@ -6,19 +6,20 @@ import (
 	"testing"
 
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
-func TestResultsShowsWhatBecameOfEvents(t *testing.T) {
+func TestResultsPrintsStoredResults(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	w.website(exampleBody(t, "website-lead.json"))
-	w.website(exampleBody(t, "website-no-phone.json"))
-	w.result()
-	w.result()
-	url := w.process.bus.ClientURL()
-	// Who subscribes without JetStream may hear of a result before it is stored.
+	b := startBridge(t, nil)
+	b.website(exampleBody(t, "website-lead.json"))
+	b.website(exampleBody(t, "website-no-phone.json"))
+	b.result()
+	b.result()
+	url := b.process.bus.ClientURL()
+	// A subscriber of core NATS may receive a result before JetStream has stored it.
 	var out string
-	until(t, "both results are stored", func() bool {
+	testkit.Eventually(t, "both results are stored", func() bool {
 		var code int
 		code, out, _ = callbridge(t, "", "results", "--nats", url)
 		return code == 0 && strings.Count(out, "\n") == 2
@@ -34,8 +35,8 @@ func TestResultsShowsWhatBecameOfEvents(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Outcome != event.Accepted || len(r.Call) == 0 {
 		t.Errorf("%v: %s", err, out)
 	}
-	if code, out, _ := callbridge(t, "", "results", "--nats", url, "--source", "nobody"); code != 0 || out != "" {
-		t.Errorf("of nobody: exit code %d: %s", code, out)
+	if code, out, _ := callbridge(t, "", "results", "--nats", url, "--source", "other"); code != 0 || out != "" {
+		t.Errorf("of another source: exit code %d: %s", code, out)
 	}
 	if code, _, errs := callbridge(t, "", "results", "--nats", "nats://127.0.0.1:1"); code != 1 ||
 		!strings.Contains(errs, "NATS cannot be reached") || strings.Contains(errs, "NATS_URL") {
@@ -43,5 +44,14 @@ func TestResultsShowsWhatBecameOfEvents(t *testing.T) {
 	}
 	if code, _, errs := callbridge(t, "", "results", "--nats", url, "--outcome", "acepted"); code != 1 || !strings.Contains(errs, "--outcome acepted: it is one of accepted, ") {
 		t.Errorf("an outcome that there is not: exit code %d: %s", code, errs)
+	}
+}
+
+func TestReadmeTellsEveryOutcome(t *testing.T) {
+	t.Parallel()
+	for _, o := range outcomes {
+		if !strings.Contains(testkit.Read(t, "README.md"), "\n| `"+o+"` |") {
+			t.Errorf("the outcome %s is missing", o)
+		}
 	}
 }

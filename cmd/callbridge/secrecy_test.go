@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,18 +10,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"callbridge/event"
-	"callbridge/signature"
+	"callbridge/internal/testkit"
 	"callbridge/span"
 )
 
 const markedConfig = `
 sources:
   form:
-    verify: {kind: hmac, hash: sha256, header: X-Signature, encoding: hex, keys: ["${file:%[1]s/marked-signing}"]}
+    verify: {kind: hmac, hash: sha256, header: X-Signature, prefix: "sha256=", encoding: hex, keys: ["${file:%[1]s/marked-signing}"]}
     key: body:id
     fields: {phone: {path: phone, type: phone, region: US}}
   crm:
@@ -37,10 +36,9 @@ routes:
   - {name: crm, source: crm, mode: live, call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}}
 `
 
-// markedWorld has secrets that are easy to find wherever they come out: each
-// is the name of the file that holds it. Its CRM knows contact 1 and refuses
-// our key for contact 401.
-func markedWorld(t *testing.T, change map[string]string) *world {
+// startMarked starts a bridge whose secrets are easy to find in its output: each is the name
+// of its file with "-secret". The CRM knows contact 1 and refuses the key for contact 401.
+func startMarked(t *testing.T, change map[string]string) *bridge {
 	t.Helper()
 	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -61,83 +59,48 @@ func markedWorld(t *testing.T, change map[string]string) *world {
 			t.Fatal(err)
 		}
 	}
-	file := filepath.Join(dir, "callbridge.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, markedConfig, dir, crm.URL), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	env := map[string]string{"CONFIG_FILE": file}
+	env := map[string]string{"CONFIG_FILE": testkit.File(t, "callbridge.yaml", fmt.Sprintf(markedConfig, dir, crm.URL))}
 	maps.Copy(env, change)
-	return newWorld(t, env)
+	return startBridge(t, env)
 }
 
-// send posts a body and returns the answer, head and body.
-func (w *world) send(path, body string, header http.Header) string {
-	w.t.Helper()
-	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.process.public.url()+path, strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	request.Header = header
-	request.Header.Set("Content-Type", "application/json")
-	return w.show(request)
+// send posts a webhook and returns the whole answer.
+func (b *bridge) send(path, body string, header http.Header) string {
+	b.t.Helper()
+	answer := b.post(path, body, header)
+	return fmt.Sprint(answer.Status, answer.Header, answer.Body)
 }
 
-func (w *world) show(request *http.Request) string {
-	w.t.Helper()
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return fmt.Sprint(response.StatusCode, response.Header, string(body))
+func (b *bridge) form(body string) string {
+	b.t.Helper()
+	return b.send("/webhooks/form", body, testkit.Signed("marked-signing-secret", body))
 }
 
-func (w *world) form(body string) string {
-	w.t.Helper()
-	signer := signature.Config{Kind: "hmac", Hash: "sha256", Header: signature.List{"X-Signature"}, Encoding: "hex",
-		Keys: signature.Secrets{"marked-signing-secret"}}
-	header, err := signature.Sign(signer, signature.Request{Method: http.MethodPost, URI: "/webhooks/form", Body: []byte(body)}, time.Now())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return w.send("/webhooks/form", body, header)
-}
-
-func TestNothingOnTheWholeWayShowsASecretOrANumber(t *testing.T) {
+func TestNoOutputContainsASecretOrANumber(t *testing.T) {
 	t.Parallel()
-	w := markedWorld(t, nil)
+	b := startMarked(t, nil)
 	sender := func() http.Header { return http.Header{"X-Token": {"marked-sender-secret"}} }
 	shown := []string{
-		w.form(`{"id":"called","phone":"(202) 555-0142"}`),
-		w.form(`{"id":"refused","phone":"202-555-0190"}`),
-		w.form(`{"id":"answer lost","phone":"2025550194"}`),
-		w.form(`{"id":"bad","phone":"202555014299"}`),
-		w.form(`{"id":"unreadable","phone":"2025550142"`),
-		w.send("/webhooks/form?token=marked-query-secret", `{"phone":"2025550142"}`, http.Header{"X-Signature": {"marked-forged-secret"}}),
-		w.send("/webhooks/+12025550142", `{}`, sender()),
-		w.send("/webhooks/crm", `{"id":"looked up","contact":1}`, sender()),
-		w.send("/webhooks/crm", `{"id":"nobody","contact":"+12025550144"}`, sender()),
+		b.form(`{"id":"called","phone":"(202) 555-0142"}`),
+		b.form(`{"id":"refused","phone":"202-555-0190"}`),
+		b.form(`{"id":"answer lost","phone":"2025550194"}`),
+		b.form(`{"id":"bad","phone":"202555014299"}`),
+		b.form(`{"id":"unreadable","phone":"2025550142"`),
+		b.send("/webhooks/form?token=marked-query-secret", `{"phone":"2025550142"}`, http.Header{"X-Signature": {"marked-forged-secret"}}),
+		b.send("/webhooks/+12025550142", `{}`, sender()),
+		b.send("/webhooks/crm", `{"id":"looked up","contact":1}`, sender()),
+		b.send("/webhooks/crm", `{"id":"nobody","contact":"+12025550144"}`, sender()),
 	}
 	for range 6 {
-		w.result()
+		b.result()
 	}
-	shown = append(shown, w.send("/webhooks/crm", `{"id":"held","contact":401}`, sender()))
-	until(t, "the CRM refuses our key", func() bool { return !w.ready() })
-	for _, path := range []string{"/readyz", "/metrics"} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.process.admin.url()+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		shown = append(shown, w.show(request))
-	}
-	if err := w.stop(); err != nil {
+	shown = append(shown, b.send("/webhooks/crm", `{"id":"held","contact":401}`, sender()))
+	testkit.Eventually(t, "the CRM refuses our key", func() bool { return !b.ready() })
+	shown = append(shown, b.admin("/readyz"), b.admin("/metrics"))
+	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
-	shown = append(shown, w.logs.String())
+	shown = append(shown, b.logs.String())
 	hidden := []string{"-secret", demoToken}
 	for _, last := range []string{"0142", "0143", "0144", "0190", "0194"} {
 		hidden = append(hidden, "555"+last, "555-"+last, "55"+last)
@@ -153,46 +116,110 @@ func TestNothingOnTheWholeWayShowsASecretOrANumber(t *testing.T) {
 
 func TestOneTraceLeadsFromTheWebhookToTheResult(t *testing.T) {
 	t.Parallel()
-	w := markedWorld(t, nil)
-	w.send("/webhooks/crm", `{"id":"looked up","contact":1}`, http.Header{"X-Token": {"marked-sender-secret"}})
-	got := w.result()
-	if err := w.stop(); err != nil {
+	b := startMarked(t, nil)
+	b.send("/webhooks/crm", `{"id":"looked up","contact":1}`, http.Header{"X-Token": {"marked-sender-secret"}})
+	got := b.result()
+	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
 	if got.Outcome != event.Accepted {
 		t.Fatalf("ended %s (%s)", got.Outcome, got.Detail)
 	}
 	trace := span.Parent(got.TraceParent).TraceID()
-	seen := map[string]logLine{}
-	for _, l := range w.lines() {
-		seen[l.Msg] = l
+	lines := map[any]map[string]any{}
+	for _, line := range b.logs.Lines(t, 1) {
+		lines[line["msg"]] = line
 	}
 	for _, msg := range []string{"webhook.received", "event.looked_up", "call.attempted"} {
-		if l := seen[msg]; trace == "" || l.TraceID != trace {
-			t.Errorf("%s has the trace %q, the result %q", msg, l.TraceID, trace)
+		if got := lines[msg]["trace_id"]; trace == "" || got != trace {
+			t.Errorf("%s has the trace %q, the result %q", msg, got, trace)
 		}
 	}
-	if id := seen["call.attempted"].RequestID; id != got.RequestID.String() {
+	if id := lines["call.attempted"]["request_id"]; id != got.RequestID.String() {
 		t.Errorf("call.attempted is about %s, the result about %s", id, got.RequestID)
 	}
 }
 
-// logLine is what correlates the lines of the log.
-type logLine struct {
-	Msg       string `json:"msg"`
-	TraceID   string `json:"trace_id"`
-	RequestID string `json:"request_id"`
+// collector receives spans as OTLP over HTTP.
+type collector struct {
+	mu     sync.Mutex
+	bodies []string
+	spans  map[string]received // by name
+	key    string
 }
 
-func (w *world) lines() []logLine {
-	w.t.Helper()
-	var all []logLine
-	for lines := bufio.NewScanner(strings.NewReader(w.logs.String())); lines.Scan(); {
-		var l logLine
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			w.t.Fatal(err)
+type received struct {
+	TraceID, SpanID, ParentSpanID, Name string
+	Kind                                int
+}
+
+func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var body json.RawMessage
+	var sent struct {
+		ResourceSpans []struct {
+			ScopeSpans []struct{ Spans []received }
 		}
-		all = append(all, l)
 	}
-	return all
+	if r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/json" ||
+		json.NewDecoder(r.Body).Decode(&body) != nil || json.Unmarshal(body, &sent) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bodies, c.key = append(c.bodies, string(body)), r.Header.Get("X-Key")
+	for _, rs := range sent.ResourceSpans {
+		for _, ss := range rs.ScopeSpans {
+			for _, s := range ss.Spans {
+				c.spans[s.Name] = s
+			}
+		}
+	}
+	_, _ = w.Write([]byte("{}"))
+}
+
+func TestSpansOfOneWebhookAreOneChain(t *testing.T) {
+	t.Parallel()
+	c := &collector{spans: map[string]received{}}
+	server := httptest.NewServer(c)
+	t.Cleanup(server.Close)
+	b := startMarked(t, map[string]string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL + "/", "OTEL_EXPORTER_OTLP_HEADERS": "X-Key=a%20key",
+		"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
+	})
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	b.send("/webhooks/crm", `{"id":"looked up","contact":1}`, http.Header{"X-Token": {"marked-sender-secret"}, "Traceparent": {parent}})
+	got := b.result()
+	if got.Outcome != event.Accepted {
+		t.Fatalf("ended %s (%s)", got.Outcome, got.Detail)
+	}
+	if err := b.stop(); err != nil { // the last spans leave now
+		t.Fatal(err)
+	}
+	before := "b7ad6b7169203331"
+	for _, step := range []struct {
+		name string
+		kind span.Kind
+	}{
+		{"POST /webhooks/:source", span.Server}, {"look up event", span.Consumer}, {"process request", span.Consumer},
+		{"dial attempt", span.Internal}, {"POST Callab call", span.Client},
+	} {
+		s := c.spans[step.name]
+		if s.TraceID != "0af7651916cd43dd8448eb211c80319c" || s.ParentSpanID != before || s.SpanID == "" || s.Kind != int(step.kind) {
+			t.Errorf("%s: %+v does not follow %s", step.name, s, before)
+		}
+		before = s.SpanID
+	}
+	result, ok := span.Parse(got.TraceParent)
+	if s := c.spans["publish result"]; s.ParentSpanID != c.spans["process request"].SpanID || !ok || !strings.Contains(string(result), s.TraceID+"-"+s.SpanID) {
+		t.Errorf("the result has %s, its span is %+v", got.TraceParent, s)
+	}
+	if c.key != "a key" || !strings.Contains(c.bodies[0], "deployment.environment.name") {
+		t.Errorf("key %q in %s", c.key, c.bodies[0])
+	}
+	for _, hidden := range []string{"-secret", "5550143", demoToken} {
+		if strings.Contains(strings.Join(c.bodies, ""), hidden) {
+			t.Errorf("a span shows %q", hidden)
+		}
+	}
 }

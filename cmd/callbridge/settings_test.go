@@ -3,10 +3,14 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sethvargo/go-envconfig"
+
+	"callbridge/internal/testkit"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -83,12 +87,36 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 		t.Errorf("token %q, want old", got)
 	}
 	write("new\n")
-	until(t, "the new token counts", func() bool { return token.get() == "new" })
+	testkit.Eventually(t, "the new token counts", func() bool { return token.get() == "new" })
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
 	token.read = token.read.Add(-2 * tokenEvery)
 	if got := token.get(); got != "new" {
 		t.Errorf("token %q without the file, want the one read before", got)
+	}
+}
+
+func TestReadmeTellsEveryVariable(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	for _, v := range variables() {
+		if strings.HasPrefix(v.Name, "OTEL_") {
+			// Their meaning is OpenTelemetry's; a sentence is enough.
+			if !strings.Contains(testkit.Read(t, "README.md"), "`"+v.Name) {
+				t.Errorf("the README does not name %s", v.Name)
+			}
+			continue
+		}
+		want = append(want, v.Name+"="+v.Default)
+	}
+	row := regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| (?:`([^`]*)`)? ?\\|")
+	for _, m := range row.FindAllStringSubmatch(testkit.Read(t, "README.md"), -1) {
+		got = append(got, m[1]+"="+m[2])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the README tells\n%s\nand the code has\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

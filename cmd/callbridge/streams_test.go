@@ -1,13 +1,23 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/bustest"
+	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
-// TestStreamsRefusesWhatServeRefuses: else an administrator would make streams
-// that serve does not start on. It sets real variables, so it runs alone.
+// TestStreamsRefusesWhatServeRefuses: otherwise an administrator would create streams with
+// which serve does not start. It sets environment variables and is therefore not parallel.
 func TestStreamsRefusesWhatServeRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		env  map[string]string
@@ -33,7 +43,7 @@ func TestStreamsRefusesWhatServeRefuses(t *testing.T) {
 	}
 }
 
-// TestStreamsNeedsNoAddress: an administrator may not have it yet.
+// TestStreamsNeedsNoAddress: an administrator may not know it yet.
 func TestStreamsNeedsNoAddress(t *testing.T) {
 	for _, env := range []map[string]string{
 		{"NATS_REPLICAS": "3"},
@@ -48,5 +58,93 @@ func TestStreamsNeedsNoAddress(t *testing.T) {
 				t.Errorf("exit code %d: %s\n%s", code, errs, out)
 			}
 		})
+	}
+}
+
+// startNATS starts a server with the users of docs/nats.md and no others.
+func startNATS(t *testing.T) *server.Server {
+	t.Helper()
+	options := &server.Options{}
+	if err := options.ProcessConfigString("listen: \"127.0.0.1:-1\"\n" + testkit.DocumentedUsers(t)); err != nil {
+		t.Fatal(err)
+	}
+	options.JetStream, options.StoreDir = true, t.TempDir()
+	return bustest.Server(t, options)
+}
+
+// makeStreams creates the streams and consumers that `streams` printed, as an administrator.
+func makeStreams(t *testing.T, s *server.Server, output string) {
+	t.Helper()
+	var d struct {
+		Streams   []jetstream.StreamConfig
+		Consumers []struct {
+			Stream string `json:"stream_name"`
+			Config jetstream.ConsumerConfig
+		}
+	}
+	if err := json.Unmarshal([]byte(output), &d); err != nil {
+		t.Fatal(err)
+	}
+	js := testkit.JetStream(t, s.ClientURL(), nats.UserInfo("administrator", "secret"))
+	for _, stream := range d.Streams {
+		if _, err := js.CreateStream(t.Context(), stream); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range d.Consumers {
+		if _, err := js.CreateConsumer(t.Context(), c.Stream, c.Config); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestWebhookToResultWithTheLeastPermissions starts the process as a user with the
+// permissions of docs/nats.md, and the subscriber as one that may only subscribe.
+func TestWebhookToResultWithTheLeastPermissions(t *testing.T) {
+	t.Parallel()
+	for user, manage := range map[string]string{"bridge": "true", "bridge-checked": "false"} {
+		t.Run(user, func(t *testing.T) {
+			t.Parallel()
+			s := startNATS(t)
+			if manage == "false" {
+				code, out, errs := callbridge(t, "", "streams", "-o", "json")
+				if code != 0 {
+					t.Fatalf("exit code %d: %s", code, errs)
+				}
+				makeStreams(t, s, out)
+			}
+			b := startBridge(t, map[string]string{
+				"NATS_URL": s.ClientURL(), "NATS_USER": user, "NATS_PASSWORD": "secret", "NATS_MANAGE": manage,
+				"DIAL_RATE": "50", "DIAL_ACK_WAIT": "30s", "DIAL_CLAIM_AGE": "40s",
+			})
+			b.website(exampleBody(t, "website-lost-answer.json"))
+			if r := b.result(); r.Outcome != event.Accepted || r.Reason != event.ReasonFound {
+				t.Errorf("ended %s (%s: %s); log:\n%s", r.Outcome, r.Reason, r.Detail, b.logs)
+			}
+			if !b.ready() {
+				t.Error("not ready")
+			}
+			if refused := regexp.MustCompile(`.*(?i:permissions violation).*`).FindString(b.logs.String()); refused != "" {
+				t.Errorf("NATS has refused something: %s", refused)
+			}
+		})
+	}
+}
+
+func TestStreamsPrintsAScript(t *testing.T) {
+	t.Parallel()
+	code, out, errs := callbridge(t, "", "streams")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	step := regexp.MustCompile(`(?s)cat > (\S+) <<'END'\n(.*?)END\nnats (stream|consumer) add ([A-Z_]+(?: [a-z]+)?) --config (\S+)\n`)
+	steps := step.FindAllStringSubmatch(out, -1)
+	if len(steps) != 6 {
+		t.Fatalf("%d steps, want four streams and two consumers:\n%s", len(steps), out)
+	}
+	for _, m := range steps {
+		if m[1] != m[5] || !json.Valid([]byte(m[2])) {
+			t.Errorf("%s %s: file %s, config %s:\n%s", m[3], m[4], m[1], m[5], m[2])
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package docs_test
 
 import (
 	"os"
@@ -9,19 +9,22 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 
+	"callbridge/internal/testkit"
 	"callbridge/mapping"
 )
 
-const schemaFile = "../../docs/callbridge.schema.json"
+const (
+	schemaFile  = "callbridge.schema.json"
+	exampleFile = "../cmd/callbridge/example/callbridge.yaml"
+)
 
 func TestPublishedSchemaIsTheOneOfTheCode(t *testing.T) {
 	t.Parallel()
-	code, out, errs := callbridge(t, "", "schema")
-	published, err := os.ReadFile(schemaFile)
-	if err != nil || code != 0 {
-		t.Fatalf("exit code %d: %s (%v)", code, errs, err)
+	schema, err := mapping.Schema()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if out != string(published) {
+	if string(schema) != testkit.Read(t, "docs/callbridge.schema.json") {
 		t.Error("docs/callbridge.schema.json is out of step: go run ./cmd/callbridge schema > docs/callbridge.schema.json")
 	}
 }
@@ -49,7 +52,7 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 	t.Parallel()
 	s := compiledSchema(t)
 	var files []string
-	for _, pattern := range []string{"example/callbridge.yaml", "../../mapping/testdata/*/callbridge.yaml", "../../docs/examples/*/callbridge.yaml"} {
+	for _, pattern := range []string{exampleFile, "../mapping/testdata/*/callbridge.yaml", "examples/*/callbridge.yaml"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no file matches %s: %v", pattern, err)
@@ -70,7 +73,7 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 	t.Parallel()
 	s := compiledSchema(t)
-	text, err := os.ReadFile("example/callbridge.yaml")
+	text, err := os.ReadFile(exampleFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,13 +110,13 @@ func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 
 func TestExampleNamesTheSchemaForEditors(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("example/callbridge.yaml")
+	text, err := os.ReadFile(exampleFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	path, ok := strings.CutPrefix(first, "# yaml-language-server: $schema=")
-	if _, err := os.Stat(filepath.Join("example", path)); !ok || err != nil {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(exampleFile), path)); !ok || err != nil {
 		t.Errorf("the first line of the example names no schema: %q (%v)", first, err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"callbridge/internal/testkit"
 )
 
 const openConfig = `
@@ -33,34 +35,34 @@ func TestConfigurationIsReloadedWholeOrNotAtAll(t *testing.T) {
 		}
 	}
 	write(openConfig)
-	w := newWorld(t, map[string]string{"CONFIG_FILE": file})
-	w.website(`{"id":"1","phone":"+12025550142"}`)
-	if got := w.result(); got.Reason != "dry_run" {
+	b := startBridge(t, map[string]string{"CONFIG_FILE": file})
+	b.website(`{"id":"1","phone":"+12025550142"}`)
+	if got := b.result(); got.Reason != "dry_run" {
 		t.Errorf("at first: %s (%s)", got.Outcome, got.Reason)
 	}
 
 	write(strings.Replace(openConfig, "dry_run", "life", 1))
-	until(t, "the mistake is refused", func() bool { return strings.Contains(w.logs.String(), "config.reload_refused") })
-	if !strings.Contains(w.logs.String(), "callbridge.yaml:10:") {
-		t.Errorf("the log does not say where:\n%s", w.logs)
+	testkit.Eventually(t, "the mistake is refused", func() bool { return strings.Contains(b.logs.String(), "config.reload_refused") })
+	if !strings.Contains(b.logs.String(), "callbridge.yaml:10:") {
+		t.Errorf("the log does not say where:\n%s", b.logs)
 	}
-	w.website(`{"id":"2","phone":"+12025550142"}`)
-	if got := w.result(); got.Reason != "dry_run" {
+	b.website(`{"id":"2","phone":"+12025550142"}`)
+	if got := b.result(); got.Reason != "dry_run" {
 		t.Errorf("after a mistake: %s (%s)", got.Outcome, got.Reason)
 	}
 
 	write(strings.Replace(openConfig, "dry_run", "live", 1))
-	until(t, "the second generation counts", func() bool { return strings.Contains(w.adminSays("/readyz"), `"config_generation":2`) })
+	testkit.Eventually(t, "the second generation counts", func() bool { return strings.Contains(b.admin("/readyz"), `"config_generation":2`) })
 	// What ended in dry run stays so; what is new is dialled.
-	w.website(`{"id":"1","phone":"+12025550142"}`)
-	w.website(`{"id":"3","phone":"+12025550142"}`)
-	if got := w.result(); got.Reason != "created" || got.Event.Key != "3" {
+	b.website(`{"id":"1","phone":"+12025550142"}`)
+	b.website(`{"id":"3","phone":"+12025550142"}`)
+	if got := b.result(); got.Reason != "created" || got.Event.Key != "3" {
 		t.Errorf("after the reload: %s (%s) for %s", got.Outcome, got.Reason, got.Event.Key)
 	}
-	if n := len(w.sim.Placed()); n != 1 {
+	if n := len(b.sim.Placed()); n != 1 {
 		t.Errorf("%d calls, want 1", n)
 	}
-	if !strings.Contains(w.scrape(), "callbridge_config_generation 2") {
+	if !strings.Contains(b.scrape(), "callbridge_config_generation 2") {
 		t.Error("the metric does not show the second generation")
 	}
 }

@@ -1,27 +1,23 @@
-package main
+package docs_test
 
 import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"callbridge/internal/testkit"
 	"callbridge/mapping"
 	"callbridge/mapping/golden"
 )
 
-// mappingPage is docs/mapping.md. The tests here do what it says.
-func mappingPage(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("../../docs/mapping.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
+// mappingPage is docs/mapping.md.
+func mappingPage(t *testing.T) string { return testkit.Read(t, "docs/mapping.md") }
 
 var codeSpan = regexp.MustCompile("`([^`]+)`")
 
@@ -60,7 +56,7 @@ routes:
 // mapOne maps one JSON body with one field, one rule and one note.
 func mapOne(t *testing.T, field, when, notes, body string) mapping.Decision {
 	t.Helper()
-	config, err := mapping.Parse("page", fmt.Appendf(nil, pageConfig, field, compact(when), compact(notes)), mapping.Options{WithoutSecrets: true})
+	config, err := mapping.Parse("page", fmt.Appendf(nil, pageConfig, field, strconv.Quote(when), strconv.Quote(notes)), mapping.Options{WithoutSecrets: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +84,7 @@ func TestPathsOfThePageFindWhatItSays(t *testing.T) {
 	tried := 0
 	for _, row := range rows(t, "Where a value stands")[1:] {
 		path, want := codeSpan.FindStringSubmatch(row[0])[1], codeSpan.FindStringSubmatch(row[1])[1]
-		d := mapOne(t, "{type: list, path: "+string(compact(path))+"}", "true", "{{field}}", body)
+		d := mapOne(t, "{type: list, path: "+strconv.Quote(path)+"}", "true", "{{field}}", body)
 		if got := notesOf(d); got != want {
 			t.Errorf("%s finds %q, want %q", path, got, want)
 		}
@@ -204,7 +200,7 @@ func TestPageTellsEveryReason(t *testing.T) {
 			}
 		}
 	}
-	source, err := os.ReadFile("../../mapping/phone/errors.go")
+	source, err := os.ReadFile(testkit.Path("mapping/phone/errors.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,5 +210,131 @@ func TestPageTellsEveryReason(t *testing.T) {
 		if m[1] != "fictional_number" && !strings.Contains(told, "`"+m[1]+"`") {
 			t.Errorf("the reason %s of a phone number is missing", m[1])
 		}
+	}
+}
+
+const examples = "examples"
+
+func TestPageShowsTheFilesOfTheExamples(t *testing.T) {
+	t.Parallel()
+	page := mappingPage(t)
+	files, err := filepath.Glob(examples + "/*/*")
+	if err != nil || len(files) != 4*3 {
+		t.Fatalf("%d files of examples: %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block := fmt.Sprintf("`%s`\n\n```%s\n%s```\n", filepath.Base(file), strings.TrimPrefix(filepath.Ext(file), "."), text)
+		if !strings.Contains(page, block) {
+			t.Errorf("the page does not show %s as it is", file)
+		}
+	}
+}
+
+func TestExamplesOfThePagePass(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(examples + "/*/callbridge.test.yaml")
+	if err != nil || len(files) != 4 {
+		t.Fatalf("%d files of cases: %v", len(files), err)
+	}
+	passed := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := mapping.Load(filepath.Join(filepath.Dir(file), "callbridge.yaml"), mapping.Options{WithoutSecrets: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		suite, err := golden.Parse(file, text, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verdicts, err := suite.Run(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range verdicts {
+			if !v.OK {
+				t.Errorf("%+v", v)
+			}
+			passed++
+		}
+	}
+	if passed < 8 {
+		t.Errorf("%d cases", passed)
+	}
+}
+
+func TestConfigurationsOfThePageLoad(t *testing.T) {
+	t.Parallel()
+	loaded := 0
+	for _, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(mappingPage(t), -1) {
+		if !strings.Contains("\n"+m[1], "\nsources:") {
+			continue
+		}
+		loaded++
+		if _, err := mapping.Parse("page", []byte(m[1]), mapping.Options{WithoutSecrets: true}); err != nil {
+			t.Errorf("%v in\n%s", err, m[1])
+		}
+	}
+	if loaded != 4 {
+		t.Errorf("%d configurations, want 4", loaded)
+	}
+}
+
+// TestLinesOfThePageLoad tries each verify: and key: that the page proposes.
+func TestLinesOfThePageLoad(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	for _, m := range regexp.MustCompile("`((?:verify|key): [^`]+)`").FindAllStringSubmatch(mappingPage(t), -1) {
+		lines := []string{"verify: {kind: none, reason: a test}", "key: sha256:body", m[1]}
+		kept := lines[:0]
+		for _, line := range lines {
+			if name, _, _ := strings.Cut(m[1], ":"); line == m[1] || !strings.HasPrefix(line, name) {
+				kept = append(kept, line)
+			}
+		}
+		text := "sources:\n  crm:\n    " + strings.Join(kept, "\n    ") + "\n"
+		if _, err := mapping.Parse("page", []byte(text), mapping.Options{WithoutSecrets: true}); err != nil {
+			t.Errorf("%s: %v", m[1], err)
+		}
+		tried++
+	}
+	if tried < 7 {
+		t.Errorf("%d lines tried", tried)
+	}
+}
+
+func TestLookupPageTellsEveryKey(t *testing.T) {
+	t.Parallel()
+	page := testkit.Read(t, "docs/lookup.md")
+	for _, section := range mapping.Sections() {
+		if section.Name != "lookup" && section.Name != "auth" {
+			continue
+		}
+		for _, key := range section.Keys {
+			if row := "| `" + key.Name + "` | " + key.Doc + " |"; !strings.Contains(page, row) {
+				t.Errorf("this row is missing:\n%s", row)
+			}
+		}
+	}
+}
+
+// TestExampleOfTheLookupPageLoads takes the page's own YAML.
+func TestExampleOfTheLookupPageLoads(t *testing.T) {
+	t.Parallel()
+	page := testkit.Read(t, "docs/lookup.md")
+	_, example, _ := strings.Cut(page, "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	if _, err := mapping.Parse("lookup.md", []byte(example), mapping.Options{WithoutSecrets: true}); err != nil {
+		t.Error(err)
+	}
+	if err := validate(t, compiledSchema(t), example); err != nil {
+		t.Error(err)
 	}
 }

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCheckAcceptsTheExample(t *testing.T) {
+	t.Parallel()
+	code, out, errs := callbridge(t, "", "check", "--without-secrets", "example/callbridge.yaml")
+	if code != 0 || !strings.Contains(out, "2 sources, 2 routes") || !strings.Contains(out, "dry_run") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+}
+
+func TestCheckSaysWhereATypoIs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("example/callbridge.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "callbridge.yaml")
+	typo := strings.Replace(string(text), "lead_score >= 50", "leadscore >= 50", 1)
+	if err := os.WriteFile(file, []byte(typo), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := callbridge(t, "", "check", "--without-secrets", file)
+	if code != 1 || !strings.Contains(errs, `did you mean "lead_score"?`) || !strings.Contains(errs, file+":") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	code, out, _ := callbridge(t, "", "check", "--without-secrets", "-o", "json", file)
+	var r report
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 1 || r.OK || len(r.Problems) != 1 || r.Problems[0].Line == 0 {
+		t.Errorf("exit code %d, %v: %s", code, err, out)
+	}
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"callbridge/internal/testkit"
+	"callbridge/mapping/payload"
+)
+
+func TestMapExplainsWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	code, out, errs := callbridge(t, "", "map", "-c", "example/callbridge.yaml", "-s", "website", "example/website-lead.json")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	for _, want := range []string{"+12•••••••42", "lead_score", "72", "new-lead", "dry_run", "true     consent", `"first_name": "Ada"`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the explanation lacks %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "0142") {
+		t.Errorf("the explanation shows the number:\n%s", out)
+	}
+	_, out, _ = callbridge(t, exampleBody(t, "website-lead.json"), "map", "-c", "example/callbridge.yaml", "-s", "website", "--reveal", "-o", "json", "-")
+	if !json.Valid([]byte(out)) || !strings.Contains(out, "+12025550142") {
+		t.Errorf("--reveal -o json printed:\n%s", out)
+	}
+}
+
+// TestMapSaysWhyAPartIsNeitherTrueNorFalse: the value stands in its column, and
+// what it depends on after the text.
+func TestMapSaysWhyAPartIsNeitherTrueNorFalse(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "callbridge.yaml")
+	const config = `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    key: body:id
+    fields: {phone: {path: phone, type: phone}, score: {path: score, type: number}, vip: {path: vip, type: bool}, tags: {path: tags, type: list}}
+routes:
+  - {name: lead, source: crm, when: 'score > 1 && vip || tags[5] == "x" || phone == "y"', call: {call_to: phone}}
+`
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const body = `{"id":"k","phone":"+12025550142","tags":["a"]}`
+	code, out, errs := callbridge(t, body, "map", "-c", file, "-s", "crm", "--content-type", "application/json", "-")
+	const want = `
+      unknown  score > 1 (depends on score)
+      unknown  vip
+      error    tags[5] == "x" (index out of bounds: 5)
+      false    phone == "y"
+`
+	if code != 0 || !strings.Contains(out, want) {
+		t.Errorf("exit code %d: %s\nwant%s\nprinted\n%s", code, errs, want, out)
+	}
+}
+
+const thinConfig = `
+sources:
+  crm:
+    verify: {kind: token, header: X-Token, values: ["${CRM_KEY}"]}
+    key: body:id
+    lookup: {url: "https://crm.example.com/contacts/{{contact}}", auth: {kind: bearer, token: "${CRM_TOKEN}"}}
+    fields:
+      contact: {path: contact}
+      phone: {path: "lookup:person.phone", type: phone}
+routes:
+  - {name: all, source: crm, call: {call_to: phone}}
+`
+
+func TestMapAnswersALookupFromAFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	config, webhook := file("callbridge.yaml", thinConfig), file("webhook.json", `{"id":1,"contact":5}`)
+	for _, c := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"without", nil, []string{"GET https://crm.example.com/contacts/5", "--lookup FILE", "rejected missing_field"}},
+		{"JSON", []string{"--lookup", file("answer.json", `{"person":{"phone":"+12025550142"}}`)}, []string{"answered from the file", "skipped dry_run", "+12•••••••42"}},
+		{"XML", []string{"--lookup", file("answer.xml", `<person><phone>+12025550142</phone></person>`)}, []string{"answered from the file", "skipped dry_run"}},
+	} {
+		code, out, errs := callbridge(t, "", append([]string{"map", "-c", config, "-s", "crm", webhook}, c.args...)...)
+		for _, want := range c.want {
+			if code != 0 || !strings.Contains(out, want) {
+				t.Errorf("%s: exit code %d, %q is missing:\n%s%s", c.name, code, want, out, errs)
+			}
+		}
+	}
+	code, _, errs := callbridge(t, "", "map", "-c", config, "-s", "crm", "--lookup", file("broken.json", `{`), webhook)
+	if code != 1 || !strings.Contains(errs, "read --lookup") {
+		t.Errorf("a broken answer: exit code %d: %s", code, errs)
+	}
+}
+
+func TestPathsOfAWebhookFindItsValues(t *testing.T) {
+	t.Parallel()
+	const body = `{"a": {"First Name": "Ada", "b \"c\" \\": [1, {"ü-x": null}]}, "": "empty", "phone": "+12025550142", "$id": true, "list": [[2]]}`
+	code, out, errs := callbridge(t, body, "map", "--paths", "--reveal", "-o", "json", "-")
+	var leaves []struct {
+		Path  string          `json:"path"`
+		Value json.RawMessage `json:"value"`
+	}
+	if err := json.Unmarshal([]byte(out), &leaves); err != nil || code != 0 || len(leaves) != 7 {
+		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errs)
+	}
+	tree, err := payload.Decode("", payload.JSON, []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range leaves {
+		path, err := payload.ParsePath(l.Path)
+		if err != nil {
+			t.Errorf("%s: %v", l.Path, err)
+			continue
+		}
+		if found, ok := path.Lookup(tree); !ok || string(compact(found)) != string(l.Value) {
+			t.Errorf("%s leads to %s, want %s", l.Path, compact(found), l.Value)
+		}
+	}
+}
+
+func TestPathsAreThoseOfTheSourcesEventsAndMasked(t *testing.T) {
+	t.Parallel()
+	code, out, errs := callbridge(t, "", "map", "--paths", "example/website-lead.json")
+	if code != 0 || !strings.Contains(out, "contact.first_name") || strings.Contains(out, "0142") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	const config = "../../mapping/testdata/batch/callbridge.yaml"
+	code, out, errs = callbridge(t, "", "map", "--paths", "-c", config, "-s", "crm", "../../mapping/testdata/batch/payload.json")
+	if code != 0 || strings.Contains(out, "[0]") {
+		t.Errorf("exit code %d, want the paths inside each event: %s%s", code, out, errs)
+	}
+}
+
+func TestOwnSourceIsShortAndShowsItsPaths(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(testkit.Path("docs/examples/own-source/callbridge.yaml"))
+	if lines := strings.Count(string(text), "\n"); err != nil || lines >= 25 {
+		t.Errorf("%d lines, want less than 25 (%v)", lines, err)
+	}
+	code, out, errs := callbridge(t, "", "map", "--paths", testkit.Path("docs/examples/own-source/payload.json"))
+	if code != 0 || !strings.Contains(testkit.Read(t, "docs/mapping.md"), "```\n"+out+"```\n") {
+		t.Errorf("exit code %d, and the page does not show\n%s%s", code, out, errs)
+	}
+}
+
+func TestMapSaysThatAPingIsNoEvent(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "callbridge.yaml")
+	if err := os.WriteFile(file, []byte(`sources: {intercom: {preset: intercom, secret: "${SECRET}"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const ping = `{"type":"notification_event","topic":"ping","id":null}`
+	code, out, errs := callbridge(t, ping, "map", "-c", file, "--source", "intercom", "--content-type", "application/json", "-")
+	if code != 0 || !strings.HasPrefix(out, "no event: ") {
+		t.Errorf("exit code %d: %s %s", code, out, errs)
+	}
+	code, out, _ = callbridge(t, ping, "map", "-c", file, "--source", "intercom", "--content-type", "application/json", "-o", "json", "-")
+	if code != 0 || strings.TrimSpace(out) != "[]" {
+		t.Errorf("as JSON, exit code %d: %s", code, out)
+	}
+}
