@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"testing"
+
+	"callbridge/mapping/payload"
 )
 
 // TestCallIsWrittenAsEncodingJSONWould holds encode against the struct's tags:
@@ -30,7 +32,7 @@ func TestCallIsWrittenAsEncodingJSONWould(t *testing.T) {
 		if err := enc.Encode(call); err != nil {
 			t.Fatal(err)
 		}
-		got, err := call.encode()
+		got, err := payload.Encode(call)
 		if err != nil || string(got)+"\n" != want.String() {
 			t.Errorf("got  %s, %v\nwant %s", got, err, want.String())
 		}
@@ -40,7 +42,7 @@ func TestCallIsWrittenAsEncodingJSONWould(t *testing.T) {
 func TestCallThatIsNoJSONIsAnError(t *testing.T) {
 	t.Parallel()
 	call := createCall{Metadata: map[string]any{"amount": json.Number("1; drop")}}
-	if text, err := call.encode(); err == nil {
+	if text, err := payload.Encode(call); err == nil {
 		t.Errorf("got %s", text)
 	}
 }

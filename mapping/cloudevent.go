@@ -24,7 +24,7 @@ const attributePrefix = "Ce-"
 func (s *Source) decode(d Delivery) (payload.Value, error) {
 	contentType := d.Header.Get("Content-Type")
 	if s.form != formCloudEvents {
-		return payload.Scan(contentType, s.form, d.Body)
+		return payload.Decode(contentType, s.form, d.Body)
 	}
 	// The mode goes by the media type alone; a charset does not matter.
 	mediaType, _, _ := mime.ParseMediaType(contentType)

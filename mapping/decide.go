@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"callbridge/event"
+	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
 )
 
@@ -114,7 +115,7 @@ func (b *binding) request(r *reader) Decision {
 	if refused != nil {
 		return rejected(r.event, route.Name, *refused)
 	}
-	body, err := call.encode()
+	body, err := payload.Encode(call)
 	if err != nil {
 		return rejected(r.event, route.Name, refusal{reason: reasonBadCall, detail: err.Error()})
 	}

@@ -137,7 +137,7 @@ func maskCall(body json.RawMessage) json.RawMessage {
 		call.Variables[name] = event.Redact(text)
 	}
 	call.Metadata, _ = masked(call.Metadata).(map[string]any)
-	text, err := call.encode()
+	text, err := payload.Encode(call)
 	if err != nil {
 		return nil
 	}

@@ -24,11 +24,11 @@ func (c *Config) Lookup(in Incoming) (*LookupRequest, bool) {
 
 // WithLookup returns the event with what the CRM's API answered: JSON, a form
 // or XML, as contentType says; JSON also under a name that is not JSON's, since
-// some APIs call it text. The error is that of payload.Scan.
+// some APIs call it text. The error is that of payload.Decode.
 func (in Incoming) WithLookup(answer []byte, contentType string) (Incoming, error) {
-	tree, err := payload.Scan(contentType, payload.Auto, answer)
+	tree, err := payload.Decode(contentType, payload.Auto, answer)
 	if errors.Is(err, payload.ErrUnsupported) {
-		tree, err = payload.Scan("", payload.JSON, answer)
+		tree, err = payload.Decode("", payload.JSON, answer)
 	}
 	if err != nil {
 		return in, fmt.Errorf("read the look-up's answer: %w", err)

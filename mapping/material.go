@@ -98,7 +98,7 @@ func (m *material) digest(l *lookup) string {
 			return ""
 		}
 	}
-	text, err := payload.Encode(payload.Open(tree))
+	text, err := payload.Encode(tree)
 	if err != nil {
 		return ""
 	}

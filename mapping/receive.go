@@ -70,14 +70,11 @@ func (s *Source) Read(d Delivery) ([]Incoming, error) {
 	if err != nil || s.ignores(root) {
 		return nil, err
 	}
-	if s.hidden != nil || s.kept != nil {
-		root = payload.Open(root)
-	}
 	s.conceal(root)
 	if s.split == nil {
 		return []Incoming{s.incoming(d, root, root)}, nil
 	}
-	bodies := s.split.Parts(root)
+	bodies := s.split.All(root)
 	if len(bodies) > s.maxEvents {
 		return nil, fmt.Errorf("%w: %d, and max_events is %d", ErrTooManyEvents, len(bodies), s.maxEvents)
 	}
@@ -137,7 +134,7 @@ func (s *Source) data(d Delivery, body payload.Value) (json.RawMessage, error) {
 // replayed is the material of an event that came from the bus: its delivery
 // is gone, its payload is not.
 func (s *Source) replayed(in Incoming) *material {
-	body, err := payload.Scan("application/json", payload.JSON, in.Event.Data)
+	body, err := payload.Decode("application/json", payload.JSON, in.Event.Data)
 	if err != nil {
 		body = nil
 	}

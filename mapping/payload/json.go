@@ -1,242 +1,261 @@
 package payload
 
 import (
-	"encoding/json"
+	"bytes"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
-	"unsafe"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// scanJSON reads RFC 8259 JSON in one pass, and refuses what that leaves open:
-// a key that an object has twice (readers differ in which one they take) and
-// text that is not UTF-8. encoding/json checks neither, and with a second pass
-// for them takes three times as long; a fuzz test holds both against each other.
-func scanJSON(body []byte, set charset) (*document, error) {
-	read := set.toUTF8(body)
-	r := newReader(unsafe.String(unsafe.SliceData(read), len(read))) // see Scan: nobody changes it
-	if !utf8.ValidString(r.text) {
-		return nil, syntaxErrorAt(JSON, r.text, invalidUTF8(r.text), notUTF8)
+// decodeJSON reads RFC 8259 JSON. It refuses what that leaves open: a key that
+// an object has twice (readers differ in which one they take) and text that is
+// not UTF-8. Half of a surrogate pair in an escape is U+FFFD, because CRMs cut
+// long texts in the middle of one.
+func decodeJSON(body []byte, set charset) (Value, error) {
+	text := set.toUTF8(body)
+	if !utf8.Valid(text) {
+		return nil, syntaxErrorAt(JSON, string(text), invalidUTF8(text), notUTF8)
 	}
-	if r.value(node{}, 0) {
-		if r.space(); r.pos == len(r.text) {
-			return &r.document, nil
-		}
-		r.problem = trailingText
+	r := jsonReader{text: string(text), dec: jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true))}
+	tree, err := r.value(0)
+	if err != nil {
+		return nil, err
 	}
-	return nil, syntaxErrorAt(JSON, r.text, r.pos, r.problem)
+	if end := r.skip(" \t\r\n"); end < len(text) {
+		return nil, r.fail(end, trailingText)
+	}
+	return tree, nil
 }
 
-// jsonReader reads from left to right; pos is the next byte.
+// jsonReader makes a tree of the decoder's values.
 type jsonReader struct {
-	document
-	pos     int
-	problem problem
+	// text is the whole body. Strings of the tree are parts of it.
+	text  string
+	dec   *jsontext.Decoder
+	nodes int
 }
 
-// leastEach is how many bytes a value takes at least, on the average, with its
-// name and a comma. Where it takes less, the list of them grows as it is read.
-const leastEach = 8
-
-func newReader(text string) *jsonReader {
-	// Each value but the first stands behind one of these.
-	values := 1 + strings.Count(text, ",") + strings.Count(text, "{") + strings.Count(text, "[")
-	return &jsonReader{document: document{text: text, nodes: make([]node, 0, min(values, 1+len(text)/leastEach))}}
-}
-
-func (r *jsonReader) fail(p problem) bool {
-	r.problem = p
-	return false
-}
-
-func (r *jsonReader) space() {
-	for r.pos < len(r.text) {
-		switch r.text[r.pos] {
-		case ' ', '\t', '\r', '\n':
-			r.spaced = true
-			r.pos++
-		default:
-			return
-		}
+// value reads a value inside of depth lists and objects.
+func (r *jsonReader) value(depth int) (Value, error) {
+	kind := r.dec.PeekKind()
+	if r.nodes++; r.nodes > MaxNodes {
+		return nil, r.fail(r.next(), tooMany)
 	}
-}
-
-// take skips white space and then c, if c is next.
-func (r *jsonReader) take(c byte) bool {
-	r.space()
-	if r.pos == len(r.text) {
-		return r.fail(endsEarly)
+	if depth == MaxDepth && (kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray) {
+		return nil, r.fail(r.next(), tooDeep)
 	}
-	if r.text[r.pos] != c {
-		return r.fail(notJSON)
+	switch kind {
+	case jsontext.KindBeginObject:
+		return r.object(depth + 1)
+	case jsontext.KindBeginArray:
+		return r.list(depth + 1)
 	}
-	r.pos++
-	return true
-}
-
-// value reads a value and what it holds. The node has its name already.
-func (r *jsonReader) value(n node, depth int) bool {
-	r.space()
-	if r.pos == len(r.text) {
-		return r.fail(endsEarly)
-	}
-	at := len(r.nodes)
-	if at == MaxNodes {
-		return r.fail(tooMany)
-	}
-	n.start, n.next = uint32(r.pos), uint32(at+1)
-	ok := true
-	switch c := r.text[r.pos]; c {
-	case '{', '[':
-		if depth == MaxDepth {
-			return r.fail(tooDeep)
-		}
-		return r.holder(c, n, depth+1)
-	case '"':
-		n.kind = text
-		n.start, n.end, n.escaped, ok = r.string()
-	case 't':
-		n.kind, ok = yes, r.literal("true")
-	case 'f':
-		n.kind, ok = no, r.literal("false")
-	case 'n':
-		n.kind, ok = null, r.literal("null")
+	text, err := r.scalar()
+	switch kind {
+	case jsontext.KindString:
+		return text, err
+	case jsontext.KindNumber:
+		return stdjson.Number(text), err
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return kind == jsontext.KindTrue, err
 	default:
-		n.kind, ok = number, r.number()
-	}
-	if n.kind != text {
-		n.end = uint32(r.pos)
-	}
-	r.nodes = append(r.nodes, n)
-	return ok
-}
-
-// holder reads an object or a list, and then knows where it ends.
-func (r *jsonReader) holder(c byte, n node, depth int) bool {
-	at := len(r.nodes)
-	n.kind = list
-	if c == '{' {
-		n.kind = object
-	}
-	r.nodes = append(r.nodes, n)
-	r.pos++
-	read := r.list
-	if n.kind == object {
-		read = r.object
-	}
-	ok := read(depth)
-	r.nodes[at].end, r.nodes[at].next = uint32(r.pos), uint32(len(r.nodes))
-	return ok
-}
-
-func (r *jsonReader) object(depth int) bool {
-	if r.take('}') {
-		return true
-	}
-	keys := keys{of: &r.document, first: len(r.nodes)}
-	for {
-		r.space()
-		began := r.pos
-		var n node
-		var ok bool
-		if n.key, n.keyEnd, n.escapedKey, ok = r.string(); !ok {
-			return false
-		}
-		if !keys.add(n) {
-			r.pos = began
-			return r.fail(repeatedKey)
-		}
-		if !r.take(':') || !r.value(n, depth) {
-			return false
-		}
-		if r.take('}') {
-			return true
-		}
-		if !r.take(',') {
-			return false
-		}
+		return nil, err
 	}
 }
 
-func (r *jsonReader) list(depth int) bool {
-	if r.take(']') {
-		return true
+// scalar reads a string, unquoted, or another single value as it is written.
+func (r *jsonReader) scalar() (string, error) {
+	raw, err := r.dec.ReadValue()
+	if err != nil {
+		return "", r.problem(err)
 	}
-	for {
-		if !r.value(node{}, depth) {
-			return false
-		}
-		if r.take(']') {
-			return true
-		}
-		if !r.take(',') {
-			return false
-		}
+	end := int(r.dec.InputOffset())
+	text := r.text[end-len(raw) : end]
+	if raw.Kind() != jsontext.KindString {
+		return text, nil
 	}
+	if strings.IndexByte(text, '\\') < 0 {
+		return text[1 : len(text)-1], nil
+	}
+	unquoted, _ := jsontext.AppendUnquote(nil, raw) // an error says only that a lone surrogate was replaced
+	return string(unquoted), nil
 }
 
-// string reads a text and returns where it stands between its quotes.
-func (r *jsonReader) string() (start, end uint32, escaped, ok bool) {
-	quote := r.pos
-	if !r.take('"') {
-		return 0, 0, false, false
-	}
-	for ; r.pos < len(r.text); r.pos++ {
-		switch c := r.text[r.pos]; {
-		case c == '"':
-			r.pos++
-			return uint32(quote + 1), uint32(r.pos - 1), false, true
-		case c == '\\':
-			ok = r.escaped(quote)
-			return uint32(quote + 1), uint32(r.pos - 1), true, ok
-		case c < ' ':
-			return 0, 0, false, r.fail(notJSON)
+func (r *jsonReader) object(depth int) (Value, error) {
+	_, err := r.dec.ReadToken()
+	object := map[string]any{}
+	for err == nil {
+		kind := r.dec.PeekKind()
+		if kind == jsontext.KindEndObject {
+			break
+		}
+		if kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray {
+			return nil, r.fail(r.next(), notJSON) // not a key
+		}
+		var key string
+		if key, err = r.scalar(); err != nil {
+			return nil, err
+		}
+		if object[key], err = r.value(depth); err != nil {
+			return nil, err
 		}
 	}
-	return 0, 0, false, r.fail(endsEarly)
+	if err == nil {
+		_, err = r.dec.ReadToken()
+	}
+	return object, r.problem(err)
 }
 
-// escaped leaves the rare string with a backslash to encoding/json.
-func (r *jsonReader) escaped(quote int) bool {
-	for ; r.pos < len(r.text); r.pos++ {
-		switch r.text[r.pos] {
-		case '\\':
-			r.pos++
-		case '"':
-			r.pos++
-			var plain string
-			if err := json.Unmarshal([]byte(r.text[quote:r.pos]), &plain); err != nil {
-				r.pos = quote
-				return r.fail(notJSON)
+func (r *jsonReader) list(depth int) (Value, error) {
+	_, err := r.dec.ReadToken()
+	list := []any{}
+	for err == nil && r.dec.PeekKind() != jsontext.KindEndArray {
+		var item Value
+		if item, err = r.value(depth); err != nil {
+			return nil, err
+		}
+		list = append(list, item)
+	}
+	if err == nil {
+		_, err = r.dec.ReadToken()
+	}
+	return list, r.problem(err)
+}
+
+// problem converts an error of the decoder, whose text quotes the body.
+func (r *jsonReader) problem(err error) error {
+	var syntax *jsontext.SyntacticError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return r.fail(len(r.text), endsEarly)
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return r.fail(r.next(), repeatedKey)
+	}
+	at := r.next()
+	if errors.As(err, &syntax) && strings.HasPrefix(r.text[at:], `"`) {
+		if exact := int(syntax.ByteOffset); exact < len(r.text) && r.text[exact] < ' ' {
+			at = exact // a line break in a string
+		}
+	}
+	return r.fail(at, notJSON)
+}
+
+func (r *jsonReader) fail(offset int, p problem) error {
+	return syntaxErrorAt(JSON, r.text, offset, p)
+}
+
+// next is the offset of the next token.
+func (r *jsonReader) next() int { return r.skip(" \t\r\n,:") }
+
+func (r *jsonReader) skip(bytes string) int {
+	offset := int(r.dec.InputOffset())
+	for offset < len(r.text) && strings.IndexByte(bytes, r.text[offset]) >= 0 {
+		offset++
+	}
+	return offset
+}
+
+func invalidUTF8(text []byte) int {
+	offset := 0
+	for offset < len(text) {
+		r, size := utf8.DecodeRune(text[offset:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		offset += size
+	}
+	return offset
+}
+
+// Encode writes a tree, a part of one, or a struct that holds some, as JSON:
+// keys of maps sorted, numbers with the digits that were sent, and <, > and & as
+// they are. The ids of events that have no key are digests of this text, so it
+// must not change.
+func Encode(v Value) (stdjson.RawMessage, error) {
+	var text []byte
+	var err error
+	switch v.(type) {
+	case map[string]any, []any, string, stdjson.Number:
+		text, err = appendTree(make([]byte, 0, 1024), v)
+	default:
+		text, err = json.Marshal(v, encoding, treesInside)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode payload: %w", err)
+	}
+	return text, nil
+}
+
+// encoding writes Go values that are not trees.
+var encoding = json.JoinOptions(json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+
+// treesInside writes the maps in a struct as trees.
+var treesInside = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, object map[string]any) error {
+	text, err := appendTree(enc.AvailableBuffer(), object)
+	if err != nil {
+		return err
+	}
+	return enc.WriteValue(text)
+}))
+
+func appendTree(b []byte, v Value) (_ []byte, err error) {
+	switch v := v.(type) {
+	case string:
+		return appendText(b, v), nil
+	case stdjson.Number:
+		number := jsontext.Value(v)
+		if number.Kind() != jsontext.KindNumber || !number.IsValid() {
+			return nil, errors.New("not a number")
+		}
+		return append(b, v...), nil
+	case []any:
+		b = append(b, '[')
+		for i, item := range v {
+			if i > 0 {
+				b = append(b, ',')
 			}
-			return true
+			if b, err = appendTree(b, item); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	case map[string]any:
+		b = append(b, '{')
+		for i, key := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendTree(append(appendText(b, key), ':'), v[key]); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, '}'), nil
+	default:
+		text, err := json.Marshal(v, encoding)
+		return append(b, text...), err
+	}
+}
+
+// appendText escapes U+2028 and U+2029 in a text that has another escape, and
+// only there, as the first version did: see Encode.
+func appendText(b []byte, text string) []byte {
+	quoted, _ := jsontext.AppendQuote(b, text) // an error says only that invalid UTF-8 was replaced
+	if strings.ContainsRune(text, '\u2028') || strings.ContainsRune(text, '\u2029') {
+		if own := string(quoted[len(b):]); strings.Contains(own, `\`) {
+			return append(b, lineSeparators.Replace(own)...)
 		}
 	}
-	r.pos = len(r.text)
-	return r.fail(endsEarly)
+	return quoted
 }
 
-func (r *jsonReader) literal(word string) bool {
-	if !strings.HasPrefix(r.text[r.pos:], word) {
-		return r.fail(notJSON)
-	}
-	r.pos += len(word)
-	return true
-}
-
-func (r *jsonReader) number() bool {
-	size := numberLen(r.text[r.pos:])
-	if size == 0 {
-		return r.fail(notJSON)
-	}
-	r.pos += size
-	return true
-}
-
-func invalidUTF8(text string) int {
-	for i, r := range text {
-		if r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)) {
-			return i
-		}
-	}
-	return len(text)
-}
+var lineSeparators = strings.NewReplacer("\u2028", `\u2028`, "\u2029", `\u2029`)

@@ -1,37 +1,43 @@
-// Package payload turns the body of a webhook into one tree and finds values
-// in it: the first half of the mapping step, between the verified bytes that
-// handlers received and the typed fields that mapping reads. JSON, forms and
-// XML end in the same tree, so that a path in the configuration does not know
-// in what form a CRM writes. A body that can be read in two ways is refused,
-// never guessed. It imports no other step.
+// Package payload parses the body of a webhook into a tree and finds values in it
+// by paths: the first half of the mapping step, between the verified bytes of a
+// delivery and the typed fields that mapping converts. JSON, forms and XML become
+// the same tree, so a path in the configuration does not depend on the form that
+// a CRM sends. An ambiguous body is an error, never a guess. It imports no other
+// step.
 package payload
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/text/encoding/charmap"
 )
 
 // Value is a node of the tree: map[string]any, []any, string, json.Number
-// (with the digits that were sent), bool or nil. Forms and XML know no types:
-// their leaves are strings, but for the nil of xsi:nil="true". What comes of
-// Scan and Parts may also be a Part, until it is opened.
+// (with the digits that were sent), bool or nil. Forms and XML have no types:
+// their leaves are strings, except that xsi:nil="true" is nil.
 type Value = any
 
-// Limits of a tree, whatever form it came in. The body's size is limited by
-// whoever reads it.
+// Limits of a tree, in every form. The caller limits the size of the body.
 const (
-	// MaxDepth is how many lists and objects may stand in each other. The
+	// MaxDepth is how deep lists and objects may be nested. The
 	// deepest CRM payload known (Dynamics 365 with images) has 12.
 	MaxDepth = 64
-	// MaxNodes is how many values a body may hold. A hundred notifications
+	// MaxNodes is how many values a body may have. A hundred notifications
 	// of Salesforce with two hundred fields each are 20 000.
 	MaxNodes = 100_000
 )
 
-// Form is how a body is written.
+// Form is the syntax of a body.
 type Form string
 
-// The forms. Auto, the zero value, goes by the content type.
+// The forms. Auto, the zero value, chooses by the content type.
 const (
 	Auto       Form = ""
 	JSON       Form = "json"
@@ -39,21 +45,13 @@ const (
 	XML        Form = "xml"
 )
 
-// Decode reads a body into a tree. The form goes by the content type, and
-// without one by the first character, unless form says which it is. The
-// character set is that of the content type; UTF-8 where it names none.
+// Decode parses a body. The form is chosen by the content type, and without one
+// by the first character, unless form names it. The character set is that of the
+// content type; UTF-8 where it names none.
 //
-// The error is ErrUnsupported (415: not a form or character set that is read
-// here) or a *SyntaxError (400: not well-formed, ambiguous or over a limit).
+// The error is ErrUnsupported (415: a form or character set that is not
+// supported) or a *SyntaxError (400: not well-formed, ambiguous or over a limit).
 func Decode(contentType string, form Form, body []byte) (Value, error) {
-	tree, err := Scan(contentType, form, body)
-	return Open(tree), err
-}
-
-// Scan is Decode, but leaves a JSON object or list as a Part, for those who
-// need little of it. What either returns lies in body, which nobody may change
-// any more.
-func Scan(contentType string, form Form, body []byte) (Value, error) {
 	m, err := mediaOf(contentType, form, body)
 	if err != nil {
 		return nil, err
@@ -68,21 +66,12 @@ func Scan(contentType string, form Form, body []byte) (Value, error) {
 	case XML:
 		return decodeXML(body, m.charset)
 	default:
-		return partOfJSON(body, m.charset)
+		return decodeJSON(body, m.charset)
 	}
 }
 
-func partOfJSON(body []byte, set charset) (Value, error) {
-	read, err := scanJSON(body, set)
-	if err != nil {
-		return nil, err
-	}
-	return cursor{in: read}.part(), nil
-}
-
-// Present reports whether v says anything: null, the empty string and a string
-// of white space count as not there, since CRMs send all three for a field
-// that nobody filled in.
+// Present reports whether v has content. Null, the empty string and a string of
+// white space have none: CRMs send all three for a field that is not filled in.
 func Present(v Value) bool {
 	switch v := v.(type) {
 	case nil:
@@ -92,4 +81,181 @@ func Present(v Value) bool {
 	default:
 		return true
 	}
+}
+
+// ErrUnsupported is wrapped by every error about a media type or character set
+// that is not supported (HTTP 415).
+var ErrUnsupported = errors.New("unsupported")
+
+// SyntaxError is a body that is not well-formed, ambiguous or over a limit
+// (HTTP 400). Its text quotes nothing of the body.
+type SyntaxError struct {
+	Form Form
+	// Line and Column count from 1, Column in characters. Line is 0 where the
+	// problem has no single place.
+	Line, Column int
+	Problem      string
+}
+
+// Error returns the form, the place and the problem.
+func (e *SyntaxError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("read %s body: %s", e.Form, e.Problem)
+	}
+	return fmt.Sprintf("read %s body: line %d, column %d: %s", e.Form, e.Line, e.Column, e.Problem)
+}
+
+// problem is what is wrong with a body. Parsers' own messages are not used,
+// because they quote the body.
+type problem string
+
+const (
+	notUTF8      problem = "not UTF-8"
+	notJSON      problem = "not JSON"
+	notXML       problem = "not XML"
+	endsEarly    problem = "the text ends too early"
+	tooDeep      problem = "nested too deeply"
+	tooMany      problem = "too many values"
+	trailingText problem = "more text after the end of the value"
+	repeatedKey  problem = "a key that its object already has"
+	repeatedAttr problem = "an attribute that its element already has"
+	mixedKey     problem = "a key that is both a text and an object"
+	brokenEscape problem = "a % that two hex digits do not follow"
+	documentType problem = "a document type is not allowed"
+	secondRoot   problem = "a second root element"
+	textOutside  problem = "text outside of the root element"
+)
+
+// Error returns the problem.
+func (p problem) Error() string { return string(p) }
+
+// syntaxErrorAt converts the offset of a problem to line and column.
+func syntaxErrorAt(form Form, body string, offset int, p error) *SyntaxError {
+	before := body[:min(max(offset, 0), len(body))]
+	line := strings.Count(before, "\n") + 1
+	start := strings.LastIndexByte(before, '\n') + 1
+	return &SyntaxError{
+		Form:    form,
+		Line:    line,
+		Column:  utf8.RuneCountInString(before[start:]) + 1,
+		Problem: p.Error(),
+	}
+}
+
+var utf8BOM = []byte("\xef\xbb\xbf")
+
+// media is the parsed content type of a body.
+type media struct {
+	form    Form
+	charset charset
+}
+
+// usualType is the content type of nearly all webhooks. It needs no parsing.
+const usualType = "application/json"
+
+func mediaOf(contentType string, form Form, body []byte) (media, error) {
+	// After an error name is still set if only a parameter is broken. If the media
+	// type itself is broken, form or the first character decides.
+	name, params := contentType, map[string]string(nil)
+	if name != usualType {
+		name, params, _ = mime.ParseMediaType(contentType)
+	}
+	set, err := charsetNamed(params["charset"])
+	if err != nil {
+		return media{}, err
+	}
+	if form == Auto {
+		form = formNamed(name)
+	}
+	unnamed := strings.TrimSpace(contentType) == "" && form == Auto
+	// curl sends the content type of a form by default. A JSON object is never a
+	// form.
+	mistaken := form == URLEncoded && sniff(body) == JSON && jsontext.Value(body).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	if unnamed || mistaken {
+		form = sniff(body)
+	}
+	switch form {
+	case JSON, URLEncoded, XML:
+		return media{form: form, charset: set}, nil
+	case Auto:
+		return media{}, fmt.Errorf("read body: content type %.100q is neither JSON, form nor XML: %w", contentType, ErrUnsupported)
+	default:
+		return media{}, fmt.Errorf("read body: form %q: %w", form, ErrUnsupported)
+	}
+}
+
+// formNamed returns the form of a media type, also by the structured syntax
+// suffixes of RFC 6839 and RFC 7303.
+func formNamed(mediaType string) Form {
+	switch {
+	case mediaType == "application/json", mediaType == "text/json", strings.HasSuffix(mediaType, "+json"):
+		return JSON
+	case mediaType == "application/x-www-form-urlencoded":
+		return URLEncoded
+	case mediaType == "application/xml", mediaType == "text/xml", strings.HasSuffix(mediaType, "+xml"):
+		return XML
+	default:
+		return Auto
+	}
+}
+
+// sniff chooses the form by the first character, for senders without a content
+// type; Dynamics 365 documents none.
+func sniff(body []byte) Form {
+	text := bytes.TrimSpace(bytes.TrimPrefix(body, utf8BOM))
+	if len(text) == 0 {
+		return Auto
+	}
+	switch text[0] {
+	case '{', '[':
+		return JSON
+	case '<':
+		return XML
+	default:
+		return Auto
+	}
+}
+
+// charset is a character set that a body may be in.
+type charset string
+
+const (
+	unnamed     charset = ""
+	utf8Set     charset = "utf-8"
+	windows1252 charset = "windows-1252"
+)
+
+// charsetNamed treats ISO 8859-1 as its superset windows-1252, as the WHATWG
+// Encoding Standard demands, and US-ASCII as UTF-8.
+func charsetNamed(label string) (charset, error) {
+	switch strings.ToLower(strings.TrimSpace(label)) {
+	case "":
+		return unnamed, nil
+	case "utf-8", "utf8", "us-ascii", "ascii":
+		return utf8Set, nil
+	case "iso-8859-1", "iso8859-1", "latin1", "windows-1252", "cp1252":
+		return windows1252, nil
+	default:
+		return "", fmt.Errorf("read body: character set %.40q: %w", label, ErrUnsupported)
+	}
+}
+
+// toUTF8 returns text itself where it needs no conversion. The result is not
+// checked: a body that claims to be UTF-8 may not be.
+func (c charset) toUTF8(text []byte) []byte {
+	if c != windows1252 {
+		return text
+	}
+	out, err := charmap.Windows1252.NewDecoder().Bytes(text)
+	if err != nil {
+		return text // impossible: each of the 256 bytes is a character
+	}
+	return out
+}
+
+func (c charset) reader(input io.Reader) io.Reader {
+	if c != windows1252 {
+		return input
+	}
+	return charmap.Windows1252.NewDecoder().Reader(input)
 }
