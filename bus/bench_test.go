@@ -58,11 +58,11 @@ func BenchmarkKeep(b *testing.B) {
 	var next atomic.Int64
 	for _, size := range []struct{ requests, callers int }{{1, 64}, {100, 64}} {
 		onEach(b, fmt.Sprintf("requests=%d/", size.requests), size.callers, func(b *testing.B, kept *bus.Bus) {
-			items := make([]bus.Decision, size.requests)
+			items := make([]event.Item, size.requests)
 			for i := range items {
 				r := request(fmt.Sprint(next.Add(1)))
 				r.Event.Data = webhookOf
-				items[i] = bus.Decision{Request: &r}
+				items[i] = event.Item{Request: &r}
 			}
 			seen, err := kept.Store(b.Context(), traceOf, items...)
 			if err != nil || seen[0] {

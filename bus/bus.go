@@ -1,8 +1,9 @@
-// Package bus is what keeps events until they are done: NATS JetStream, in the
-// same process or a remote one, with one stream each for requests, the ledger,
-// results and limits. Handlers publish into it, dispatch works from it, and the rest
-// of the company subscribes to its results. Measured facts behind the settings
-// stand in docs/decisions.
+// Package bus is the step between intake and dialling: it stores events in NATS
+// JetStream, embedded or remote, until they are done. It has one stream each for
+// requests, the ledger, results and limits. handlers and lookup publish to it,
+// lookup and dispatch consume from it, and other services subscribe to its results.
+// It imports only event of this module. The reasons for its settings are in
+// docs/decisions.
 package bus
 
 import (
@@ -20,63 +21,59 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// MinServer is the oldest nats-server that callbridge runs on: message
-// schedules came with 2.12.
+// MinServer is the oldest nats-server version that callbridge supports: message
+// schedules need 2.12.
 const MinServer = "2.12"
 
-// Config says which NATS to use and how to keep things there.
+// Config selects the NATS server and the limits of the streams.
 type Config struct {
-	// URL of a remote NATS, several divided by commas. Empty: the embedded
+	// URL of a remote NATS, several separated by commas. Empty selects the embedded
 	// server.
 	URL string
-	// Auth is what a remote server asks for.
+	// Auth holds the credentials for a remote server.
 	Auth Auth
-	// Embedded is how the server in this process runs.
+	// Embedded configures the server in this process.
 	Embedded Embedded
-	// Domain of JetStream at a remote server; empty: the server's own.
+	// Domain of JetStream at a remote server; empty selects the server's own.
 	Domain string
-	// CheckOnly makes nothing at a remote server: streams and consumers that
-	// are missing or different are an error.
+	// CheckOnly makes nothing at a remote server: streams and consumers that are
+	// missing or different are an error.
 	CheckOnly bool
-	// Prefix of every subject, and upper-cased of every stream.
+	// Prefix of every subject and, in upper case, of every stream name.
 	Prefix string
 	// Replicas of each stream: 1, or 3 or 5 in a cluster.
 	Replicas int
 	// Retention of requests and results. The ledger is kept twice as long.
 	Retention time.Duration
-	// AckWait is how long a delivered request may stay without a sign of
-	// life before it is delivered again.
+	// AckWait is the time after which a delivered message is delivered again unless
+	// its worker has extended it.
 	AckWait time.Duration
-	// Log gets the embedded server's lines and what happens to the
-	// connection.
+	// Log receives connection events and the log lines of the embedded server.
 	Log *slog.Logger
-	// Registry gets the metrics; nil for none.
+	// Registry receives the metrics; nil disables them.
 	Registry prometheus.Registerer
 }
 
-// Bus is the connection to JetStream and, where it is embedded, the server
-// itself.
+// Bus is the connection to JetStream and, if it is embedded, its server.
 type Bus struct {
-	config Config
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	// small is where the ledger and the limits are written, large where requests
-	// and results are.
-	small, large outlet
-	server       *server.Server
-	lock         *storeLock
-	// The streams by name: they stay good when the stream is re-made.
+	config    Config
+	conn      *nats.Conn
+	js        jetstream.JetStream
+	publisher *publisher
+	server    *server.Server
+	lock      *storeLock
+	// Streams are bound by name: they stay valid when a stream is made again.
 	requests, ledger, results, limits jetstream.Stream
 	durable                           durable
 	metrics                           *metrics
-	// opening ends Open with the server's refusal, which would otherwise only
-	// show as silence.
+	// opening ends Open with the server's refusal of a permission, which would
+	// otherwise show only as a timeout.
 	opening atomic.Pointer[context.CancelCauseFunc]
 }
 
 // Open starts or connects to NATS, refuses a server that is too old, and
-// declares the streams and the consumers. Its errors are one sentence that says
-// what to do.
+// declares the streams and the consumers. Its errors are one line that says what to
+// do.
 func Open(ctx context.Context, config Config) (*Bus, error) {
 	b := &Bus{config: config, metrics: newMetrics()}
 	ctx, refuse := context.WithCancelCause(ctx)
@@ -101,10 +98,10 @@ func (b *Bus) open(ctx context.Context) error {
 	if err := b.Declare(ctx); err != nil {
 		return err
 	}
-	if err := b.makeDurable(); err != nil {
+	if err := b.startFlushers(); err != nil {
 		return err
 	}
-	return b.bind(ctx)
+	return b.openStreams(ctx)
 }
 
 func (b *Bus) connect() (err error) {
@@ -113,9 +110,10 @@ func (b *Bus) connect() (err error) {
 		nats.Timeout(5 * time.Second),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(500 * time.Millisecond),
-		// A publish that fails must stay failed: with a buffer it would be
-		// stored after the reconnect, when its answer is long given.
+		// No buffer: a buffered publish would be stored after the reconnect, when
+		// its sender was told of the failure.
 		nats.ReconnectBufSize(-1),
+		nats.DisconnectErrHandler(b.logDisconnect),
 		nats.ReconnectHandler(b.logReconnect),
 		nats.ErrorHandler(b.logAsyncError),
 	}
@@ -133,7 +131,7 @@ func (b *Bus) connect() (err error) {
 	if version := b.conn.ConnectedServerVersion(); !atLeast(version, MinServer) {
 		return fmt.Errorf("nats-server %s is too old: callbridge needs %s or newer", version, MinServer)
 	}
-	if err = b.openOutlets(options); err != nil {
+	if b.publisher, err = newPublisher(b.conn, maxPending); err != nil {
 		return err
 	}
 	if b.config.URL != "" && b.config.Domain != "" {
@@ -144,12 +142,15 @@ func (b *Bus) connect() (err error) {
 	return err
 }
 
-// Embedded reports whether the server runs in this process. Then no other
-// process shares it: the store directory is locked.
+// Embedded reports whether the server runs in this process. Then no other process
+// uses its store: the directory is locked.
 func (b *Bus) Embedded() bool { return b.server != nil }
 
-// ClientURL is where others connect; empty if the embedded server does not
-// listen.
+// AckWait is Config.AckWait.
+func (b *Bus) AckWait() time.Duration { return b.config.AckWait }
+
+// ClientURL is the address for other clients, without a password. It is empty if
+// the embedded server does not listen.
 func (b *Bus) ClientURL() string {
 	if b.server == nil {
 		return b.conn.ConnectedUrlRedacted()
@@ -160,13 +161,13 @@ func (b *Bus) ClientURL() string {
 	return "nats://" + b.server.Addr().String()
 }
 
-// Conn is the connection, for subscribing to results.
+// Conn is the connection, for subscriptions to results.
 func (b *Bus) Conn() *nats.Conn { return b.conn }
 
-// Ready says why the bus cannot take or give messages just now, or nil: the
-// connection, the streams and the consumers are asked for.
+// Ready asks for the connection, the streams and the consumers, and returns why the
+// bus cannot store or deliver messages, or nil.
 func (b *Bus) Ready(ctx context.Context) error {
-	if !b.connected() {
+	if !b.conn.IsConnected() {
 		return errors.New("nats: not connected")
 	}
 	if err := b.durable.err(); err != nil {
@@ -178,18 +179,48 @@ func (b *Bus) Ready(ctx context.Context) error {
 		}
 	}
 	for _, c := range b.consumers() {
-		if _, err := b.js.Consumer(ctx, b.stream("requests"), c.Durable); err != nil {
+		if _, err := b.js.Consumer(ctx, b.streamName("requests"), c.Durable); err != nil {
 			return fmt.Errorf("consumer %s: %w", c.Durable, err)
 		}
 	}
 	return nil
 }
 
-// Close ends the connection after what was published has left, and then the
-// embedded server. It may be called on a Bus that is only half open.
+// reconcileInterval is how often ReconcileStreams checks the streams.
+const reconcileInterval = 2 * time.Second
+
+// ReconcileStreams declares streams and consumers again when the server has lost
+// them, until ctx ends. It logs each case, since stored messages are lost with
+// them. With Config.CheckOnly it does nothing: Ready reports what is missing.
+func (b *Bus) ReconcileStreams(ctx context.Context) {
+	if b.config.CheckOnly {
+		return
+	}
+	for sleep(ctx, reconcileInterval) == nil {
+		if !b.conn.IsConnected() || b.readyWithin(ctx, reconcileInterval) == nil {
+			continue
+		}
+		if err := b.Declare(ctx); err != nil {
+			b.config.Log.Error("nats.declare_failed", "error", err)
+			continue
+		}
+		b.config.Log.Warn("nats.streams_remade", "hint", "NATS had lost a stream or a consumer; events accepted before may be gone")
+	}
+}
+
+func (b *Bus) readyWithin(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return b.Ready(ctx)
+}
+
+// Close sends what is buffered, closes the connection, and stops the embedded
+// server. It may be called on a Bus that is only partly open.
 func (b *Bus) Close() {
-	b.large.close()
-	outlet{conn: b.conn}.close()
+	if b.conn != nil {
+		_ = b.conn.FlushTimeout(2 * time.Second)
+		b.conn.Close()
+	}
 	if b.server != nil {
 		b.server.Shutdown()
 		b.server.WaitForShutdown()
@@ -200,19 +231,25 @@ func (b *Bus) Close() {
 	b.lock.release()
 }
 
+func (b *Bus) logDisconnect(_ *nats.Conn, err error) {
+	if err != nil {
+		b.config.Log.Warn("nats.disconnected", "error", err)
+	}
+}
+
 func (b *Bus) logReconnect(c *nats.Conn) {
 	b.config.Log.Info("nats.reconnected", "server", c.ConnectedServerName())
 }
 
 func (b *Bus) logAsyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if refuse := b.opening.Load(); refuse != nil && errors.Is(err, nats.ErrPermissionViolation) {
-		(*refuse)(refusal(err))
+		(*refuse)(permissionError(err))
 		return
 	}
 	b.config.Log.Warn("nats.error", "error", err)
 }
 
-// atLeast compares the first two numbers of versions such as 2.15.2.
+// atLeast compares major and minor of versions such as 2.15.2.
 func atLeast(version, least string) bool {
 	var major, minor, needMajor, needMinor int
 	if _, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &major, &minor); err != nil {

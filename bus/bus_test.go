@@ -46,7 +46,7 @@ func request(key string) event.Request {
 
 func message(t *testing.T, b *bus.Bus, key string) bus.Message {
 	t.Helper()
-	m, err := b.Request(request(key), "")
+	m, err := b.RequestMessage(request(key), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestPublishRefusesWhatNATSWouldNotTake(t *testing.T) {
 	b := open(t, embedded(t))
 	r := request("large")
 	r.Event.Data = json.RawMessage(`"` + strings.Repeat("x", 9<<20) + `"`)
-	m, err := b.Request(r, "")
+	m, err := b.RequestMessage(r, "")
 	if err != nil {
 		t.Fatal(err)
 	}

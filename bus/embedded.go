@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -13,26 +14,25 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Embedded is how the server in this process runs.
+// Embedded configures the server in this process.
 type Embedded struct {
-	// Dir is where JetStream keeps its files. One process at a time.
+	// Dir holds JetStream's files. Only one process may use it.
 	Dir string
-	// Listen is the address for downstream services; empty: none.
+	// Listen is the host:port for other services; empty for none.
 	Listen string
-	// User and Password are what others must give. Needed where Listen is
-	// not loopback.
+	// User and Password are required from other clients. They must be set if
+	// Listen is not loopback.
 	User, Password string
-	// SyncAlways flushes to the disk what is published and claimed here before
-	// it counts, so that an answered webhook survives a power cut and not only
-	// a crash. What others publish to this server is flushed within syncOthers.
+	// SyncAlways flushes what this process publishes to the disk before it is
+	// acknowledged, so that an answered webhook survives a power cut as well as a
+	// crash. What other clients publish is flushed within clientSyncInterval.
 	SyncAlways bool
-	// MaxStoreBytes bounds the files. 0: three quarters of the free disk.
-	// Past it publishing fails cleanly; a full disk would make it hang.
+	// MaxStoreBytes bounds the files; 0 selects three quarters of the free disk.
+	// Beyond it a publish fails; on a full disk it would hang.
 	MaxStoreBytes int64
 }
 
-// maxPayloadBytes lets the largest webhook through (1 MiB) with the request
-// around it.
+// maxPayloadBytes is enough for the largest webhook (1 MiB) within its request.
 const maxPayloadBytes = 8 << 20
 
 const startTimeout = 30 * time.Second
@@ -68,8 +68,8 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 	return b.connectEmbedded(options)
 }
 
-// connectEmbedded makes a connection within the process. Its writes have no
-// deadline, which would be a timer for each: who reads them is the server here.
+// connectEmbedded connects within the process. Writes have no deadline, which would
+// cost a timer each: the server that reads them is in the same process.
 func (b *Bus) connectEmbedded(options []nats.Option) (*nats.Conn, error) {
 	options = append(options, nats.InProcessServer(b.server), nats.FlusherTimeout(0))
 	if e := b.config.Embedded; e.User != "" {
@@ -82,19 +82,19 @@ func (b *Bus) connectEmbedded(options []nats.Option) (*nats.Conn, error) {
 	return conn, nil
 }
 
-// syncOthers is how often the server itself flushes where SyncAlways is set: for
-// what others publish, who do not wait for our flusher.
-const syncOthers = time.Second
+// clientSyncInterval is how often the server itself flushes if SyncAlways is set,
+// for the messages of other clients, which do not wait for our flusher.
+const clientSyncInterval = time.Second
 
 func (e Embedded) syncInterval() time.Duration {
 	if e.SyncAlways {
-		return syncOthers
+		return clientSyncInterval
 	}
-	return 0 // the server's own, two minutes
+	return 0 // the server's default, two minutes
 }
 
-// address checks Listen before the server does, which would only log that the
-// port is taken and go on deaf.
+// address checks Listen first: the server itself would only log that the port is in
+// use, and run without listening.
 func (e Embedded) address() (host string, port int, err error) {
 	if e.Listen == "" {
 		return "", 0, nil
@@ -127,7 +127,7 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// rootCause drops the layers of a network error that repeat the address.
+// rootCause removes the outer layers of a network error, which repeat the address.
 func rootCause(err error) error {
 	for {
 		inner := errors.Unwrap(err)
@@ -138,8 +138,8 @@ func rootCause(err error) error {
 	}
 }
 
-// natsLog sends the server's own lines into ours; what it calls a notice is
-// of no use to an operator on a good day.
+// natsLog writes the server's log lines to ours. Its notices are of no use to an
+// operator in normal operation, so they have level debug.
 type natsLog struct{ log *slog.Logger }
 
 func (l natsLog) Noticef(format string, v ...any) {
@@ -158,3 +158,32 @@ func (l natsLog) Debugf(string, ...any) {}
 func (l natsLog) Tracef(string, ...any) {}
 
 func sprintf(format string, v []any) string { return fmt.Sprintf(format, v...) }
+
+// storeLock is an exclusive lock on the store directory. nats-server has none: a
+// second server starts on the same files without an error and destroys data. The
+// kernel frees the lock when the process ends for any reason, so a process that
+// holds it knows that all earlier processes on this directory have ended.
+type storeLock struct{ file *os.File }
+
+var errLocked = errors.New("locked")
+
+func lockStore(dir string) (*storeLock, error) {
+	file, err := os.OpenFile(filepath.Join(dir, "callbridge.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock NATS store directory: %w", err)
+	}
+	if err := lockFile(file); err != nil {
+		_ = file.Close()
+		if errors.Is(err, errLocked) {
+			return nil, fmt.Errorf("NATS store directory %s is in use by another callbridge: stop it, or set NATS_STORE_DIR to another directory", dir)
+		}
+		return nil, fmt.Errorf("lock NATS store directory: %w", err)
+	}
+	return &storeLock{file}, nil
+}
+
+func (l *storeLock) release() {
+	if l != nil {
+		_ = l.file.Close()
+	}
+}

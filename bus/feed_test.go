@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus"
+	"callbridge/event"
 )
 
 // consumerOf reads what the server knows of the consumer of requests.
@@ -41,7 +42,7 @@ func keepRequests(t *testing.T, b *bus.Bus, n int) {
 	t.Helper()
 	for i := range n {
 		r := request(fmt.Sprint("lead-", i))
-		if _, err := b.Store(t.Context(), "", bus.Decision{Request: &r}); err != nil {
+		if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); err != nil {
 			t.Fatal(err)
 		}
 	}

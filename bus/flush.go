@@ -14,40 +14,113 @@ import (
 	"sync"
 )
 
-// flusher brings what one stream of the embedded server has acknowledged to the
-// disk. nats-server's own sync_always flushes each message by itself, one after
-// the other; here all that were acknowledged while a flush was going on share
+// durable implements Embedded.SyncAlways: it flushes what a stream has acknowledged
+// to the disk before callers are told. It has a flusher for each stream, and is nil
+// at a remote server and with SyncAlways off.
+type durable map[string]*flusher
+
+// jetStreamDir is the directory of nats-server's files. Its parent may contain
+// files that we may not read, such as the lost+found of a volume.
+func (e Embedded) jetStreamDir() string { return filepath.Join(e.Dir, "jetstream") }
+
+// streamsDir is the directory of the streams of the global account.
+func (e Embedded) streamsDir() string { return filepath.Join(e.jetStreamDir(), "$G", "streams") }
+
+// startFlushers makes the flushers. The streams must exist.
+func (b *Bus) startFlushers() error {
+	if !b.Embedded() || !b.config.Embedded.SyncAlways {
+		return nil
+	}
+	if err := syncTree(b.config.Embedded.jetStreamDir()); err != nil {
+		return err
+	}
+	b.durable = durable{}
+	for _, name := range []string{"requests", "ledger", "results"} {
+		f, err := newFlusher(filepath.Join(b.config.Embedded.streamsDir(), b.streamName(name), "msgs"))
+		if err != nil {
+			return err
+		}
+		b.durable[name] = f
+	}
+	return nil
+}
+
+// flush returns when everything that a stream has acknowledged before the call is
+// on the disk.
+func (d durable) flush(ctx context.Context, stream string) error {
+	if d == nil {
+		return nil
+	}
+	return d[stream].flush(ctx)
+}
+
+// err returns the first failed flush, or nil.
+func (d durable) err() error {
+	for _, f := range d {
+		if err := f.err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncTree flushes all files and directories below dir: nats-server writes the
+// definitions of streams and consumers without a flush.
+func syncTree(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // directories cannot be flushed, and NTFS journals their entries
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("flush the store: %w", err)
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("flush the store: %w", err)
+		}
+		defer file.Close()
+		if err := file.Sync(); err != nil {
+			return fmt.Errorf("flush the store: %w", err)
+		}
+		return nil
+	})
+}
+
+// flusher flushes the messages of one stream of the embedded server in groups.
+// nats-server's own sync_interval "always" flushes each message by itself, one
+// after the other; here all messages that were acknowledged during one flush share
 // the next one (docs/decisions/0008-flush.md).
 //
-// It relies on how nats-server keeps a stream: an acknowledged message has been
-// written to the newest of the files 1.blk, 2.blk, … in its folder. A test holds
-// that against the server; what it does not find here is an error, never a yes.
+// It relies on nats-server's file store: an acknowledged message has been written
+// to the newest of the block files 1.blk, 2.blk, … of its stream. A test checks
+// this with the server. A file that is missing at run time is an error.
 type flusher struct {
 	dir string
-	// sync is (*os.File).Sync, but in tests.
+	// sync is (*os.File).Sync; tests replace it.
 	sync func(*os.File) error
 
 	mu sync.Mutex
-	// next is what is waiting for the flush after the one that is going on.
+	// next is the flush that callers join while another one is running.
 	next            *flush
 	running, closed bool
-	// failed is why nothing can be promised any more: after a failed fsync the
-	// kernel may have dropped what it could not write, and says so only once.
+	// failed is the error of the first failed fsync. It is permanent: the kernel
+	// drops pages that it could not write, and reports that only once.
 	failed error
 
-	// The block that is written, for the flush that is going on only.
+	// block is the number of the current block and file its open file. Only the
+	// running flush uses them.
 	block int
 	file  *os.File
 }
 
-// flush is one flush and those who wait for it.
+// flush is one flush and its result, which is valid after done.
 type flush struct {
 	done chan struct{}
 	err  error
 }
 
-// newFlusher begins with the newest block that the folder has now: what is
-// acknowledged from here on is in it or in later ones.
+// newFlusher starts at the newest block of the directory: messages acknowledged
+// from now on are in it or in later ones.
 func newFlusher(dir string) (*flusher, error) {
 	f := &flusher{dir: dir, sync: (*os.File).Sync}
 	blocks, err := f.blocks()
@@ -57,8 +130,8 @@ func newFlusher(dir string) (*flusher, error) {
 	return f, err
 }
 
-// flush returns when everything that was acknowledged before the call is on the
-// disk. With an error, it may not be.
+// flush returns when every message that was acknowledged before the call is on the
+// disk. After an error it may not be.
 func (f *flusher) flush(ctx context.Context) error {
 	f.mu.Lock()
 	if f.failed != nil {
@@ -68,76 +141,77 @@ func (f *flusher) flush(ctx context.Context) error {
 	if f.next == nil {
 		f.next = &flush{done: make(chan struct{})}
 	}
-	mine := f.next
+	joined := f.next
 	if !f.running {
 		f.running = true
 		go f.run()
 	}
 	f.mu.Unlock()
 	select {
-	case <-mine.done:
-		return mine.err
+	case <-joined.done:
+		return joined.err
 	case <-ctx.Done():
 		return fmt.Errorf("flush to disk: %w", ctx.Err())
 	}
 }
 
-// run flushes until nobody waits.
+// run flushes until no caller waits.
 func (f *flusher) run() {
 	for {
 		f.mu.Lock()
-		now := f.next
+		current := f.next
 		f.next = nil
-		if f.running = now != nil; !f.running {
+		if current == nil {
+			f.running = false
 			if f.closed {
-				f.close()
+				f.closeFile()
 			}
 			f.mu.Unlock()
 			return
 		}
-		failed := f.failed
+		err := f.failed
 		f.mu.Unlock()
-		if failed == nil {
-			failed = f.flushBlocks()
+		if err == nil {
+			err = f.flushBlocks()
 			f.mu.Lock()
-			f.failed = failed
+			f.failed = err
 			f.mu.Unlock()
 		}
-		now.err = failed
-		close(now.done)
+		current.err = err
+		close(current.done)
 	}
 }
 
-// flushBlocks flushes the block that is written and every newer one. That there
-// is no newer one is looked for before the flush: then all that counts is in
-// this one.
+// flushBlocks flushes the current block and every newer one. It looks for a newer
+// block before each flush: if there is none, every acknowledged message is in the
+// block that is flushed.
 func (f *flusher) flushBlocks() error {
 	for {
-		last := f.isNewest()
+		newest := f.isNewest()
 		if f.file != nil {
 			if err := f.sync(f.file); err != nil {
 				return fmt.Errorf("flush to disk: %w", err)
 			}
 		}
-		if last {
+		if newest {
 			return nil
 		}
-		if err := f.advance(); err != nil {
+		if err := f.openNextBlock(); err != nil {
 			return err
 		}
 	}
 }
 
-// isNewest reports whether our block is still the one that is written. Where the
-// stream was made anew, its blocks are counted from the beginning.
+// isNewest reports whether the current block is the one that is being written. If
+// the stream was made again, its blocks are numbered from 1 again.
 func (f *flusher) isNewest() bool {
 	if f.file == nil {
 		return false
 	}
-	ours, err := f.file.Stat()
-	there, thereErr := os.Stat(f.path(f.block))
-	if err != nil || thereErr != nil || !os.SameFile(ours, there) {
-		f.close()
+	open, err := f.file.Stat()
+	named, namedErr := os.Stat(f.path(f.block))
+	if err != nil || namedErr != nil || !os.SameFile(open, named) {
+		f.closeFile()
 		f.block = 0
 		return false
 	}
@@ -145,8 +219,8 @@ func (f *flusher) isNewest() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// advance goes on to the next block, and puts its name on the disk.
-func (f *flusher) advance() error {
+// openNextBlock opens the next block and flushes its directory entry.
+func (f *flusher) openNextBlock() error {
 	blocks, err := f.blocks()
 	if err != nil {
 		return err
@@ -155,23 +229,23 @@ func (f *flusher) advance() error {
 		if n <= f.block {
 			continue
 		}
-		// Windows flushes only what may be written.
+		// Windows flushes only files that are open for writing.
 		file, err := os.OpenFile(f.path(n), os.O_RDWR, 0)
 		if err != nil {
 			return fmt.Errorf("flush to disk: %w", err)
 		}
-		f.close()
+		f.closeFile()
 		f.block, f.file = n, file
 		return f.syncDir()
 	}
 	return fmt.Errorf("flush to disk: %s has no block after %d.blk", f.dir, f.block)
 }
 
-// blocks lists the numbers of the files, lowest first.
+// blocks lists the numbers of the block files in ascending order.
 func (f *flusher) blocks() ([]int, error) {
 	entries, err := os.ReadDir(f.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("look for blocks: %w", err)
+		return nil, fmt.Errorf("list blocks: %w", err)
 	}
 	var blocks []int
 	for _, e := range entries {
@@ -191,7 +265,7 @@ func (f *flusher) path(block int) string {
 
 func (f *flusher) syncDir() error {
 	if runtime.GOOS == "windows" {
-		return nil // has no such thing
+		return nil // directories cannot be flushed
 	}
 	dir, err := os.Open(f.dir)
 	if err != nil {
@@ -204,23 +278,23 @@ func (f *flusher) syncDir() error {
 	return nil
 }
 
-func (f *flusher) close() {
+func (f *flusher) closeFile() {
 	if f.file != nil {
 		_ = f.file.Close()
 		f.file = nil
 	}
 }
 
-// stop lets go of the file when nobody waits for it any more.
+// stop closes the file after the running flush.
 func (f *flusher) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed = true; !f.running {
-		f.close()
+		f.closeFile()
 	}
 }
 
-// err says why nothing can be promised any more, or nil.
+// err returns the first failed flush, or nil.
 func (f *flusher) err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -42,7 +42,7 @@ func TestWhatIsNotOursInTheStoreDoesNotMatter(t *testing.T) {
 	}
 	b := durably(t, dir)
 	r := sample("lead-1", 10)
-	if _, err := b.Store(t.Context(), "", Decision{Request: &r}); err != nil {
+	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); err != nil {
 		t.Error(err)
 	}
 }
@@ -84,7 +84,7 @@ func TestAcknowledgedIsInFlushedBlocks(t *testing.T) {
 	for i := range 40 {
 		r := sample(fmt.Sprint("lead-", i), 300_000)
 		result := event.Result{RequestID: r.ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: r.Event}
-		if _, err := b.Store(t.Context(), "", Decision{Request: &r}, Decision{Result: &result}); err != nil {
+		if _, err := b.Store(t.Context(), "", event.Item{Request: &r}, event.Item{Result: &result}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.Ledger().Put(t.Context(), r.ID, []byte(`{"state":"claimed"}`), 0); err != nil {
@@ -210,12 +210,12 @@ func TestWhatCannotBeFlushedIsNotKept(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	b.durable["requests"].sync = func(*os.File) error { return broken }
 	r := sample("lead-1", 10)
-	if _, err := b.Store(t.Context(), "", Decision{Request: &r}); !errors.Is(err, broken) {
+	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); !errors.Is(err, broken) {
 		t.Errorf("kept on a broken disk: %v", err)
 	}
 	// A disk that works again does not bring back what the kernel has dropped.
 	b.durable["requests"].sync = (*os.File).Sync
-	if _, err := b.Store(t.Context(), "", Decision{Request: &r}); !errors.Is(err, broken) {
+	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); !errors.Is(err, broken) {
 		t.Errorf("kept after a failed flush: %v", err)
 	}
 	if err := b.Ready(t.Context()); !errors.Is(err, broken) {

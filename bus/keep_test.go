@@ -24,7 +24,7 @@ func TestKeepStoresEachItemOnceAndSaysWhichWereThere(t *testing.T) {
 	}
 	r := request("lead-1")
 	result := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: r.Event}
-	items := []bus.Decision{{Request: &r}, {Result: &result}, {Pending: &event.Pending{Event: r.Event}}}
+	items := []event.Item{{Request: &r}, {Result: &result}, {Pending: &event.Pending{Event: r.Event}}}
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for i, want := range []bool{false, true} {
 		seen, err := b.Store(t.Context(), trace, items...)
@@ -49,7 +49,7 @@ func TestEventComesAgainUntilItIsDone(t *testing.T) {
 	t.Parallel()
 	b := open(t, embedded(t))
 	e := request("lead-1").Event
-	if _, err := b.Store(t.Context(), "", bus.Decision{Pending: &event.Pending{Event: e}}); err != nil {
+	if _, err := b.Store(t.Context(), "", event.Item{Pending: &event.Pending{Event: e}}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -98,7 +98,7 @@ func TestEmbeddedStreamOfAnOlderCallbridgeFollowsTheNewOne(t *testing.T) {
 	}
 	b.Close()
 	again := open(t, config)
-	if _, err := again.Store(t.Context(), "", bus.Decision{Pending: &event.Pending{Event: request("lead-1").Event}}); err != nil {
+	if _, err := again.Store(t.Context(), "", event.Item{Pending: &event.Pending{Event: request("lead-1").Event}}); err != nil {
 		t.Error(err)
 	}
 	if js, err = jetstream.New(again.Conn()); err != nil {
@@ -118,11 +118,11 @@ func TestWhatARouteHasSkippedIsNotRequestedAnyMore(t *testing.T) {
 	r := request("lead-1")
 	result := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonDryRun, Route: r.Route, Event: r.Event}
 	for n := range 2 {
-		if seen, err := b.Store(t.Context(), "", bus.Decision{Result: &result}); err != nil || seen[0] != (n == 1) {
+		if seen, err := b.Store(t.Context(), "", event.Item{Result: &result}); err != nil || seen[0] != (n == 1) {
 			t.Fatalf("skip %d: seen %v, error %v", n+1, seen, err)
 		}
 	}
-	if seen, err := b.Store(t.Context(), "", bus.Decision{Request: &r}); err != nil || !seen[0] {
+	if seen, err := b.Store(t.Context(), "", event.Item{Request: &r}); err != nil || !seen[0] {
 		t.Errorf("the route went live: seen %v, error %v", seen, err)
 	}
 	if _, err := b.StoredRequest(t.Context(), r.ID); err != bus.ErrGone {
@@ -131,10 +131,10 @@ func TestWhatARouteHasSkippedIsNotRequestedAnyMore(t *testing.T) {
 	// An event that no route wanted may be wanted when it comes again.
 	other := request("lead-2")
 	nobody := event.Result{RequestID: event.RequestID(other.Event.ID, ""), Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: other.Event}
-	if _, err := b.Store(t.Context(), "", bus.Decision{Result: &nobody}); err != nil {
+	if _, err := b.Store(t.Context(), "", event.Item{Result: &nobody}); err != nil {
 		t.Fatal(err)
 	}
-	if seen, err := b.Store(t.Context(), "", bus.Decision{Request: &other}); err != nil || seen[0] {
+	if seen, err := b.Store(t.Context(), "", event.Item{Request: &other}); err != nil || seen[0] {
 		t.Errorf("nobody wanted it before: seen %v, error %v", seen, err)
 	}
 }
@@ -147,10 +147,10 @@ func TestManyListsAtOnceAreKept(t *testing.T) {
 	const lists, contacts = 50, 100
 	var all sync.WaitGroup
 	for i := range lists {
-		items := make([]bus.Decision, contacts)
+		items := make([]event.Item, contacts)
 		for n := range items {
 			r := request(fmt.Sprintf("list-%d-%d", i, n))
-			items[n] = bus.Decision{Request: &r}
+			items[n] = event.Item{Request: &r}
 		}
 		all.Go(func() {
 			err := context.DeadlineExceeded

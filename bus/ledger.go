@@ -4,41 +4,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrConflict: somebody else has written since the revision that was read.
+// ErrConflict: there is a newer record than the revision of the write.
 var ErrConflict = errors.New("ledger has moved on")
 
-// ErrNotDurable: the record was stored and is perhaps not on the disk. Whoever
-// reads it back finds it, and must not act on it.
+// ErrNotDurable: the record is stored and may not be on the disk. It can be read,
+// but must not be acted on.
 var ErrNotDurable = errors.New("not known to be on the disk")
 
-// Entry is the newest record of one request. The zero Entry stands for a
-// request that the ledger does not know.
+// Entry is the newest record of one request. It is zero for a request without a
+// record.
 type Entry struct {
 	Data []byte
-	// Revision is what a change must name; 0 if there is no record.
+	// Revision is the sequence to give to Put; 0 if there is no record.
 	Revision uint64
-	// Stored is when the server took the record, by the server's clock.
+	// Stored is when the server stored the record, by its clock.
 	Stored time.Time
 }
 
-// Ledger keeps one record a request, and changes it only for the one who has
-// read the newest.
+// Ledger keeps one record for each request, and changes it by compare-and-set.
 type Ledger struct{ bus *Bus }
 
-// Ledger gives access to the ledger.
+// Ledger returns the ledger.
 func (b *Bus) Ledger() Ledger { return Ledger{b} }
 
-// Get reads the newest record. The stream's leader answers, never a replica
-// that may lag.
+// Get reads the newest record, from the leader of the stream: a replica could
+// return an older one.
 func (l Ledger) Get(ctx context.Context, id uuid.UUID) (Entry, error) {
 	msg, err := l.bus.ledger.GetLastMsgForSubject(ctx, l.bus.ledgerSubject(id))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -50,19 +47,16 @@ func (l Ledger) Get(ctx context.Context, id uuid.UUID) (Entry, error) {
 	return Entry{Data: msg.Data, Revision: msg.Sequence, Stored: msg.Time}, nil
 }
 
-// Put writes the next record if revision is still the newest. ErrConflict says
-// that it is not. Any other error leaves open whether the record was stored:
-// read it back.
+// Put writes the next record if revision is the newest, and returns its revision.
+// The error is ErrConflict if there is a newer one. After any other error the record
+// may be stored or not, and must be read again.
 func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uint64) (uint64, error) {
-	msg := &nats.Msg{Subject: l.bus.ledgerSubject(id), Data: data, Header: nats.Header{
-		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)},
-	}}
-	stored, err := l.bus.write(ctx, msg)
+	stored, err := l.bus.write(ctx, l.bus.ledgerSubject(id), data, revision)
 	if isConflict(err) {
 		return 0, ErrConflict
 	}
 	if err != nil {
-		return 0, fmt.Errorf("write ledger %s: %w", id, explain(err))
+		return 0, fmt.Errorf("write ledger %s: %w", id, withHint(err))
 	}
 	if err := l.bus.durable.flush(ctx, "ledger"); err != nil {
 		return 0, fmt.Errorf("write ledger %s: %w: %w", id, ErrNotDurable, err)
@@ -70,8 +64,8 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 	return stored, nil
 }
 
-// Now is the server's clock, the one that Entry.Stored was taken from: the age
-// of a record does not depend on the clock of this machine.
+// Now reads the server's clock, which Entry.Stored is based on: the age of a record
+// must not depend on the clock of this machine.
 func (l Ledger) Now(ctx context.Context) (time.Time, error) {
 	info, err := l.bus.ledger.Info(ctx)
 	if err != nil {
@@ -80,12 +74,11 @@ func (l Ledger) Now(ctx context.Context) (time.Time, error) {
 	return info.TimeStamp, nil
 }
 
-// Each calls fn with the newest record of every request that the ledger keeps,
-// in the order of their last change. It reads the whole ledger: for a sweep,
-// not for a decision. It stops at fn's error.
+// Each calls fn with the newest record of every request, in the order of their last
+// change, and stops at its error. It reads the whole ledger.
 func (l Ledger) Each(ctx context.Context, fn func(id uuid.UUID, e Entry) error) error {
-	// Not an ordered consumer: one that is re-made in the middle goes on with
-	// every record, not with the newest ones.
+	// Not an ordered consumer: after an interruption it would continue with every
+	// record instead of the newest ones.
 	records, err := l.bus.ledger.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubject: l.bus.config.Prefix + ".ledger.*",
 		AckPolicy:     jetstream.AckNonePolicy,
@@ -103,7 +96,7 @@ func (l Ledger) Each(ctx context.Context, fn func(id uuid.UUID, e Entry) error) 
 		read := uint64(0)
 		for msg := range batch.Messages() {
 			read++
-			if err := each(msg, fn); err != nil {
+			if err := eachMessage(msg, fn); err != nil {
 				return err
 			}
 		}
@@ -115,17 +108,17 @@ func (l Ledger) Each(ctx context.Context, fn func(id uuid.UUID, e Entry) error) 
 	return nil
 }
 
-// eachBatch is how many records are asked for at once.
+// eachBatch is the number of records of one pull request.
 const eachBatch = 1000
 
-func each(msg jetstream.Msg, fn func(uuid.UUID, Entry) error) error {
+func eachMessage(msg jetstream.Msg, fn func(uuid.UUID, Entry) error) error {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return fmt.Errorf("read ledger: %w", err)
 	}
 	id, err := uuid.Parse(msg.Subject()[strings.LastIndexByte(msg.Subject(), '.')+1:])
 	if err != nil {
-		return nil // not one of ours
+		return nil // not a record of callbridge
 	}
 	return fn(id, Entry{Data: msg.Data(), Revision: meta.Sequence.Stream, Stored: meta.Timestamp})
 }

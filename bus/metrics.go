@@ -7,16 +7,18 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"callbridge/event"
 )
 
-// metrics have bounded labels only: whoever may publish to NATS could write any
-// source into a subject, so there is none.
+// metrics have no label for the source: any client that may publish to NATS could
+// write arbitrary sources into subjects.
 type metrics struct {
 	decisions  *prometheus.CounterVec
 	duplicates prometheus.Counter
 }
 
-// requested and pending are the outcomes of a decision that is no result.
+// requested and pending are the outcomes of decisions that are not results.
 const requested, pending = "requested", "pending"
 
 func newMetrics() *metrics {
@@ -30,15 +32,14 @@ func newMetrics() *metrics {
 	}
 }
 
-// register shows the metrics of a bus that is open.
 func (b *Bus) register(r prometheus.Registerer) {
 	if r != nil {
 		r.MustRegister(b.metrics.decisions, b.metrics.duplicates, newQueues(b))
 	}
 }
 
-// count counts an item that is kept now, or has been before.
-func (m *metrics) count(item Decision, seen bool) {
+// count counts an item that is stored, or was stored before.
+func (m *metrics) count(item event.Item, seen bool) {
 	switch {
 	case seen:
 		m.duplicates.Inc()
@@ -52,26 +53,26 @@ func (m *metrics) count(item Decision, seen bool) {
 }
 
 const (
-	// depthAge is how old the depth of the queues may be: a scrape must not
-	// become load for NATS.
-	depthAge = 5 * time.Second
-	// depthTimeout bounds the questions of one scrape.
+	// depthMaxAge is how long a queue depth is reused: frequent scrapes must not
+	// load NATS.
+	depthMaxAge = 5 * time.Second
+	// depthTimeout bounds the requests to NATS of one scrape.
 	depthTimeout = 2 * time.Second
 )
 
-// queues asks NATS what waits. All processes show the same numbers: take the
-// maximum over them, not the sum.
+// queues collects the queue depths from NATS. All processes report the same values,
+// so an aggregation must take their maximum and not the sum.
 type queues struct {
 	bus              *Bus
 	messages, oldest *prometheus.Desc
 
-	mu    sync.Mutex
-	read  time.Time
-	depth map[string]depth // by consumer
+	mu      sync.Mutex
+	updated time.Time
+	depth   map[string]depth // by consumer
 }
 
-// depth of one consumer's work: what is not done yet, and how long the oldest
-// of it has been stored.
+// depth is the number of messages of one consumer that are not acknowledged, and
+// the time since the oldest of them was stored.
 type depth struct {
 	messages uint64
 	oldest   time.Duration
@@ -87,16 +88,16 @@ func newQueues(b *Bus) *queues {
 	}
 }
 
-// Describe is of prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (q *queues) Describe(out chan<- *prometheus.Desc) { out <- q.messages; out <- q.oldest }
 
-// Collect is of prometheus.Collector. While NATS is away, nothing is shown: a
-// zero would look like an empty queue.
+// Collect implements prometheus.Collector. It returns no value while NATS is
+// unreachable: zero would look like an empty queue.
 func (q *queues) Collect(out chan<- prometheus.Metric) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if time.Since(q.read) > depthAge {
-		q.ask()
+	if time.Since(q.updated) > depthMaxAge {
+		q.update()
 	}
 	for name, d := range q.depth {
 		out <- prometheus.MustNewConstMetric(q.messages, prometheus.GaugeValue, float64(d.messages), name)
@@ -104,10 +105,10 @@ func (q *queues) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-func (q *queues) ask() {
+func (q *queues) update() {
 	ctx, cancel := context.WithTimeout(context.Background(), depthTimeout)
 	defer cancel()
-	q.read, q.depth = time.Now(), map[string]depth{}
+	q.updated, q.depth = time.Now(), map[string]depth{}
 	for _, c := range q.bus.consumers() {
 		if d, err := q.bus.depth(ctx, c); err == nil {
 			q.depth[c.Durable] = d
@@ -116,7 +117,7 @@ func (q *queues) ask() {
 }
 
 func (b *Bus) depth(ctx context.Context, c jetstream.ConsumerConfig) (depth, error) {
-	consumer, err := b.js.Consumer(ctx, b.stream("requests"), c.Durable)
+	consumer, err := b.js.Consumer(ctx, b.streamName("requests"), c.Durable)
 	if err != nil {
 		return depth{}, err
 	}
@@ -125,7 +126,7 @@ func (b *Bus) depth(ctx context.Context, c jetstream.ConsumerConfig) (depth, err
 	if d.messages == 0 {
 		return d, nil
 	}
-	// All before the acknowledgement floor is done.
+	// Every message up to the acknowledgement floor is acknowledged.
 	first, err := b.requests.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(c.FilterSubject))
 	if err == nil {
 		d.oldest = max(info.TimeStamp.Sub(first.Time), 0)

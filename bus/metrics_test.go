@@ -40,7 +40,7 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 	first, second := request("lead-1"), request("lead-2")
 	skip := event.Result{RequestID: second.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: second.Event}
 	for range 2 {
-		if _, err := b.Store(t.Context(), "", bus.Decision{Request: &first}, bus.Decision{Request: &second}, bus.Decision{Result: &skip}); err != nil {
+		if _, err := b.Store(t.Context(), "", event.Item{Request: &first}, event.Item{Request: &second}, event.Item{Result: &skip}); err != nil {
 			t.Fatal(err)
 		}
 	}

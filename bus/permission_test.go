@@ -149,7 +149,7 @@ func useAll(t *testing.T, b *bus.Bus) {
 	}
 	r := request("lead-1")
 	result := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: r.Event}
-	_, err := b.Store(ctx, "", bus.Decision{Request: &r}, bus.Decision{Pending: &event.Pending{Event: r.Event}}, bus.Decision{Result: &result})
+	_, err := b.Store(ctx, "", event.Item{Request: &r}, event.Item{Pending: &event.Pending{Event: r.Event}}, event.Item{Result: &result})
 	must(err)
 	must(b.Ready(ctx))
 	for _, work := range []func(context.Context, int, bus.Worker){b.ConsumeRequests, b.ConsumeLookups} {

@@ -7,131 +7,174 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"callbridge/event"
 )
 
 var (
-	// ErrExists: the server holds a message under that identity already. It
-	// has been seen before, and nothing was stored.
+	// ErrExists: the server already has a message with that identity, so nothing
+	// was stored.
 	ErrExists = errors.New("seen before")
-	// ErrTooLarge: the message is larger than the server takes.
+	// ErrTooLarge: the message is larger than the server's max_payload. It was not
+	// sent.
 	ErrTooLarge = errors.New("larger than NATS takes (max_payload)")
 )
 
-// publishTimeout is how long one publish may wait for its acknowledgement:
-// below the five seconds in which HubSpot and Shopify want their answer.
-const publishTimeout = 4 * time.Second
+const (
+	// publishTimeout bounds the wait for an acknowledgement and for the flush to
+	// disk. It is below the five seconds in which HubSpot and Shopify expect an
+	// answer to their webhook.
+	publishTimeout = 4 * time.Second
+	// maxPending bounds the messages of webhooks and results that wait for their
+	// acknowledgement in this process. It is below the 10,000 that nats-server
+	// queues for one stream before it refuses more (max_buffered_msgs).
+	maxPending = 8192
+	// maxHeaderBytes is reserved for the headers within the server's max_payload.
+	maxHeaderBytes = 4096
+)
 
-// TraceHeader carries the W3C trace context through NATS.
+// TraceHeader is the message header with the W3C trace context.
 const TraceHeader = "traceparent"
 
-// message is one thing to keep that was never kept before.
+// message is stored only if its stream has no message yet that filter matches.
 type message struct {
-	// stream is which one takes it: "requests" or "results".
+	// stream is "requests" or "results".
 	stream          string
 	subject, filter string
 	data            []byte
 	trace           string
 }
 
-// request makes the message of a call to make.
-func (b *Bus) request(on *page, r *event.Request, trace string) (message, error) {
-	data, err := event.Marshal(r)
-	if err != nil {
-		return message{}, err
+// publisher stores batches of messages with nats.go's asynchronous publish. What
+// it relies on was read in the source of nats.go v1.55.0 (jetstream/publish.go):
+//
+//   - A publish is repeated twice where no stream answers, unless
+//     WithRetryAttempts(0) is given; it is never repeated after a timeout.
+//   - Beyond WithPublishAsyncMaxPending unacknowledged messages, a publish blocks
+//     for WithStallWait and then fails with ErrTooManyStalledMsgs, without having
+//     sent anything.
+//   - A disconnect ends all pending publishes with nats.ErrDisconnected.
+//   - The reply subject of a publish is a prefix, chosen at random for each
+//     JetStream context, and 6 random characters that differ from those of all
+//     pending publishes. They are free for reuse after the acknowledgement, a
+//     disconnect, or the time set by WithPublishAsyncTimeout (unset here).
+//
+// The last point would allow a late acknowledgement to be taken for that of
+// another message, so a JetStream context is used only until an acknowledgement
+// is missed. The next one has another reply prefix.
+type publisher struct {
+	conn       *nats.Conn
+	maxPending int
+
+	mu sync.Mutex
+	js jetstream.JetStream
+}
+
+func newPublisher(conn *nats.Conn, maxPending int) (*publisher, error) {
+	p := &publisher{conn: conn, maxPending: maxPending}
+	var err error
+	p.js, err = p.newContext()
+	return p, err
+}
+
+func (p *publisher) newContext() (jetstream.JetStream, error) {
+	return jetstream.New(p.conn, jetstream.WithPublishAsyncMaxPending(p.maxPending))
+}
+
+func (p *publisher) current() jetstream.JetStream {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.js
+}
+
+// replace gives later publishes a new reply prefix. Publishes that wait for an
+// acknowledgement at the old one can still get it.
+func (p *publisher) replace(old jetstream.JetStream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.js != old {
+		return // another caller has replaced it
 	}
-	return message{"requests", b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, nil
-}
-
-// pending makes the message of an event that waits for its look-up.
-func (b *Bus) pending(on *page, p *event.Pending, trace string) (message, error) {
-	data, err := event.Marshal(p)
+	next, err := p.newContext()
 	if err != nil {
-		return message{}, err
+		return // only options can be invalid, and newPublisher has used the same
 	}
-	subject := b.LookupSubject(p.Event.Source, p.Event.ID)
-	return message{"requests", subject, subject, data, trace}, nil
+	p.js = next
+	time.AfterFunc(2*publishTimeout, old.CleanupPublisher)
 }
 
-// PublishResult publishes the result of a request, once: after ErrExists it stands
-// already, after any other error it is not known to.
-func (b *Bus) PublishResult(ctx context.Context, r event.Result) error {
-	on := newPage()
-	defer on.free()
-	m, err := b.result(on, &r)
-	if err != nil {
-		return err
-	}
-	return b.publish(ctx, m)[0]
-}
-
-// result makes the message of an outcome.
-func (b *Bus) result(on *page, r *event.Result) (message, error) {
-	data, err := event.Marshal(r)
-	if err != nil {
-		return message{}, err
-	}
-	subject := b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID)
-	return message{"results", subject, subject, data, r.TraceParent}, nil
-}
-
-// HasResult reports whether the result of that outcome stands already. PublishResult
-// would refuse it; but a refused publish still reaches those who subscribe
-// without JetStream, and they would take it for a second result. A wrong no is
-// harmless.
-func (b *Bus) HasResult(ctx context.Context, r event.Result) bool {
-	return b.stands(ctx, b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID))
-}
-
-// HasAnyResult reports whether the request has any outcome. A wrong no is
-// harmless: PublishResult and the ledger know better.
-func (b *Bus) HasAnyResult(ctx context.Context, source string, requestID uuid.UUID) bool {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	return b.stands(ctx, b.ResultSubject("*", source, requestID))
-}
-
-// stands reports whether there is a result. It may be on its way to the disk only
-// now, so that a yes waits for that.
-func (b *Bus) stands(ctx context.Context, subject string) bool {
-	_, err := b.results.GetLastMsgForSubject(ctx, subject)
-	return err == nil && b.durable.flush(ctx, "results") == nil
-}
-
-// publish stores messages and waits until JetStream has acknowledged them all.
-// The answer has one entry a message: nil for stored, ErrExists for seen
-// before, anything else for "not known to be stored": send it again and it is
-// stored once. They are written together, so that a batch costs one round
-// trip.
-func (b *Bus) publish(ctx context.Context, messages ...message) []error {
-	began := time.Now()
-	written := b.large.acks.expect(len(messages))
-	defer written.free()
+// publish sends all messages and then waits for their acknowledgements, so that a
+// batch costs one round trip. The result has one entry a message: nil if it is
+// stored, or why it is not stored or not known to be. ctx must have a deadline.
+func (p *publisher) publish(ctx context.Context, messages []message) []error {
+	js := p.current()
+	errs, futures := make([]error, len(messages)), make([]jetstream.PubAckFuture, len(messages))
 	for i, m := range messages {
-		if err := b.send(m, b.large.acks.reply(written, i)); err != nil {
-			b.large.acks.settle(written.number(i), ack{err: err})
+		futures[i], errs[i] = p.send(ctx, js, m)
+	}
+	missed := false
+	for i, future := range futures {
+		if errs[i] != nil {
+			continue
+		}
+		select {
+		case <-future.Ok():
+		case errs[i] = <-future.Err():
+			missed = missed || errors.Is(errs[i], nats.ErrDisconnected)
+		case <-ctx.Done():
+			errs[i], missed = ctx.Err(), true
 		}
 	}
-	errs := make([]error, len(messages))
-	for i, a := range b.large.acks.wait(ctx, written, publishTimeout) {
-		errs[i] = verdict(messages[i], a.err)
+	if missed {
+		p.replace(js)
 	}
-	b.settle(ctx, began.Add(publishTimeout), messages, errs)
 	return errs
 }
 
-// settle waits for the disk. What has been seen before may be on its way there
-// only now.
-func (b *Bus) settle(ctx context.Context, until time.Time, messages []message, errs []error) {
+// send publishes one message, and never a second time: a message that is repeated
+// after its sender was told of a failure would be stored unnoticed.
+func (p *publisher) send(ctx context.Context, js jetstream.JetStream, m message) (jetstream.PubAckFuture, error) {
+	if !p.conn.IsConnected() {
+		return nil, nats.ErrDisconnected
+	}
+	if int64(len(m.data)) > p.conn.MaxPayload()-maxHeaderBytes {
+		return nil, ErrTooLarge
+	}
+	deadline, _ := ctx.Deadline()
+	stall := time.Until(deadline)
+	if stall <= 0 {
+		return nil, context.DeadlineExceeded
+	}
+	msg := &nats.Msg{Subject: m.subject, Data: m.data, Header: nats.Header{}}
+	if m.trace != "" {
+		msg.Header.Set(TraceHeader, m.trace)
+	}
+	return js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(stall),
+		jetstream.WithExpectLastSequenceForSubject(0, m.filter))
+}
+
+// publish stores messages and returns when they are acknowledged and, with
+// Embedded.SyncAlways, flushed to the disk. The result has one entry a message: nil
+// for stored, ErrExists for already stored, and any other error for "not known to
+// be stored"; publishing the message again then stores it at most once.
+func (b *Bus) publish(ctx context.Context, messages ...message) []error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	errs := b.publisher.publish(ctx, messages)
+	for i, err := range errs {
+		errs[i] = publishError(messages[i].subject, err)
+	}
+	b.waitForFlush(ctx, messages, errs)
+	return errs
+}
+
+// waitForFlush replaces the result of each message that may not be on the disk by
+// an error. It also waits for messages that already existed: their first writer
+// may be waiting for the same flush.
+func (b *Bus) waitForFlush(ctx context.Context, messages []message, errs []error) {
 	if b.durable == nil {
 		return
 	}
-	ctx, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
 	flushed := map[string]error{}
 	for i, m := range messages {
 		if errs[i] != nil && !errors.Is(errs[i], ErrExists) {
@@ -148,36 +191,26 @@ func (b *Bus) settle(ctx context.Context, until time.Time, messages []message, e
 	}
 }
 
-// unsent are messages to fill and to give back: nats.go has copied what is in
-// them before it returns.
-var unsent = sync.Pool{New: func() any {
-	return &nats.Msg{Header: nats.Header{
-		jetstream.ExpectedLastSubjSeqHeader: {"0"}, jetstream.ExpectedLastSubjSeqSubjHeader: {""},
-	}}
-}}
-
-// send writes one message, which is acknowledged at reply.
-func (b *Bus) send(m message, reply string) error {
-	if !b.connected() {
-		return nats.ErrDisconnected
+// write stores one message if revision is still the last sequence of its subject,
+// and returns its own sequence. It waits for the acknowledgement until ctx ends, at
+// most publishTimeout, and does not repeat the message.
+//
+// nats.go v1.55.0 gives each such request a reply subject with 8 random
+// characters, and drops an answer for which no request waits any more. A request
+// whose connection breaks fails only when its time is over.
+func (b *Bus) write(ctx context.Context, subject string, data []byte, revision uint64, options ...jetstream.PublishOpt) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	options = append(options, jetstream.WithRetryAttempts(0), jetstream.WithExpectLastSequencePerSubject(revision))
+	ack, err := b.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, options...)
+	if err != nil {
+		return 0, err
 	}
-	if int64(len(m.data)) > b.conn.MaxPayload()-4096 {
-		return ErrTooLarge
-	}
-	msg := unsent.Get().(*nats.Msg)
-	defer unsent.Put(msg)
-	msg.Subject, msg.Reply, msg.Data = m.subject, reply, m.data
-	msg.Header[jetstream.ExpectedLastSubjSeqSubjHeader][0] = m.filter
-	if m.trace == "" {
-		delete(msg.Header, TraceHeader)
-	} else {
-		msg.Header[TraceHeader] = append(msg.Header[TraceHeader][:0], m.trace)
-	}
-	return b.large.conn.PublishMsg(msg)
+	return ack.Sequence, nil
 }
 
-// verdict is what the acknowledgement of a message means.
-func verdict(m message, err error) error {
+// publishError converts nats.go's error about a message to ours.
+func publishError(subject string, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -186,21 +219,21 @@ func verdict(m message, err error) error {
 	case isConflict(err):
 		return ErrExists
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return fmt.Errorf("publish to %s: no acknowledgement: %w", m.subject, err)
+		return fmt.Errorf("publish to %s: no acknowledgement: %w", subject, err)
 	default:
-		return fmt.Errorf("publish to %s: %w", m.subject, explain(err))
+		return fmt.Errorf("publish to %s: %w", subject, withHint(err))
 	}
 }
 
-// JetStream's errors at the limit of its store, of which nats.go has no names
-// (nats-server, server/errors.json).
+// Error codes of JetStream for which nats.go has no names (nats-server,
+// server/errors.json).
 const (
 	errCodeServerFull  jetstream.ErrorCode = 10023
 	errCodeAccountFull jetstream.ErrorCode = 10002
 )
 
-// explain adds what an operator can do about it.
-func explain(err error) error {
+// withHint adds what an operator can do about a full JetStream.
+func withHint(err error) error {
 	var api *jetstream.APIError
 	if errors.As(err, &api) && (api.ErrorCode == errCodeServerFull || api.ErrorCode == errCodeAccountFull) {
 		return fmt.Errorf("JetStream is full: raise NATS_MAX_STORE, or the limits of the server at NATS_URL: %w", err)
@@ -208,8 +241,8 @@ func explain(err error) error {
 	return err
 }
 
-// isConflict reports whether the server refused a write because the subject
-// has moved on (10071).
+// isConflict reports whether the server refused a write because its subject, or
+// the filter of the message, has another last sequence (10071).
 func isConflict(err error) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence

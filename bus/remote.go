@@ -11,27 +11,27 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Auth is how to prove ourselves to a remote NATS. What is empty is not used.
+// Auth holds the credentials for a remote NATS. Empty fields are not used.
 type Auth struct {
 	// CredsFile is a .creds file (JWT and seed).
 	CredsFile string
 	// NKeySeedFile holds an nkey seed.
 	NKeySeedFile string
-	// User and Password, where the server uses them.
+	// User and Password authenticate by name.
 	User, Password string
-	// Token, or a file that holds it and is read at every connect.
+	// Token authenticates by token; TokenFile holds it and is read at each connect.
 	Token, TokenFile string
-	// CAFile is the authority of the server's certificate, CertFile and
-	// KeyFile are ours.
+	// CAFile is the authority of the server's certificate, CertFile and KeyFile are
+	// the client's certificate and its key.
 	CAFile, CertFile, KeyFile string
 }
 
-// inbox is where answers come back to: a name of our own, so that a server can
-// allow just that and nobody else reads them.
+// inbox is the prefix of reply subjects. With a prefix of its own, a server can
+// allow this client its replies only.
 func inbox(prefix string) string { return "_INBOX_" + strings.ReplaceAll(prefix, ".", "_") }
 
-// ErrUnreachable: nobody answers where NATS is said to be. What to do about it, who asked
-// for that place knows.
+// ErrUnreachable: no server answers at the URL. The caller adds where the URL came
+// from.
 var ErrUnreachable = errors.New("cannot be reached")
 
 func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
@@ -40,13 +40,13 @@ func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 		return nil, err
 	}
 	conn, err := nats.Connect(config.URL, append(options, nats.CustomInboxPrefix(inbox(config.Prefix)))...)
-	var unreadable *url.Error
+	var invalid *url.Error
 	switch {
 	case err == nil:
 		return conn, nil
-	case errors.As(err, &unreadable):
-		// The URL may hold a password: it stays out of the text.
-		return nil, fmt.Errorf("NATS_URL cannot be read: %w", unreadable.Err)
+	case errors.As(err, &invalid):
+		// Without the URL, which may contain a password.
+		return nil, fmt.Errorf("NATS_URL cannot be read: %w", invalid.Err)
 	case isUnauthorized(err):
 		return nil, fmt.Errorf("NATS refuses our credentials: %w; set NATS_CREDS, NATS_NKEY_SEED_FILE, NATS_USER and NATS_PASSWORD, or NATS_TOKEN to what the server knows", err)
 	}
@@ -65,18 +65,17 @@ func isUnauthorized(err error) bool {
 	return false
 }
 
-// isTLS reports whether there was somebody, who did not like the handshake. A
-// server that misses our certificate says so only after its end, and may be gone
-// before we have read it.
+// isTLS reports whether the TLS handshake failed. A server that requires a client
+// certificate reports that only after the handshake.
 func isTLS(err error) bool {
 	var unknown *tls.CertificateVerificationError
 	return errors.As(err, &unknown) || strings.Contains(err.Error(), "tls")
 }
 
-// refusal says what a server does not let us do; its text names the subject.
-func refusal(err error) error {
-	what := strings.TrimPrefix(err.Error(), nats.ErrPermissionViolation.Error()+": ")
-	return fmt.Errorf("NATS does not let this user work: %s; give it the permissions that docs/nats.md lists", what)
+// permissionError explains a permission violation; its text names the subject.
+func permissionError(err error) error {
+	violation := strings.TrimPrefix(err.Error(), nats.ErrPermissionViolation.Error()+": ")
+	return fmt.Errorf("NATS does not let this user work: %s; give it the permissions that docs/nats.md lists", violation)
 }
 
 func (a Auth) options(options []nats.Option) ([]nats.Option, error) {
@@ -112,7 +111,7 @@ func (a Auth) options(options []nats.Option) ([]nats.Option, error) {
 	return options, nil
 }
 
-// token gives the newest token at each connect, or is nil where there is none.
+// token returns a function that reads the token at each connect, or nil.
 func (a Auth) token() (nats.AuthTokenHandler, error) {
 	if a.TokenFile == "" {
 		if a.Token == "" {
@@ -126,7 +125,7 @@ func (a Auth) token() (nats.AuthTokenHandler, error) {
 	return func() string {
 		content, err := os.ReadFile(a.TokenFile)
 		if err != nil {
-			return "" // refused, and tried again
+			return "" // the server refuses it, and the client tries again
 		}
 		return strings.TrimSpace(string(content))
 	}, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,45 +15,164 @@ import (
 	"callbridge/event"
 )
 
-// RequestSubject is where a call to make stands.
+// RequestSubject is the subject of a call to make.
 func (b *Bus) RequestSubject(source string, id uuid.UUID) string {
 	return b.config.Prefix + ".request." + source + "." + id.String() + ".ready"
 }
 
-// closedSubject is where it stands that a request is not made any more.
+// closedSubject is the subject of the message that a request will not be made.
 func (b *Bus) closedSubject(source string, id uuid.UUID) string {
 	return b.config.Prefix + ".request." + source + "." + id.String() + ".closed"
 }
 
-// requestFilter covers every subject of one request, so that it is refused
-// also while it is deferred and after it was closed. In a cluster all
-// writers must use the very same filter.
+// requestFilter matches every subject of one request, so that it is refused after
+// it was closed as well. All writers must use the same filter: a cluster tracks
+// writes in progress by the text of their filter.
 func (b *Bus) requestFilter(source string, id uuid.UUID) string {
 	return b.config.Prefix + ".request." + source + "." + id.String() + ".>"
 }
 
-// LookupSubject is where an event waits for what its CRM's API can tell.
+// LookupSubject is the subject of an event that waits for its lookup.
 func (b *Bus) LookupSubject(source string, eventID uuid.UUID) string {
 	return b.config.Prefix + ".lookup." + source + "." + eventID.String()
 }
 
-// ResultSubject is where the outcome of a request is published.
+// ResultSubject is the subject of the result of a request.
 func (b *Bus) ResultSubject(outcome event.Outcome, source string, id uuid.UUID) string {
 	return b.config.Prefix + ".result." + string(outcome) + "." + source + "." + id.String()
 }
 
-// ResultsSubject is the subject to subscribe to for every result.
+// ResultsSubject matches the subjects of all results.
 func (b *Bus) ResultsSubject() string { return b.config.Prefix + ".result.>" }
 
 func (b *Bus) ledgerSubject(id uuid.UUID) string {
 	return b.config.Prefix + ".ledger." + id.String()
 }
 
-// Declare makes the streams and the consumers where they are missing. One that
-// is there and contradicts ours is an error that names the difference: callbridge
-// never changes a stream behind its owner's back. Only its own embedded streams
-// follow: their retention the configuration, their subjects the code. Where
-// Config.CheckOnly is set nothing is made, and all that is missing is an error.
+// streamName is the full name of the stream "requests", "ledger", "results" or
+// "limits".
+func (b *Bus) streamName(name string) string {
+	return strings.ToUpper(strings.ReplaceAll(b.config.Prefix, ".", "_") + "_" + name)
+}
+
+const (
+	// recordsPerRequest is how many ledger records of a request are kept. Only the
+	// newest is used; the others are its history, for people.
+	recordsPerRequest = 16
+	// unlimitedPerSubject is more messages than a subject of requests or results
+	// ever has. With any limit nats-server keeps the stream in blocks of 4 MB
+	// instead of 8 MB (server/stream.go, autoTuneFileStorageBlockSize), and
+	// allocating the larger ones delays publishes.
+	unlimitedPerSubject = 1 << 20
+)
+
+// streams returns the definitions of the four streams, with their limits.
+func (b *Bus) streams() []jetstream.StreamConfig {
+	c := b.config
+	return []jetstream.StreamConfig{
+		{
+			Name:        b.streamName("requests"),
+			Description: "calls to make, with the events they came from, and events that wait for a lookup",
+			Subjects:    []string{c.Prefix + ".request.>", c.Prefix + ".lookup.>"},
+			// Limited by age only. A limit by number or size would drop the oldest
+			// messages, and with them the knowledge that a request is a duplicate.
+			MaxAge: c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: unlimitedPerSubject,
+			AllowMsgSchedules: true, AllowRollup: true,
+			Storage: jetstream.FileStorage, Replicas: c.Replicas,
+		},
+		{
+			Name:        b.streamName("ledger"),
+			Description: "the state of every call; every change is a compare-and-set",
+			Subjects:    []string{c.Prefix + ".ledger.*"},
+			// The ledger is the last protection against a second call: it is kept
+			// longer than the request, refuses new records when it is full, and
+			// allows no deletion.
+			MaxAge: 2 * c.Retention, Discard: jetstream.DiscardNew,
+			MaxMsgsPerSubject: recordsPerRequest, DenyDelete: true,
+			Storage: jetstream.FileStorage, Replicas: c.Replicas,
+		},
+		{
+			Name:        b.streamName("results"),
+			Description: "the result of every event (CloudEvents)",
+			Subjects:    []string{c.Prefix + ".result.>"},
+			MaxAge:      c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: unlimitedPerSubject,
+			AllowDirect: true,
+			Storage:     jetstream.FileStorage, Replicas: c.Replicas,
+		},
+		{
+			Name:        b.streamName("limits"),
+			Description: "tokens of the dial rate and slots of the dial concurrency; they expire within minutes",
+			Subjects:    []string{c.Prefix + ".limit.>"},
+			// Each message has its own time to live, so that what a killed process
+			// holds becomes free.
+			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardOld, AllowMsgTTL: true,
+			Storage: jetstream.MemoryStorage, Replicas: c.Replicas,
+		},
+	}
+}
+
+// Names of the durable consumers from which every process pulls.
+const (
+	dispatchConsumer = "dispatch"
+	lookupConsumer   = "lookup"
+)
+
+// maxAckPending bounds the delivered and unacknowledged messages of a consumer,
+// over all processes. It counts requests that wait for Callab's list of calls, and
+// events that wait for the rate limit or the credentials of a CRM.
+var maxAckPending = map[string]int{dispatchConsumer: 4096, lookupConsumer: 16384}
+
+// consumers returns the definitions of the consumers of the stream of requests.
+func (b *Bus) consumers() []jetstream.ConsumerConfig {
+	return []jetstream.ConsumerConfig{
+		b.consumer(dispatchConsumer, "one request to one of the processes at a time", ".request.*.*.ready"),
+		b.consumer(lookupConsumer, "one event to one of the processes at a time", ".lookup.*.*"),
+	}
+}
+
+func (b *Bus) consumer(name, description, filter string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       name,
+		Description:   description,
+		FilterSubject: b.config.Prefix + filter,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       b.config.AckWait,
+		// Unlimited: the ledger counts attempts. The server's delivery count does
+		// not survive its crash.
+		MaxDeliver:    -1,
+		MaxAckPending: maxAckPending[name],
+	}
+}
+
+// Definitions are the streams and consumers that callbridge uses, for an
+// administrator who makes them (NATS_MANAGE=false).
+type Definitions struct {
+	Streams   []jetstream.StreamConfig `json:"streams"`
+	Consumers []ConsumerDefinition     `json:"consumers"`
+}
+
+// ConsumerDefinition is one consumer and the name of its stream.
+type ConsumerDefinition struct {
+	Stream string                   `json:"stream_name"`
+	Config jetstream.ConsumerConfig `json:"config"`
+}
+
+// Define returns what Open would make, without asking a server.
+func Define(config Config) Definitions {
+	b := &Bus{config: config}
+	d := Definitions{Streams: b.streams()}
+	for _, c := range b.consumers() {
+		d.Consumers = append(d.Consumers, ConsumerDefinition{b.streamName("requests"), c})
+	}
+	return d
+}
+
+// Declare makes the streams and consumers that are missing, within 30 s. A stream
+// that differs from its definition is an error that names the setting: callbridge
+// does not change a stream that may be managed by its owner. Only in the embedded
+// server, retention and subjects follow the configuration and the version. With
+// Config.CheckOnly nothing is made, and everything missing or different is an
+// error.
 func (b *Bus) Declare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -64,37 +184,37 @@ func (b *Bus) Declare(ctx context.Context) error {
 			return err
 		}
 	}
-	// AckWait follows the configuration of the newest process; it is a hint
-	// for redelivery, the ledger is what keeps calls single.
+	// AckWait follows the configuration of the process that started last. It only
+	// delays redelivery; the ledger prevents a second call.
 	for _, want := range b.consumers() {
-		if _, err := b.js.CreateOrUpdateConsumer(ctx, b.stream("requests"), want); err != nil {
+		if _, err := b.js.CreateOrUpdateConsumer(ctx, b.streamName("requests"), want); err != nil {
 			return fmt.Errorf("declare consumer %s: %w", want.Durable, err)
 		}
 	}
 	return nil
 }
 
-// bind takes hold of the streams that are read.
-func (b *Bus) bind(ctx context.Context) (err error) {
+// openStreams opens the streams for reading.
+func (b *Bus) openStreams(ctx context.Context) (err error) {
 	for name, into := range map[string]*jetstream.Stream{
 		"requests": &b.requests, "ledger": &b.ledger, "results": &b.results, "limits": &b.limits,
 	} {
-		if *into, err = b.openStream(ctx, b.stream(name)); err != nil {
-			return fmt.Errorf("read stream %s: %w", b.stream(name), err)
+		if *into, err = b.openStream(ctx, b.streamName(name)); err != nil {
+			return fmt.Errorf("read stream %s: %w", b.streamName(name), err)
 		}
 	}
 	return nil
 }
 
-// silence is how long one question about a stream may stay without an answer.
-const silence = time.Second
+// answerTimeout bounds one question about a stream.
+const answerTimeout = time.Second
 
-// openStream asks for a stream, and asks again if nobody answers: in a cluster no
-// server does while the stream's leader is being elected, as it is when another
-// process is making the stream just now.
+// openStream asks for a stream until a server answers or ctx ends. In a cluster no
+// server answers while the leader of the stream is being elected, for example while
+// another process makes the stream.
 func (b *Bus) openStream(ctx context.Context, name string) (jetstream.Stream, error) {
 	for {
-		asking, cancel := context.WithTimeout(ctx, silence)
+		asking, cancel := context.WithTimeout(ctx, answerTimeout)
 		found, err := b.js.Stream(asking, name)
 		cancel()
 		if errors.Is(err, nats.ErrNoResponders) {
@@ -104,7 +224,7 @@ func (b *Bus) openStream(ctx context.Context, name string) (jetstream.Stream, er
 			return found, err
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("no server answers: %w; a cluster does not before its servers have met and chosen a leader", ctx.Err())
+			return nil, fmt.Errorf("no server answers: %w; a cluster does not before its servers have connected and elected a leader", ctx.Err())
 		}
 	}
 }
@@ -127,47 +247,133 @@ func (b *Bus) declareStream(ctx context.Context, want jetstream.StreamConfig) er
 	}
 	have := found.CachedInfo().Config
 	if b.Embedded() && (have.MaxAge != want.MaxAge || have.MaxMsgsPerSubject != want.MaxMsgsPerSubject || !slices.Equal(have.Subjects, want.Subjects)) {
-		return b.change(ctx, want, have)
+		return b.updateStream(ctx, want, have)
 	}
-	return contradiction(want, have)
+	return streamDifference(want, have)
 }
 
-// errCodeNoPeers is how a cluster says that too few of its servers are there to
-// keep a stream (nats-server, server/errors.json; nats.go has no name of it).
+// errCodeNoPeers is the answer of a cluster that has too few servers for a stream
+// (nats-server, server/errors.json; nats.go has no name for it).
 const errCodeNoPeers jetstream.ErrorCode = 10005
 
-// makeStream waits for the servers of a cluster that is just starting, as all do
-// together when somebody starts everything at once.
+// makeStream waits until a cluster that is starting has enough servers.
 func (b *Bus) makeStream(ctx context.Context, want jetstream.StreamConfig) error {
-	for said := false; ; said = true {
+	for logged := false; ; logged = true {
 		_, err := b.js.CreateStream(ctx, want)
 		var api *jetstream.APIError
 		if !errors.As(err, &api) || api.ErrorCode != errCodeNoPeers {
 			return err
 		}
-		if !said {
+		if !logged {
 			b.config.Log.Info("nats.waiting_for_servers", "stream", want.Name, "error", err)
 		}
-		if sleep(ctx, silence/2) != nil {
+		if sleep(ctx, answerTimeout/2) != nil {
 			return err
 		}
 	}
 }
 
-// change follows RETENTION, and the subjects and blocks of a newer callbridge, in
-// the embedded server: nobody else could, since it runs only while we do. The log
-// says so; all else must fit.
-func (b *Bus) change(ctx context.Context, want, have jetstream.StreamConfig) error {
-	was := have.MaxAge
+// updateStream applies RETENTION, and the subjects and the limit per subject of a
+// newer version, to a stream of the embedded server. All other settings must be
+// equal.
+func (b *Bus) updateStream(ctx context.Context, want, have jetstream.StreamConfig) error {
+	before := have.MaxAge
 	have.MaxAge, have.Subjects, have.MaxMsgsPerSubject = want.MaxAge, want.Subjects, want.MaxMsgsPerSubject
-	if err := contradiction(want, have); err != nil {
+	if err := streamDifference(want, have); err != nil {
 		return err
 	}
 	if _, err := b.js.UpdateStream(ctx, have); err != nil {
 		return fmt.Errorf("change stream %s: %w", want.Name, err)
 	}
-	if was != want.MaxAge {
-		b.config.Log.Warn("nats.retention_changed", "stream", want.Name, "from", was, "to", want.MaxAge)
+	if before != want.MaxAge {
+		b.config.Log.Warn("nats.retention_changed", "stream", want.Name, "from", before, "to", want.MaxAge)
 	}
 	return nil
+}
+
+// check reports everything that is missing or different, in one line.
+func (b *Bus) check(ctx context.Context) error {
+	var problems []string
+	for _, want := range b.streams() {
+		have, err := b.openStream(ctx, want.Name)
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			problems = append(problems, "stream "+want.Name+" is missing")
+			continue
+		case err != nil:
+			return fmt.Errorf("read stream %s: %w", want.Name, err)
+		}
+		if err := streamDifference(want, have.CachedInfo().Config); err != nil {
+			problems = append(problems, err.Error())
+		}
+	}
+	for _, want := range b.consumers() {
+		have, err := b.js.Consumer(ctx, b.streamName("requests"), want.Durable)
+		switch {
+		case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+			problems = append(problems, "consumer "+want.Durable+" is missing")
+		case err != nil:
+			return fmt.Errorf("read consumer %s: %w", want.Durable, err)
+		default:
+			problems = append(problems, consumerDifferences(want, have.CachedInfo().Config)...)
+		}
+	}
+	if problems == nil {
+		return nil
+	}
+	return fmt.Errorf("NATS_MANAGE=false, and NATS is not ready for callbridge: %s; `callbridge streams` prints how to make what is missing", strings.Join(problems, "; "))
+}
+
+func consumerDifferences(want, have jetstream.ConsumerConfig) (all []string) {
+	for _, s := range []struct {
+		name       string
+		want, have any
+	}{
+		{"filter_subject", want.FilterSubject, have.FilterSubject},
+		{"ack_policy", want.AckPolicy, have.AckPolicy},
+		{"ack_wait", want.AckWait, have.AckWait},
+		{"max_deliver", want.MaxDeliver, have.MaxDeliver},
+		{"max_ack_pending", want.MaxAckPending, have.MaxAckPending},
+	} {
+		if s.want != s.have {
+			all = append(all, fmt.Sprintf("consumer %s is there with %s = %v, and callbridge needs %v", want.Durable, s.name, s.have, s.want))
+		}
+	}
+	return all
+}
+
+// streamDifference names the first setting that the promises of callbridge depend
+// on and that differs. Others, such as description and placement, are free.
+func streamDifference(want, have jetstream.StreamConfig) error {
+	for _, s := range []struct {
+		name       string
+		want, have any
+	}{
+		{"subjects", strings.Join(want.Subjects, ","), strings.Join(have.Subjects, ",")},
+		{"retention", want.Retention, have.Retention},
+		{"storage", want.Storage, have.Storage},
+		{"discard", want.Discard, have.Discard},
+		{"max_age", want.MaxAge, have.MaxAge},
+		{"num_replicas", max(1, want.Replicas), max(1, have.Replicas)},
+		{"max_msgs_per_subject", perSubject(want), perSubject(have)},
+		{"max_msgs", int64(0), max(0, have.MaxMsgs)},
+		{"allow_msg_schedules", want.AllowMsgSchedules, have.AllowMsgSchedules},
+		{"allow_msg_ttl", want.AllowMsgTTL, have.AllowMsgTTL},
+		{"deny_delete", want.DenyDelete, have.DenyDelete},
+		{"allow_direct", want.AllowDirect, have.AllowDirect},
+	} {
+		if s.want != s.have {
+			return fmt.Errorf("stream %s is there with %s = %v, and callbridge needs %v: change it with `nats stream edit %s`, or set RETENTION, NATS_REPLICAS or NATS_SUBJECT_PREFIX to fit",
+				want.Name, s.name, s.have, s.want, want.Name)
+		}
+	}
+	return nil
+}
+
+// perSubject is the limit of messages per subject, or 0 for none.
+func perSubject(c jetstream.StreamConfig) int64 {
+	if c.MaxMsgsPerSubject < 0 || c.MaxMsgsPerSubject >= unlimitedPerSubject {
+		return 0
+	}
+	return c.MaxMsgsPerSubject
 }

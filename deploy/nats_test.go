@@ -247,7 +247,7 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 		t.Error("no stored request can be read")
 	}
 	waiting := event.Pending{Event: event.Event{ID: uuid.New(), Source: "website"}}
-	if seen, err := b.Store(t.Context(), "", bus.Decision{Pending: &waiting}); err != nil || seen[0] {
+	if seen, err := b.Store(t.Context(), "", event.Item{Pending: &waiting}); err != nil || seen[0] {
 		t.Errorf("seen before: %t, %v", seen[0], err)
 	}
 }

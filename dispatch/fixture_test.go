@@ -115,7 +115,7 @@ func request(key, to string) event.Request {
 func (f *fixture) send(requests ...event.Request) {
 	f.t.Helper()
 	for _, r := range requests {
-		if seen, err := f.bus.Store(f.t.Context(), "", bus.Decision{Request: &r}); err != nil || seen[0] {
+		if seen, err := f.bus.Store(f.t.Context(), "", event.Item{Request: &r}); err != nil || seen[0] {
 			f.t.Fatalf("send %s: seen before: %t, %v", r.ID, seen[0], err)
 		}
 	}

@@ -1,0 +1,259 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/event"
+)
+
+// queryTimeout bounds the questions whether results exist.
+const queryTimeout = time.Second
+
+// Store publishes all items together, each at most once, and reports which of them
+// were stored before. An error means that some are not known to be stored: storing
+// the same items again stores the missing ones once.
+func (b *Bus) Store(ctx context.Context, trace string, items ...event.Item) (seen []bool, err error) {
+	seen = b.haveResults(ctx, items)
+	// owner is the index of the item that a message stores, or noOwner.
+	messages, owner := make([]message, 0, len(items)), make([]int, 0, len(items))
+	for i, item := range items {
+		if closing, ok := b.closingMessage(item); ok {
+			messages, owner = append(messages, closing), append(owner, noOwner)
+		}
+		if seen[i] {
+			b.metrics.count(item, true)
+			continue
+		}
+		m, err := b.itemMessage(item, trace)
+		if err != nil {
+			return seen, err
+		}
+		messages, owner = append(messages, m), append(owner, i)
+	}
+	var failed error
+	// Not cancelled with ctx: the messages are sent, whether or not the sender of
+	// the webhook still waits.
+	for n, err := range b.publish(context.WithoutCancel(ctx), messages...) {
+		exists := errors.Is(err, ErrExists)
+		if err != nil && !exists {
+			failed = cmp.Or(failed, err)
+			continue
+		}
+		if i := owner[n]; i != noOwner {
+			seen[i] = exists
+			b.metrics.count(items[i], exists)
+		}
+	}
+	return seen, failed
+}
+
+// StoreResumed stores the items of an event that was delivered again after its lookup.
+// The CRM may have answered differently at an earlier delivery, so an item is stored
+// only if neither its event nor its route has a result. If an item is too large for
+// NATS, the event is rejected without its payload.
+func (b *Bus) StoreResumed(ctx context.Context, trace string, items ...event.Item) error {
+	var open []event.Item
+	for _, item := range items {
+		if !b.resolved(ctx, item) {
+			open = append(open, item)
+		}
+	}
+	_, err := b.Store(ctx, trace, open...)
+	if errors.Is(err, ErrTooLarge) {
+		_, err = b.Store(ctx, trace, tooLarge(open[0].Event()))
+	}
+	return err
+}
+
+// resolved reports whether the item's event as a whole or its route has a result.
+func (b *Bus) resolved(ctx context.Context, item event.Item) bool {
+	e, route := item.Event(), item.Route()
+	return b.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, "")) ||
+		route != "" && b.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, route))
+}
+
+// tooLarge is the result of an event that fits into NATS only without its call.
+func tooLarge(e event.Event) event.Item {
+	e.Data = nil
+	return event.Item{Result: &event.Result{
+		RequestID: event.RequestID(e.ID, ""), Outcome: event.Rejected, Reason: event.ReasonBadCall,
+		Detail: "event and call together are " + ErrTooLarge.Error(), Event: e, Time: e.Received,
+	}}
+}
+
+// noOwner marks a message that does not tell whether its item was stored before.
+const noOwner = -1
+
+// haveResults reports for each item whether it is a result that is stored already.
+func (b *Bus) haveResults(ctx context.Context, items []event.Item) []bool {
+	have := make([]bool, len(items))
+	if !slices.ContainsFunc(items, func(i event.Item) bool { return i.Result != nil }) {
+		return have
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	for i, item := range items {
+		have[i] = item.Result != nil && b.HasResult(ctx, *item.Result)
+	}
+	return have
+}
+
+// closingMessage closes the request of a route that has skipped or rejected the
+// event. The request is then refused if the CRM sends the event again after the
+// route went live.
+func (b *Bus) closingMessage(item event.Item) (message, bool) {
+	r := item.Result
+	if r == nil || r.Route == "" {
+		return message{}, false
+	}
+	return message{
+		stream: "requests", subject: b.closedSubject(r.Event.Source, r.RequestID), filter: b.requestFilter(r.Event.Source, r.RequestID),
+		data: []byte(`{"outcome":"` + string(r.Outcome) + `"}`),
+	}, true
+}
+
+func (b *Bus) itemMessage(item event.Item, trace string) (message, error) {
+	switch {
+	case item.Request != nil:
+		return b.requestMessage(item.Request, trace)
+	case item.Pending != nil:
+		return b.pendingMessage(item.Pending, trace)
+	default:
+		result := *item.Result
+		result.TraceParent = trace
+		return b.resultMessage(&result)
+	}
+}
+
+func (b *Bus) requestMessage(r *event.Request, trace string) (message, error) {
+	data, err := event.Marshal(r)
+	return message{"requests", b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, err
+}
+
+func (b *Bus) pendingMessage(p *event.Pending, trace string) (message, error) {
+	data, err := event.Marshal(p)
+	subject := b.LookupSubject(p.Event.Source, p.Event.ID)
+	return message{"requests", subject, subject, data, trace}, err
+}
+
+func (b *Bus) resultMessage(r *event.Result) (message, error) {
+	data, err := event.Marshal(r)
+	subject := b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID)
+	return message{"results", subject, subject, data, r.TraceParent}, err
+}
+
+// PublishResult publishes the result of a request at most once. ErrExists says that
+// it was published before; after any other error it is not known to be.
+func (b *Bus) PublishResult(ctx context.Context, r event.Result) error {
+	m, err := b.resultMessage(&r)
+	if err != nil {
+		return err
+	}
+	return b.publish(ctx, m)[0]
+}
+
+// HasResult reports whether a result with this outcome is stored. PublishResult
+// would refuse it; but subscribers without JetStream receive a refused message as
+// well, and would take it for a second result. A false negative is safe.
+func (b *Bus) HasResult(ctx context.Context, r event.Result) bool {
+	return b.resultExists(ctx, b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID))
+}
+
+// HasAnyResult reports whether a request has a result of any outcome, within one
+// second. A false negative is safe: the publish itself is conditional, and so are
+// changes of the ledger.
+func (b *Bus) HasAnyResult(ctx context.Context, source string, requestID uuid.UUID) bool {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	return b.resultExists(ctx, b.ResultSubject("*", source, requestID))
+}
+
+// resultExists also waits for the flush: the result may not be on the disk yet.
+func (b *Bus) resultExists(ctx context.Context, subject string) bool {
+	_, err := b.results.GetLastMsgForSubject(ctx, subject)
+	return err == nil && b.durable.flush(ctx, "results") == nil
+}
+
+// ErrGone: the stream does not keep the request any more.
+var ErrGone = errors.New("request is gone")
+
+// StoredRequest reads a request from its stream by id. The error is ErrGone if it
+// has expired.
+func (b *Bus) StoredRequest(ctx context.Context, id uuid.UUID) (Delivery, error) {
+	msg, err := b.requests.GetLastMsgForSubject(ctx, b.config.Prefix+".request.*."+id.String()+".ready")
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Delivery{}, ErrGone
+	}
+	if err != nil {
+		return Delivery{}, fmt.Errorf("read request %s: %w", id, err)
+	}
+	d := Delivery{Data: msg.Data, Trace: msg.Header.Get(TraceHeader), Stored: msg.Time}
+	d.Source, d.ID = b.parseSubject(msg.Subject)
+	return d, nil
+}
+
+// ResultQuery selects the results that ReadResults reads.
+type ResultQuery struct {
+	// Since is the time of the oldest result.
+	Since time.Time
+	// Outcome and Source select by exact value; empty selects all.
+	Outcome, Source string
+	// Follow also waits for new results, until ctx ends.
+	Follow bool
+}
+
+// ReadResults calls fn with each stored result, oldest first, and stops at its
+// error. It connects to config.URL as any service could, and needs only the
+// permission to read the stream of results. The error is ErrUnreachable if no
+// server answers there.
+func ReadResults(ctx context.Context, config Config, q ResultQuery, fn func(event.Result) error) error {
+	conn, err := connectRemote(config, []nats.Option{nats.Name("callbridge results"), nats.Timeout(5 * time.Second)})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	b := Bus{config: config}
+	consumer, err := js.OrderedConsumer(ctx, b.streamName("results"), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{config.Prefix + ".result." + cmp.Or(q.Outcome, "*") + "." + cmp.Or(q.Source, "*") + ".*"},
+		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &q.Since,
+	})
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", b.streamName("results"), err)
+	}
+	stored := consumer.CachedInfo().NumPending
+	messages, err := consumer.Messages()
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", b.streamName("results"), err)
+	}
+	defer messages.Stop()
+	for n := uint64(0); n < stored || q.Follow; n++ {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read results: %w", err)
+		}
+		var r event.Result
+		if err := event.Unmarshal(msg.Data(), &r); err != nil {
+			return fmt.Errorf("read %s: %w", msg.Subject(), err)
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
