@@ -52,11 +52,11 @@ func overview(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("# Sources\n\n" + generated + `
-The CRMs and services that callbridge knows. Each is one YAML file in [mapping/sources](../../mapping/sources), chosen with
-` + "`preset:`" + `; every key of it can be replaced in callbridge.yaml, and fields are added beside it. ` + "`callbridge sources show NAME`" + `
-prints one with its set-up steps. A source of your own needs no preset: see [mapping.md](../mapping.md).
+The presets of callbridge. Each is one YAML file in [mapping/sources](../../mapping/sources), selected with
+` + "`preset:`" + `; callbridge.yaml can replace each key and add fields. ` + "`callbridge sources show NAME`" + `
+prints one with its set-up steps. A source without a preset: see [mapping.md](../mapping.md).
 
-| preset | verification | batch | identity | phone | the CRM tries again |
+| preset | verification | batch | identity | phone | retries by the CRM |
 |---|---|---|---|---|---|
 `)
 	for _, preset := range mapping.Presets() {
@@ -68,20 +68,19 @@ prints one with its set-up steps. A source of your own needs no preset: see [map
 		fmt.Fprintf(&b, "| [%s](%s.md) | %s | %s | `%s` | %s | %s |\n", f.Name, f.Name, cell(f.Verified), cell(batch), cell(f.Identity[0]), cell(f.Phone), cell(f.Retries))
 	}
 	b.WriteString(`
-Identity is the first alternative; the page of the preset has all. A signature is checked over the body as it was sent, and
-if it came with ` + "`Content-Encoding: gzip`" + ` over what it unpacks to, which is what senders sign. Where a CRM signs nothing, the
-preset wants a secret all the same: in a header, as HTTP Basic, or behind the URL. Such a URL is a password: it belongs
-into the CRM and nowhere else.
+Identity is the first alternative; the page of the preset has all. A signature covers the body as sent; with
+` + "`Content-Encoding: gzip`" + ` the decompressed body, which is what senders sign. If a CRM does not sign, the preset requires
+a secret in a header, as HTTP Basic, or in the URL. Treat such a URL as a password: configure it in the CRM only.
 
-A CRM that is missing is one more file there: a comment that says what it is, how to set it up, where the phone is and how long
-the CRM tries, and the keys of a source; no Go. Put deliveries in the documented shape beside the others in
-[mapping/testdata/sources](../../mapping/testdata/sources), the CRM's answer to a look-up as ` + "`NAME.answer.json`" + ` and headers as ` + "`NAME.headers`" + `;
-` + "`go test ./mapping -update`" + ` writes down what comes out, and these pages. Every preset goes through the same tests of bad input.
+To add a CRM, add a file there, without Go: a comment with the description, the set-up steps, the location of the phone number and the
+retries, and the keys of a source. Put deliveries in the documented form next to the others in
+[mapping/testdata/sources](../../mapping/testdata/sources), the CRM's answer to a lookup as ` + "`NAME.answer.json`" + ` and headers as ` + "`NAME.headers`" + `;
+` + "`go test ./mapping -update`" + ` writes the results and these pages. All presets share the tests of invalid input.
 
-## What they make of a delivery
+## Results of the test deliveries
 
-Every delivery of the tests, in the shape that the CRM documents: the events in it, what each is called, and the number that
-would be dialled. A number with * is from the look-up.
+Every delivery of the tests, in the form that the CRM documents: its events, their type and identity, and the number to dial. A number
+with * is from the lookup.
 
 | delivery | type | identity | phone |
 |---|---|---|---|
@@ -137,11 +136,11 @@ func page(t *testing.T, f mapping.Facts) string {
 	row("type", code(f.Type))
 	row("time", code(f.Time))
 	row("phone", f.Phone)
-	row("look-up", code(f.Lookups))
-	row("the CRM tries again", f.Retries)
-	row("its own page", f.Contract)
+	row("lookup", code(f.Lookups))
+	row("retries by the CRM", f.Retries)
+	row("documentation", f.Contract)
 	b.WriteString("\n## Set up\n\n" + markdown(f.SetUp))
-	b.WriteString("\n## Fields\n\nThe names that rules and calls may use, and where their values are; of several the first that is there.\n\n| field | type | where |\n|---|---|---|\n")
+	b.WriteString("\n## Fields\n\nThe names for rules and calls, and their value paths; of several the first present value is used.\n\n| field | type | paths |\n|---|---|---|\n")
 	for _, field := range f.Fields {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", field.Name, field.Type, strings.ReplaceAll(code(field.Paths), "|", `\|`))
 	}
