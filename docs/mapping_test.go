@@ -21,7 +21,7 @@ func mappingPage(t *testing.T) string { return testkit.Read(t, "docs/mapping.md"
 
 var codeSpan = regexp.MustCompile("`([^`]+)`")
 
-// rows are the cells of the tables of a chapter, header rows included.
+// rows returns the cells of the tables of a chapter, header rows included.
 func rows(t *testing.T, chapter string) [][]string {
 	t.Helper()
 	_, text, found := strings.Cut(mappingPage(t), "\n## "+chapter+"\n")
@@ -78,7 +78,7 @@ func notesOf(d mapping.Decision) string {
 	return call.Notes
 }
 
-func TestPathsOfThePageFindWhatItSays(t *testing.T) {
+func TestPathsOfThePageFindTheDocumentedValues(t *testing.T) {
 	t.Parallel()
 	body := regexp.MustCompile("(?s)```json\n({\"contact\".*?)```").FindStringSubmatch(mappingPage(t))[1]
 	tried := 0
@@ -95,8 +95,7 @@ func TestPathsOfThePageFindWhatItSays(t *testing.T) {
 	}
 }
 
-// TestTypesOfThePageReadWhatItSays tries every value of the table of types.
-func TestTypesOfThePageReadWhatItSays(t *testing.T) {
+func TestTypesOfThePageParseAsDocumented(t *testing.T) {
 	t.Parallel()
 	pair := regexp.MustCompile("`([^`]+)` → `([^`]+)`")
 	tried := map[string]bool{}
@@ -158,7 +157,7 @@ func TestRulesOfThePageHold(t *testing.T) {
 	}
 }
 
-func TestPageTellsEveryFunction(t *testing.T) {
+func TestPageListsEveryFunction(t *testing.T) {
 	t.Parallel()
 	for _, f := range mapping.Functions() {
 		if row := fmt.Sprintf("\n| `%s` | %s | `%s` |\n", f.Signature, f.Doc, f.Example); !strings.Contains(mappingPage(t), row) {
@@ -167,7 +166,7 @@ func TestPageTellsEveryFunction(t *testing.T) {
 	}
 }
 
-func TestPageTellsEveryKeyAndItsValues(t *testing.T) {
+func TestPageListsEveryKeyAndItsValues(t *testing.T) {
 	t.Parallel()
 	page := mappingPage(t)
 	for _, section := range mapping.Sections() {
@@ -190,7 +189,7 @@ func TestPageTellsEveryKeyAndItsValues(t *testing.T) {
 	}
 }
 
-func TestPageTellsEveryReason(t *testing.T) {
+func TestPageListsEveryReason(t *testing.T) {
 	t.Parallel()
 	page := mappingPage(t)
 	for outcome, all := range golden.Reasons {
@@ -287,7 +286,7 @@ func TestConfigurationsOfThePageLoad(t *testing.T) {
 	}
 }
 
-// TestLinesOfThePageLoad tries each verify: and key: that the page proposes.
+// TestLinesOfThePageLoad parses each verify: and key: of the page.
 func TestLinesOfThePageLoad(t *testing.T) {
 	t.Parallel()
 	tried := 0
@@ -310,7 +309,7 @@ func TestLinesOfThePageLoad(t *testing.T) {
 	}
 }
 
-func TestLookupPageTellsEveryKey(t *testing.T) {
+func TestLookupPageListsEveryKey(t *testing.T) {
 	t.Parallel()
 	page := testkit.Read(t, "docs/lookup.md")
 	for _, section := range mapping.Sections() {
@@ -325,7 +324,6 @@ func TestLookupPageTellsEveryKey(t *testing.T) {
 	}
 }
 
-// TestExampleOfTheLookupPageLoads takes the page's own YAML.
 func TestExampleOfTheLookupPageLoads(t *testing.T) {
 	t.Parallel()
 	page := testkit.Read(t, "docs/lookup.md")

@@ -19,7 +19,7 @@ func TestReadmeBeginsWithTheTwoCommands(t *testing.T) {
 	lines := strings.Split(testkit.Read(t, "README.md"), "\n")
 	for _, command := range []string{"    go run ./cmd/callbridge demo", "    go test ./..."} {
 		if at := slices.Index(lines, command); at < 0 || at >= 30 {
-			t.Errorf("%q stands on line %d, want it within the first 30", strings.TrimSpace(command), at+1)
+			t.Errorf("%q is on line %d, want it within the first 30", strings.TrimSpace(command), at+1)
 		}
 	}
 	gate := testkit.Read(t, ".ci/run")
@@ -28,9 +28,8 @@ func TestReadmeBeginsWithTheTwoCommands(t *testing.T) {
 	}
 }
 
-// TestLinksLeadSomewhere follows every relative link of every page, with its
-// heading.
-func TestLinksLeadSomewhere(t *testing.T) {
+// TestLinksHaveATarget checks the file and the heading of every relative link of every page.
+func TestLinksHaveATarget(t *testing.T) {
 	t.Parallel()
 	pages := []string{"../README.md", "../CONTRIBUTING.md", "../SECURITY.md"}
 	err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
@@ -68,7 +67,7 @@ func checkLink(t *testing.T, page, link string) {
 		return
 	}
 	if err != nil {
-		t.Errorf("%s links to %s, which is not there", page, link)
+		t.Errorf("%s links to %s, which does not exist", page, link)
 		return
 	}
 	if heading == "" {
@@ -82,7 +81,7 @@ func checkLink(t *testing.T, page, link string) {
 	t.Errorf("%s links to %s: no such heading", page, link)
 }
 
-// anchor is what a heading's link is called on the usual forges.
+// anchor returns the link of a heading on the usual forges.
 func anchor(title string) string {
 	title = strings.ToLower(strings.ReplaceAll(title, " ", "-"))
 	return regexp.MustCompile(`[^a-z0-9_-]`).ReplaceAllString(title, "")

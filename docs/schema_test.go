@@ -38,7 +38,7 @@ func compiledSchema(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// validate reads a configuration as an editor does, and asks the schema.
+// validate checks a configuration against the schema, as an editor does.
 func validate(t *testing.T, s *jsonschema.Schema, text string) error {
 	t.Helper()
 	var tree any

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"callbridge/bus"
 )
 
@@ -34,4 +36,19 @@ func Open(t testing.TB, config bus.Config) *bus.Bus {
 	}
 	t.Cleanup(b.Close)
 	return b
+}
+
+// Create creates streams and consumers as an administrator does.
+func Create(t testing.TB, js jetstream.JetStream, d bus.Definitions) {
+	t.Helper()
+	for _, stream := range d.Streams {
+		if _, err := js.CreateStream(t.Context(), stream); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range d.Consumers {
+		if _, err := js.CreateConsumer(t.Context(), c.Stream, c.Config); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

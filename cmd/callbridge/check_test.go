@@ -16,7 +16,7 @@ func TestCheckAcceptsTheExample(t *testing.T) {
 	}
 }
 
-func TestCheckSaysWhereATypoIs(t *testing.T) {
+func TestCheckReportsThePositionOfAMistake(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("example/callbridge.yaml")
 	if err != nil {

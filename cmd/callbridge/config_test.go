@@ -22,7 +22,7 @@ routes:
     call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}
 `
 
-func TestConfigurationIsReloadedWholeOrNotAtAll(t *testing.T) {
+func TestReloadReplacesTheConfigurationOrKeepsIt(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "callbridge.yaml")
 	write := func(text string) {

@@ -34,7 +34,7 @@ func traced(body string) http.Header {
 	return headers
 }
 
-// TestAnswersFollowTheContract holds what a running process answers against
+// TestAnswersFollowTheContract compares the answers of a running process with
 // docs/openapi.yaml.
 func TestAnswersFollowTheContract(t *testing.T) {
 	t.Parallel()
@@ -55,9 +55,9 @@ func TestAnswersFollowTheContract(t *testing.T) {
 		{"rejected", "post", "/webhooks/{source}", 202, post("website-no-phone.json")},
 		{"unreadable", "post", "/webhooks/{source}", 400, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", "{", traced("{"))},
 		{"unsigned", "post", "/webhooks/{source}", 401, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", "{}", nil)},
-		{"no such source", "post", "/webhooks/{source}", 404, testkit.Do(t, http.MethodPost, hooks+"/webhooks/nobody", "{}", nil)},
+		{"no such source", "post", "/webhooks/{source}", 404, testkit.Do(t, http.MethodPost, hooks+"/webhooks/other", "{}", nil)},
 		{"larger than 1 MiB", "post", "/webhooks/{source}", 413, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", strings.Repeat(" ", 1<<20+1), nil)},
-		{"packed oddly", "post", "/webhooks/{source}", 415, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", "{}", http.Header{"Content-Encoding": {"br"}})},
+		{"unknown encoding", "post", "/webhooks/{source}", 415, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", "{}", http.Header{"Content-Encoding": {"br"}})},
 		{"no handshake", "get", "/webhooks/{source}", 405, testkit.Do(t, http.MethodGet, hooks+"/webhooks/website", "", nil)},
 		{"alive", "get", "/livez", 200, testkit.Do(t, http.MethodGet, hooks+"/livez", "", nil)},
 		{"ready", "get", "/readyz", 200, testkit.Do(t, http.MethodGet, admin+"/readyz", "", nil)},
@@ -77,7 +77,7 @@ func TestAnswersFollowTheContract(t *testing.T) {
 	}
 }
 
-func TestABusyBusIsInTheContract(t *testing.T) {
+func TestAnswersWithoutNATSFollowTheContract(t *testing.T) {
 	t.Parallel()
 	b, contract := startBridge(t, nil), newContract(t)
 	b.process.bus.Conn().Close()
@@ -92,8 +92,8 @@ func TestABusyBusIsInTheContract(t *testing.T) {
 	contract.holds(t, "not ready", contract.response(t, "get", "/readyz", 503)+inJSON, []byte(red.Body))
 }
 
-// TestMessagesFollowTheContract holds everything that a running process leaves
-// in its streams against docs/asyncapi.yaml.
+// TestMessagesFollowTheContract compares all messages in the streams of a running process
+// with docs/asyncapi.yaml.
 func TestMessagesFollowTheContract(t *testing.T) {
 	t.Parallel()
 	b, contract := startBridge(t, nil), newContract(t)
@@ -123,9 +123,9 @@ func TestMessagesFollowTheContract(t *testing.T) {
 	}
 }
 
-// TestOthersMayAskForCalls: what the README calls enough is a request, and what
-// cannot be dialled is none.
-func TestOthersMayAskForCalls(t *testing.T) {
+// TestRequestsOfOtherServicesFollowTheContract: the smallest request of the README is valid,
+// and a call without a valid number is not.
+func TestRequestsOfOtherServicesFollowTheContract(t *testing.T) {
 	t.Parallel()
 	contract := newContract(t)
 	contract.holds(t, "the least", "schema/request.json", []byte(`{"call": {"call_to": "+12025550142"}}`))
@@ -140,7 +140,7 @@ func TestOthersMayAskForCalls(t *testing.T) {
 	}
 }
 
-// isCloudEvent asks those who know: the CloudEvents SDK.
+// isCloudEvent validates an event with the CloudEvents SDK.
 func isCloudEvent(t *testing.T, data []byte) {
 	t.Helper()
 	var e cloudevents.Event
@@ -156,7 +156,7 @@ func isCloudEvent(t *testing.T, data []byte) {
 	}
 }
 
-// stored is everything that a stream holds.
+// stored returns the messages of a stream.
 func (b *bridge) stored(name string) []*jetstream.RawStreamMsg {
 	b.t.Helper()
 	js := testkit.JetStream(b.t, b.process.bus.ClientURL(), nats.UserInfo("service", "secret"))
@@ -178,9 +178,8 @@ func (b *bridge) stored(name string) []*jetstream.RawStreamMsg {
 	return all
 }
 
-// TestContractsUseOurWords: a word that the code has and the contract has not,
-// or the other way round, is a broken promise.
-func TestContractsUseOurWords(t *testing.T) {
+// TestContractsHaveTheValuesOfTheCode compares the enumerations of both.
+func TestContractsHaveTheValuesOfTheCode(t *testing.T) {
 	t.Parallel()
 	c := newContract(t)
 	outcomes, reasons := constants(t, "event", "Outcome"), constants(t, "event", "Reason")
@@ -207,7 +206,7 @@ func TestContractsUseOurWords(t *testing.T) {
 	}
 }
 
-// refusals are the words by which handlers says no.
+// refusals returns the error words of handlers.
 func refusals(t *testing.T) []string {
 	t.Helper()
 	files, err := os.ReadDir(testkit.Path("handlers"))
@@ -230,14 +229,13 @@ func refusals(t *testing.T) []string {
 	return slices.Compact(words)
 }
 
-// docs is the folder of the contracts, and the address under which they refer
-// to each other.
+// docs is the folder of the contracts, and address the base of their $id.
 const (
 	docs    = "../../docs/"
 	address = "https://callbridge.dev/docs/"
 )
 
-// contract is the published description of what crosses HTTP and NATS.
+// contract is the published description of the HTTP and NATS interfaces.
 type contract struct {
 	documents map[string]any
 	compiler  *jsonschema.Compiler
@@ -262,7 +260,7 @@ func newContract(t *testing.T) contract {
 	return c
 }
 
-// decoded is a YAML or JSON file as JSON has it.
+// decoded parses a YAML or JSON file.
 func decoded(t *testing.T, file string) any {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -282,8 +280,8 @@ func decoded(t *testing.T, file string) any {
 	return document
 }
 
-// closed forbids what the contract does not tell. Readers have to live with new
-// fields; we have to write them down.
+// closed forbids members that the contract does not name. Readers have to accept new members;
+// callbridge has to document them.
 func closed(node any) any {
 	switch n := node.(type) {
 	case map[string]any:
@@ -302,8 +300,8 @@ func closed(node any) any {
 	return node
 }
 
-// find is what stands at a place such as openapi.yaml#/paths, and where that
-// really is: references are followed. nil if nothing is there.
+// find follows references to the value at a place such as openapi.yaml#/paths, and returns
+// the place of the value and the value, or nil.
 func (c contract) find(t *testing.T, place string) (string, any) {
 	t.Helper()
 	file, pointer, _ := strings.Cut(place, "#")
@@ -329,7 +327,7 @@ func (c contract) at(t *testing.T, place string) any {
 	return node
 }
 
-// resolve is the place that a $ref leads to.
+// resolve returns the place that a $ref names.
 func resolve(from, ref string) string {
 	file, _, _ := strings.Cut(from, "#")
 	other, pointer, _ := strings.Cut(ref, "#")
@@ -339,7 +337,7 @@ func resolve(from, ref string) string {
 	return file + "#" + pointer
 }
 
-// response is the place of an answer.
+// response returns the place of an answer.
 func (c contract) response(t *testing.T, method, path string, code int) string {
 	t.Helper()
 	place := "openapi.yaml#/paths/" + strings.ReplaceAll(path, "/", "~1") + "/" + method + "/responses/" + strconv.Itoa(code)
@@ -367,7 +365,7 @@ func (c contract) holds(t *testing.T, title, place string, message []byte) {
 	}
 }
 
-// channel is the name of the channel that a subject belongs to.
+// channel returns the name of the channel of a subject.
 func (c contract) channel(t *testing.T, subject string) string {
 	t.Helper()
 	channels := c.at(t, "asyncapi.yaml#/channels").(map[string]any)
@@ -382,7 +380,7 @@ func (c contract) channel(t *testing.T, subject string) string {
 	return ""
 }
 
-// payload is the place of the schema of a channel's only message.
+// payload returns the place of the schema of a channel's only message.
 func (c contract) payload(t *testing.T, channel string) string {
 	t.Helper()
 	for name := range c.at(t, "asyncapi.yaml#/channels/"+channel+"/messages").(map[string]any) {
@@ -403,8 +401,8 @@ func (c contract) enum(t *testing.T, place string) []string {
 	return all
 }
 
-// TestContractsReferToWhatIsThere follows every $ref.
-func TestContractsReferToWhatIsThere(t *testing.T) {
+// TestReferencesOfTheContractsExist follows every $ref.
+func TestReferencesOfTheContractsExist(t *testing.T) {
 	t.Parallel()
 	c := newContract(t)
 	var follow func(file string, node any)

@@ -39,9 +39,9 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See it work: NATS, a simulated Callab and signed webhooks, with each step printed",
-		Long: "demo runs everything in this process: NATS, a simulator in place of Callab, the\n" +
-			"example configuration, and signed webhooks from two CRMs. It prints each step, then\n" +
-			"keeps running and prints how to send a webhook and read the results. No phone rings.",
+		Long: `demo runs everything in this process: NATS, a simulator in place of Callab, the
+example configuration, and signed webhooks from two CRMs. It prints each step, then
+keeps running and prints how to send a webhook and read the results. No phone rings.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), once)

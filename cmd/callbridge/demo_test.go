@@ -7,7 +7,7 @@ import (
 	"callbridge/internal/testkit"
 )
 
-func TestDemoOnceEndsWell(t *testing.T) {
+func TestDemoOnceSucceeds(t *testing.T) {
 	t.Parallel()
 	code, out, errs := callbridge(t, "", "demo", "--once")
 	if code != 0 {

@@ -22,9 +22,9 @@ func newHealth() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Ask the process on HTTP_ADDR whether it is ready: exit 1 if not",
-		Long: "health asks /readyz of the process that runs on this machine with the same\n" +
-			"HTTP_ADDR, and prints its answer. It is the health check of a container that has\n" +
-			"no shell.",
+		Long: `health asks /readyz of the process that runs on this machine with the same
+HTTP_ADDR, and prints its answer. It is the health check of a container that has
+no shell.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := loadSettings(cmd.Context(), envconfig.OsLookuper())

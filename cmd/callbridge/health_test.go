@@ -8,7 +8,7 @@ import (
 	"callbridge/internal/testkit"
 )
 
-func TestHealthTellsReadyFromNot(t *testing.T) {
+func TestHealthReportsReadiness(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
 	_, port, _ := strings.Cut(strings.TrimPrefix(b.process.public.url(), "http://"), ":")

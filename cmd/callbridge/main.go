@@ -46,9 +46,9 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "callbridge",
 		Short: "Turns CRM webhooks into phone calls by a Callab AI agent, each placed once",
-		Long: "callbridge receives webhooks from CRMs, decides with a mapping which people are to\n" +
-			"be called and what the AI agent is told, and places each call once through Callab.\n" +
-			"Requests and results are messages on NATS JetStream.",
+		Long: `callbridge receives webhooks from CRMs, decides with a mapping which people are to
+be called and what the AI agent is told, and places each call once through Callab.
+Requests and results are messages on NATS JetStream.`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}

@@ -16,7 +16,7 @@ func TestVersionPrintsJSON(t *testing.T) {
 	}
 }
 
-func TestCommandsRefuseInOneSentence(t *testing.T) {
+func TestCommandErrorsAreOneSentence(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

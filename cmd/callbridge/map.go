@@ -37,11 +37,12 @@ func newMap() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "map --source NAME FILE|-",
 		Short: "Show how a webhook is mapped: which call would be placed, with which variables",
-		Long: "map reads a webhook's body from a file (or from standard input, -) and explains how\n" +
-			"the configuration maps it: its fields, each route's rule, and the call as it would be\n" +
-			"sent. It places no call and verifies no signature.\n\n" +
-			"map --paths lists every value of the webhook with its path, as path: of a field\n" +
-			"takes it. Without --source it needs no configuration.",
+		Long: `map reads a webhook's body from a file (or from standard input, -) and explains how
+the configuration maps it: its fields, each route's rule, and the call as it would be
+sent. It places no call and verifies no signature.
+
+map --paths lists every value of the webhook with its path, as path: of a field
+takes it. Without --source it needs no configuration.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			delivery, err := readDelivery(cmd.InOrStdin(), args[0], f.source, f.contentType, f.headers)

@@ -31,9 +31,7 @@ func TestMapExplainsWithoutSecrets(t *testing.T) {
 	}
 }
 
-// TestMapSaysWhyAPartIsNeitherTrueNorFalse: the value stands in its column, and
-// what it depends on after the text.
-func TestMapSaysWhyAPartIsNeitherTrueNorFalse(t *testing.T) {
+func TestMapExplainsPartsThatAreNeitherTrueNorFalse(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "callbridge.yaml")
 	const config = `sources:
@@ -133,7 +131,7 @@ func TestPathsOfAWebhookFindItsValues(t *testing.T) {
 	}
 }
 
-func TestPathsAreThoseOfTheSourcesEventsAndMasked(t *testing.T) {
+func TestPathsAreRelativeToEventsAndValuesAreMasked(t *testing.T) {
 	t.Parallel()
 	code, out, errs := callbridge(t, "", "map", "--paths", "example/website-lead.json")
 	if code != 0 || !strings.Contains(out, "contact.first_name") || strings.Contains(out, "0142") {
@@ -158,7 +156,7 @@ func TestOwnSourceIsShortAndShowsItsPaths(t *testing.T) {
 	}
 }
 
-func TestMapSaysThatAPingIsNoEvent(t *testing.T) {
+func TestMapReportsAnIgnoredWebhook(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "callbridge.yaml")
 	if err := os.WriteFile(file, []byte(`sources: {intercom: {preset: intercom, secret: "${SECRET}"}}`), 0o600); err != nil {

@@ -13,7 +13,7 @@ import (
 	"callbridge/internal/testkit"
 )
 
-func TestAcceptedCallTellsTheSpeedToLead(t *testing.T) {
+func TestMetricsOfAnAcceptedCall(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
 	for range 2 {
@@ -32,7 +32,6 @@ func TestAcceptedCallTellsTheSpeedToLead(t *testing.T) {
 	}
 }
 
-// TestReadyIsAMetric: Prometheus sees what a probe sees.
 func TestReadyIsAMetric(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
@@ -43,14 +42,21 @@ func TestReadyIsAMetric(t *testing.T) {
 	}
 }
 
-func TestReadmeTellsEveryMetric(t *testing.T) {
-	t.Parallel()
+// startBridgeWithResults starts a bridge that has reconciled one call and rejected one event,
+// so that every metric with labels has a series.
+func startBridgeWithResults(t *testing.T) *bridge {
+	t.Helper()
 	b := startBridge(t, nil)
-	// One of each, so that every vector has a child to show.
 	b.website(exampleBody(t, "website-lost-answer.json"))
 	b.website(exampleBody(t, "website-no-phone.json"))
 	b.result()
 	b.result()
+	return b
+}
+
+func TestReadmeListsEveryMetric(t *testing.T) {
+	t.Parallel()
+	b := startBridgeWithResults(t)
 	got := names("(?m)^\\| `(callbridge_[a-z_]+)`", testkit.Read(t, "README.md"))
 	testkit.Eventually(t, "a scrape shows what the README tells", func() bool {
 		return slices.Equal(got, names(`(?m)^# TYPE (callbridge_\S+)`, b.scrape()))
@@ -86,7 +92,7 @@ func alerts(t *testing.T) rules {
 	return r
 }
 
-// expressions are the PromQL of the alerts and of the dashboard.
+// expressions returns the PromQL of the alerts and of the dashboard.
 func expressions(t *testing.T) []string {
 	t.Helper()
 	all := dashboard(t)
@@ -98,7 +104,7 @@ func expressions(t *testing.T) []string {
 	return all
 }
 
-// dashboard is the PromQL of its panels.
+// dashboard returns the PromQL of its panels.
 func dashboard(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -125,16 +131,11 @@ var (
 	grouping = regexp.MustCompile(`by \(([a-z_, ]+)\)`)
 )
 
-// TestDashboardAndAlertsUseMetricsThatExist holds every metric and label of
-// both against a scrape of a running process.
+// TestDashboardAndAlertsUseMetricsThatExist compares their metrics and labels with a scrape
+// of a running process.
 func TestDashboardAndAlertsUseMetricsThatExist(t *testing.T) {
 	t.Parallel()
-	b := startBridge(t, nil)
-	// One of each, so that every vector has a child to show.
-	b.website(exampleBody(t, "website-lost-answer.json"))
-	b.website(exampleBody(t, "website-no-phone.json"))
-	b.result()
-	b.result()
+	b := startBridgeWithResults(t)
 	var labels map[string][]string
 	testkit.Eventually(t, "a call was reconciled", func() bool {
 		labels = series(b.scrape())
@@ -165,7 +166,6 @@ func TestDashboardAndAlertsUseMetricsThatExist(t *testing.T) {
 	}
 }
 
-// TestDashboardShowsEveryMetric: what is worth a metric is worth a look.
 func TestDashboardShowsEveryMetric(t *testing.T) {
 	t.Parallel()
 	shown := strings.Join(dashboard(t), "\n")
@@ -176,8 +176,8 @@ func TestDashboardShowsEveryMetric(t *testing.T) {
 	}
 }
 
-// series are the label names of each metric in a scrape, with those that
-// Prometheus adds; and up, which it writes itself.
+// series returns the label names of each metric in a scrape, with the labels that Prometheus
+// adds, and those of up, which Prometheus writes itself.
 func series(scrape string) map[string][]string {
 	added := []string{"job", "instance"}
 	all := map[string][]string{"up": added}
@@ -191,7 +191,7 @@ func series(scrape string) map[string][]string {
 	return all
 }
 
-// checkWords finds a word that a label never has.
+// checkWords fails for values that a label never has.
 func checkWords(t *testing.T, expression, label, words string) {
 	t.Helper()
 	var allowed []string
@@ -214,9 +214,9 @@ func checkWords(t *testing.T, expression, label, words string) {
 	}
 }
 
-// TestEveryAlertSaysWhatToDo: docs/operations.md has a heading for each, and
-// none for an alert that is gone.
-func TestEveryAlertSaysWhatToDo(t *testing.T) {
+// TestEveryAlertHasItsInstructions: docs/operations.md has a heading for each alert and no
+// other.
+func TestEveryAlertHasItsInstructions(t *testing.T) {
 	t.Parallel()
 	var want []string
 	for _, g := range alerts(t).Groups {

@@ -228,7 +228,7 @@ routes:
     call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}
 `
 
-func TestWebhookWithOnlyAnIDEndsInACall(t *testing.T) {
+func TestWebhookWithOnlyAnIDLeadsToACall(t *testing.T) {
 	t.Parallel()
 	const token = "token-of-the-crm"
 	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -28,8 +28,8 @@ func newResults() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "results",
 		Short: "Print the results of events: those that NATS stores, and with -f the new ones",
-		Long: "results reads the stream of results from NATS: from NATS_URL, else from NATS_LISTEN\n" +
-			"of a process on this machine. It prints one line a result; -o json prints all of it.",
+		Long: `results reads the stream of results from NATS: from NATS_URL, else from NATS_LISTEN
+of a process on this machine. It prints one line a result; -o json prints all of it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if outcome != "" && !slices.Contains(outcomes, outcome) {

@@ -47,7 +47,7 @@ func TestResultsPrintsStoredResults(t *testing.T) {
 	}
 }
 
-func TestReadmeTellsEveryOutcome(t *testing.T) {
+func TestReadmeListsEveryOutcome(t *testing.T) {
 	t.Parallel()
 	for _, o := range outcomes {
 		if !strings.Contains(testkit.Read(t, "README.md"), "\n| `"+o+"` |") {

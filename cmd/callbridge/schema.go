@@ -10,9 +10,10 @@ func newSchema() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of callbridge.yaml, for editors",
-		Long: "schema prints the JSON Schema of callbridge.yaml. Editors with a YAML language\n" +
-			"server take it from a first line in the file:\n\n" +
-			"  # yaml-language-server: $schema=callbridge.schema.json",
+		Long: `schema prints the JSON Schema of callbridge.yaml. Editors with a YAML language
+server take it from a first line in the file:
+
+  # yaml-language-server: $schema=callbridge.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text, err := mapping.Schema()

@@ -114,7 +114,7 @@ func TestNoOutputContainsASecretOrANumber(t *testing.T) {
 	}
 }
 
-func TestOneTraceLeadsFromTheWebhookToTheResult(t *testing.T) {
+func TestLogLinesAndResultHaveTheSameTrace(t *testing.T) {
 	t.Parallel()
 	b := startMarked(t, nil)
 	b.send("/webhooks/crm", `{"id":"looked up","contact":1}`, http.Header{"X-Token": {"marked-sender-secret"}})
@@ -178,7 +178,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("{}"))
 }
 
-func TestSpansOfOneWebhookAreOneChain(t *testing.T) {
+func TestSpansOfOneWebhookFormOneChain(t *testing.T) {
 	t.Parallel()
 	c := &collector{spans: map[string]received{}}
 	server := httptest.NewServer(c)

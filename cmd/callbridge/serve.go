@@ -12,8 +12,8 @@ func newServe() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Receive webhooks and place calls",
-		Long: "serve receives webhooks on HTTP_ADDR and places calls until it gets SIGTERM. It is\n" +
-			"configured by environment variables (see the README) and by CONFIG_FILE.",
+		Long: `serve receives webhooks on HTTP_ADDR and places calls until it gets SIGTERM. It is
+configured by environment variables (see the README) and by CONFIG_FILE.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := loadSettings(cmd.Context(), envconfig.OsLookuper())

@@ -20,7 +20,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 }
 
-func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
+func TestUnusableSettingsAreNamed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		env  map[string]string
@@ -97,7 +97,7 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestReadmeTellsEveryVariable(t *testing.T) {
+func TestReadmeListsEveryVariable(t *testing.T) {
 	t.Parallel()
 	var want, got []string
 	for _, v := range variables() {

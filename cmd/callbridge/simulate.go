@@ -15,8 +15,8 @@ func newSimulate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulated Callab for tests: no phone rings",
-		Long: "simulate answers like https://api.callab.ai/v1 and places no call. Set CALLAB_URL to\n" +
-			"its address. It can simulate faults; see docs/simulator.md.",
+		Long: `simulate answers like https://api.callab.ai/v1 and places no call. Set CALLAB_URL to
+its address. It can simulate faults; see docs/simulator.md.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sim := callabsim.New(callabsim.Options{Tokens: []string{token}, MagicNumbers: true, Log: logTo(cmd.ErrOrStderr())})

@@ -17,8 +17,8 @@ func newSources() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sources",
 		Short: "List the presets: the CRMs that callbridge knows",
-		Long: "sources lists the presets: what each CRM sends, and how its webhooks are verified.\n" +
-			"`callbridge sources show NAME` prints one with its set-up steps.",
+		Long: `sources lists the presets: what each CRM sends, and how its webhooks are verified.
+"callbridge sources show NAME" prints one with its set-up steps.`,
 		Args: refuseSourceName,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			facts, err := presetFacts()
@@ -53,8 +53,8 @@ func newSourcesShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print a preset, with the steps to set it up in the CRM",
-		Long: "show prints the YAML of a preset. The comment at its head is for the CRM's\n" +
-			"administrator; callbridge.yaml can replace every key.",
+		Long: `show prints the YAML of a preset. The comment at its head is for the CRM's
+administrator; callbridge.yaml can replace every key.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(mapping.PresetNames(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {

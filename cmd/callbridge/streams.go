@@ -15,11 +15,12 @@ func newStreams() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "streams",
 		Short: "Print the NATS streams and consumers that serve uses",
-		Long: "streams prints the streams and consumers that follow from the environment\n" +
-			"(NATS_SUBJECT_PREFIX, NATS_REPLICAS, RETENTION, DIAL_ACK_WAIT), for a NATS where\n" +
-			"an administrator creates them and NATS_MANAGE=false. It connects to no server.\n\n" +
-			"The text is a shell script that creates them with the nats command: it writes the\n" +
-			"files for `nats stream add --config` and `nats consumer add --config`.",
+		Long: `streams prints the streams and consumers that follow from the environment
+(NATS_SUBJECT_PREFIX, NATS_REPLICAS, RETENTION, DIAL_ACK_WAIT), for a NATS where
+an administrator creates them and NATS_MANAGE=false. It connects to no server.
+
+The text is a shell script that creates them with the nats command: it writes the
+files for "nats stream add --config" and "nats consumer add --config".`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := loadSettings(cmd.Context(), envconfig.MultiLookuper(envconfig.OsLookuper(), someNATS))

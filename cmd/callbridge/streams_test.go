@@ -9,16 +9,16 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus"
 	"callbridge/bus/bustest"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
 
-// TestStreamsRefusesWhatServeRefuses: otherwise an administrator would create streams with
+// TestStreamsRefusesTheSettingsThatServeRefuses: otherwise an administrator would create streams with
 // which serve does not start. It sets environment variables and is therefore not parallel.
-func TestStreamsRefusesWhatServeRefuses(t *testing.T) {
+func TestStreamsRefusesTheSettingsThatServeRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		env  map[string]string
 		want string
@@ -75,27 +75,11 @@ func startNATS(t *testing.T) *server.Server {
 // makeStreams creates the streams and consumers that `streams` printed, as an administrator.
 func makeStreams(t *testing.T, s *server.Server, output string) {
 	t.Helper()
-	var d struct {
-		Streams   []jetstream.StreamConfig
-		Consumers []struct {
-			Stream string `json:"stream_name"`
-			Config jetstream.ConsumerConfig
-		}
-	}
+	var d bus.Definitions
 	if err := json.Unmarshal([]byte(output), &d); err != nil {
 		t.Fatal(err)
 	}
-	js := testkit.JetStream(t, s.ClientURL(), nats.UserInfo("administrator", "secret"))
-	for _, stream := range d.Streams {
-		if _, err := js.CreateStream(t.Context(), stream); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, c := range d.Consumers {
-		if _, err := js.CreateConsumer(t.Context(), c.Stream, c.Config); err != nil {
-			t.Fatal(err)
-		}
-	}
+	bustest.Create(t, testkit.JetStream(t, s.ClientURL(), nats.UserInfo("administrator", "secret")), d)
 }
 
 // TestWebhookToResultWithTheLeastPermissions starts the process as a user with the

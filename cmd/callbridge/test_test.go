@@ -108,7 +108,7 @@ func TestTestUpdatesCases(t *testing.T) {
 	}
 }
 
-func TestTestRefusesInOneSentence(t *testing.T) {
+func TestTestErrorsAreOneSentence(t *testing.T) {
 	t.Parallel()
 	empty := t.TempDir()
 	for name, c := range map[string]struct {
