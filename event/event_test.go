@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
-
 	"callbridge/event"
 )
 
@@ -104,15 +102,6 @@ func FuzzRedact(f *testing.F) {
 			t.Errorf("the number is still in it: %q", text)
 		}
 	})
-}
-
-func TestAppendID(t *testing.T) {
-	t.Parallel()
-	for _, id := range []uuid.UUID{{}, uuid.Max, uuid.New(), event.EventID("website", "lead-1")} {
-		if got, want := string(event.AppendID([]byte("id="), id)), "id="+id.String(); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
 }
 
 func TestE164(t *testing.T) {

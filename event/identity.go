@@ -1,10 +1,6 @@
 package event
 
-import (
-	"encoding/hex"
-
-	"github.com/google/uuid"
-)
+import "github.com/google/uuid"
 
 // namespace is UUIDv5(URL, "https://callbridge.dev/event"). It never changes:
 // with another namespace every past event would count as new.
@@ -27,13 +23,4 @@ func RequestID(eventID uuid.UUID, route string) uuid.UUID {
 // result that is published again has the same id.
 func ResultID(requestID uuid.UUID, outcome Outcome) uuid.UUID {
 	return uuid.NewSHA1(requestID, []byte(outcome))
-}
-
-// AppendID appends id.String() to b.
-func AppendID(b []byte, id uuid.UUID) []byte {
-	b = append(hex.AppendEncode(b, id[:4]), '-')
-	b = append(hex.AppendEncode(b, id[4:6]), '-')
-	b = append(hex.AppendEncode(b, id[6:8]), '-')
-	b = append(hex.AppendEncode(b, id[8:10]), '-')
-	return hex.AppendEncode(b, id[10:])
 }

@@ -104,7 +104,7 @@ var fieldCases = []struct{ keys, value, want string }{
 	{", type: country", `"Atlantis"`, odd(`the text "Atlantis"`, "country")},
 
 	{", type: phone", `"+1 (202) 555-0142"`, "+12025550142"},
-	{", type: phone", `"2025550142"`, "unreadable: no_region: 20••••••42: no country code, and no country to read it by (body:x)"},
+	{", type: phone", `"2025550142"`, "unreadable: no_region: 20••••••42: no country code, and the country is unknown (body:x)"},
 	{", type: phone, region: US", `2025550142`, "+12025550142"},
 	{", type: phone, region: US, country: land", `"020 7946 0123", "land": "United Kingdom"`, "+442079460123"},
 	{", type: phone, region: US, country: land", `"2025550142", "land": null`, "+12025550142"},

@@ -7,17 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// decodeForm reads application/x-www-form-urlencoded with the bracket keys of
-// PHP, which ActiveCampaign, jQuery and most form builders write:
+// decodeForm parses application/x-www-form-urlencoded with the bracket keys of
+// PHP, which ActiveCampaign, jQuery and most form builders send:
 //
 //	contact[email]=…   {"contact": {"email": …}}
 //	tag[]=a&tag[]=b    {"tag": ["a", "b"]}
 //	tag=a&tag=b        {"tag": ["a", "b"]}
 //	item[0]=a          {"item": ["a"]}, if the keys are 0, 1, 2 … without a gap
 //
-// A key whose brackets are not of that kind ("Phone [mobile] no.") is a plain
-// name. Two keys of which one needs an object where the other has a text are
-// refused.
+// A key with other brackets ("Phone [mobile] no.") is a plain name. A body in which
+// the same key is a text and an object is refused.
 func decodeForm(body []byte, set charset) (Value, error) {
 	b := formBuilder{charset: set, root: map[string]any{}}
 	text := string(body)
@@ -56,11 +55,11 @@ func (b *formBuilder) add(pair string) error {
 	return b.put(splitKey(key), value)
 }
 
-// unescape takes the character set last: a form's escapes are bytes of it.
+// unescape converts the character set last, because a form escapes its bytes.
 func (b *formBuilder) unescape(text string) (string, error) {
 	text, err := url.QueryUnescape(text)
 	if err != nil {
-		return "", brokenEscape // the cause quotes the body
+		return "", brokenEscape // err quotes the body
 	}
 	text = string(b.charset.toUTF8([]byte(text)))
 	if !utf8.ValidString(text) {
@@ -69,8 +68,8 @@ func (b *formBuilder) unescape(text string) (string, error) {
 	return text, nil
 }
 
-// splitKey returns the keys of the objects on the way to a value. The last is
-// empty where the value is to be appended to a list.
+// splitKey returns the keys from the root to a value. The last is empty where the
+// value is appended to a list.
 func splitKey(name string) []string {
 	open := strings.IndexByte(name, '[')
 	if open <= 0 || !strings.HasSuffix(name, "]") {
@@ -124,7 +123,7 @@ func (b *formBuilder) put(keys []string, value string) error {
 	return nil
 }
 
-// listed makes lists of the objects whose keys are 0, 1, 2 …
+// listed replaces objects whose keys are 0, 1, 2 … by lists.
 func listed(v Value) Value {
 	object, ok := v.(map[string]any)
 	if !ok {

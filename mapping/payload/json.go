@@ -15,10 +15,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decodeJSON reads RFC 8259 JSON. It refuses what that leaves open: a key that
-// an object has twice (readers differ in which one they take) and text that is
-// not UTF-8. Half of a surrogate pair in an escape is U+FFFD, because CRMs cut
-// long texts in the middle of one.
+// decodeJSON parses RFC 8259 JSON. It refuses what that standard leaves open: an
+// object that has a key twice (parsers differ in which one they use) and text that
+// is not UTF-8. An escaped half of a surrogate pair becomes U+FFFD, because CRMs cut
+// long texts in the middle of a pair.
 func decodeJSON(body []byte, set charset) (Value, error) {
 	text := set.toUTF8(body)
 	if !utf8.Valid(text) {

@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// maxElementDepth keeps the tree within MaxDepth: an element is an object, and
-// may be in a list besides.
+// maxElementDepth keeps the tree within MaxDepth: an element becomes an object,
+// perhaps in a list.
 const maxElementDepth = MaxDepth / 2
 
-// decodeXML reads XML without a document type, hence without entities of its
-// own. Names are local names: the prefix is the sender's choice (Salesforce
-// writes sf:Id), and no CRM tells two fields apart by namespace alone.
+// decodeXML parses XML without a document type, and so without entities that it
+// defines. Names are local names: the prefix is the sender's choice (Salesforce
+// writes sf:Id), and no CRM has two fields that differ only by namespace.
 //
 //	<a><b>1</b></a>              {"a": {"b": "1"}}
 //	<a><b>1</b><b>2</b></a>      {"a": {"b": ["1", "2"]}}
@@ -24,11 +24,11 @@ const maxElementDepth = MaxDepth / 2
 //	<a xsi:type="sf:Lead"/>      {"a": {"@type": "Lead"}}
 //	<a xsi:nil="true"/>          {"a": null}
 //
-// White space around text is dropped, as are comments and instructions.
+// White space around text, comments and processing instructions are removed.
 func decodeXML(body []byte, set charset) (Value, error) {
 	dec := xml.NewDecoder(bytes.NewReader(set.toUTF8(body)))
-	// RFC 7303: the character set of the content type goes before that of
-	// the XML declaration.
+	// RFC 7303: the character set of the content type takes precedence over that
+	// of the XML declaration.
 	dec.CharsetReader = func(label string, input io.Reader) (io.Reader, error) {
 		if set != unnamed {
 			return input, nil
@@ -72,7 +72,7 @@ type xmlReader struct {
 	nodes int
 }
 
-// document reads one root element and nothing after it.
+// document parses one root element and nothing after it.
 func (r *xmlReader) document() (Value, error) {
 	root := map[string]any{}
 	for {
@@ -139,8 +139,8 @@ func (r *xmlReader) element(start xml.StartElement, depth int) (Value, error) {
 // section 2.6).
 const schemaInstance = "http://www.w3.org/2001/XMLSchema-instance"
 
-// attributes leaves out the declarations of namespaces. The value of xsi:type
-// is a name, so that its prefix goes too.
+// attributes omits declarations of namespaces. The value of xsi:type is a name, so
+// its prefix is removed as well.
 func attributes(list []xml.Attr) (object map[string]any, null bool, err error) {
 	object = map[string]any{}
 	for _, attr := range list {
@@ -163,7 +163,7 @@ func attributes(list []xml.Attr) (object map[string]any, null bool, err error) {
 	return object, null, nil
 }
 
-// add keeps lists of elements apart from values: no child is itself a list.
+// add makes a list of repeated elements. No child is itself a list.
 func add(object map[string]any, name string, child Value) {
 	old, repeated := object[name]
 	list, isList := old.([]any)

@@ -9,16 +9,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// countries is a table of 21 KB rather than the names of x/text (2 MB in the
-// binary), since those lack what CRMs write ("Czech Republic", "Korea, Republic
-// of", "U.S.A."), and a line is easier to add here.
+// countries is a table of 21 KB. The names of x/text are 2 MB in the binary and
+// lack what CRMs write ("Czech Republic", "Korea, Republic of", "U.S.A."); here a
+// line is easy to add.
 //
 //go:embed countries.txt
 var countries string
 
-// Country reads a contact's country in whatever way it is written: ISO 3166
-// alpha-2, alpha-3 or numeric code, "UK", or a name in one of the languages of
-// countries.txt. It returns the alpha-2 code.
+// Country returns the ISO 3166 alpha-2 code of a country that is written as an
+// alpha-2, alpha-3 or numeric code, as "UK", or by a name in one of the languages
+// of countries.txt.
 func Country(text string) (iso2 string, ok bool) {
 	if len(text) > maxBytes*2 {
 		return "", false
@@ -27,7 +27,7 @@ func Country(text string) (iso2 string, ok bool) {
 	return iso2, ok
 }
 
-// countryIndex is built when the first country is read.
+// countryIndex is built on first use.
 var countryIndex = sync.OnceValue(func() map[string]string {
 	index := make(map[string]string, 3000)
 	for line := range strings.Lines(countries) {
@@ -35,15 +35,15 @@ var countryIndex = sync.OnceValue(func() map[string]string {
 			continue
 		}
 		iso2, _, _ := strings.Cut(line, ";")
-		for writing := range strings.SplitSeq(line, ";") {
-			index[fold(writing)] = iso2
+		for spelling := range strings.SplitSeq(line, ";") {
+			index[fold(spelling)] = iso2
 		}
 	}
 	return index
 })
 
-// fold makes one of the many ways to write a name. Signs become a space, so
-// that "n/a" and "n.a." do not end as NA, Namibia.
+// fold makes spellings of a name comparable. Punctuation becomes a space, so that
+// "n/a" and "n.a." do not become NA, Namibia.
 func fold(text string) string {
 	var b strings.Builder
 	b.Grow(len(text))

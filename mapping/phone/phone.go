@@ -1,7 +1,7 @@
-// Package phone turns what a CRM has in a phone field into a number that may
-// be dialled, or says in one word why not: part of the mapping step. A number
-// that can be read in two ways is refused, since the other reading is somebody
-// else's phone. Of the other steps it imports only event.
+// Package phone parses the text of a CRM's phone field into an E.164 number that
+// may be dialled, or returns the reason why not: part of the mapping step. An
+// ambiguous text is refused, because the other number belongs to another person.
+// It imports no other package of this module but event.
 package phone
 
 import (
@@ -14,26 +14,26 @@ import (
 	"callbridge/event"
 )
 
-// Options say how to read a field and which numbers may be dialled. The zero
-// value reads numbers with + or 00 only, and allows every country.
+// Options say how to parse a field and which numbers may be dialled. The zero
+// value accepts only numbers that begin with + or 00, of every country.
 type Options struct {
 	// Country is the contact's country as the CRM writes it (see Country).
-	// One that is there but not understood leaves the region unknown: the
-	// default would be a guess then.
+	// If it is set but not a known country, Region is not used either, because
+	// it would be a guess.
 	Country string
-	// Region is the ISO 3166 code to read national numbers by where the
-	// contact has no country. Empty means that there is none.
+	// Region is the ISO 3166 code of the country of national numbers where the
+	// contact has no country. Empty: national numbers are refused.
 	Region string
-	// Regions are the ISO 3166 codes where the number may be, by its digits.
-	// Empty allows all. GB includes Guernsey, Jersey and the Isle of Man,
-	// whose numbers nobody tells from British ones; +1 is 25 regions, each
-	// named by itself.
+	// Regions are the ISO 3166 codes of the allowed countries, by the digits of
+	// the number. Empty allows all. GB includes Guernsey, Jersey and the Isle of
+	// Man, whose numbers look like British ones. +1 has 25 regions; each has to
+	// be named.
 	Regions []string
-	// AllowExtension lets a number with an extension pass. Without it such a
-	// number is refused, for a call to it ends at a switchboard.
+	// AllowExtension accepts a number with an extension. Otherwise it is refused,
+	// because a switchboard would answer the call.
 	AllowExtension bool
-	// AssumeInternational reads a number that begins with the region's own
-	// country code, and has two valid readings, as one that lost its +.
+	// AssumeInternational takes a number that begins with the country code of
+	// its own region, and would be valid with and without +, as one with +.
 	AssumeInternational bool
 	// RefuseFictional refuses numbers reserved for films and examples.
 	RefuseFictional bool
@@ -41,17 +41,17 @@ type Options struct {
 
 // Number is a number that may be dialled.
 type Number struct {
-	// E164 matches ^\+[1-9]\d{6,14}$. It has no extension, so that it can be
-	// the key for duplicates and caps.
+	// E164 matches ^\+[1-9]\d{6,14}$. It has no extension, so it can be the key
+	// for duplicates and caps.
 	E164 event.Phone
-	// Region is the ISO 3166 code of where the number is, by its digits.
+	// Region is the ISO 3166 code of the number's country, by its digits.
 	Region string
-	// Extension is what to dial after that. Only with AllowExtension.
+	// Extension is dialled after the call is answered. Only with AllowExtension.
 	Extension string
 }
 
-// In refuses a number that is in none of the regions; Options.Regions says how
-// they count. The error is an *Error.
+// In returns an *Error if the number is in none of the regions, which are as in
+// Options.Regions.
 func (n Number) In(regions []string) error {
 	if len(regions) == 0 || allowed(regions, n.Region) {
 		return nil
@@ -59,24 +59,24 @@ func (n Number) In(regions []string) error {
 	return refuse(RegionNotAllowed, n.E164, "the number is in "+n.Region)
 }
 
-// Parse reads a phone field. Where it holds several numbers the first valid
-// one counts. The error is an *Error.
+// Parse parses a phone field. Of several numbers it returns the first valid one.
+// The error is an *Error.
 func Parse(raw string, o Options) (Number, error) {
 	text, err := clean(raw)
 	if err != nil {
 		return Number{}, err
 	}
-	r, err := reader{assume: o.AssumeInternational}.choose(text, o.region(), separators)
+	n, err := parser{assumeInternational: o.AssumeInternational}.choose(text, o.region(), separators)
 	if err != nil {
 		return Number{}, err
 	}
-	if err := o.permit(r); err != nil {
+	if err := o.permit(n); err != nil {
 		return Number{}, err
 	}
-	return r.Number, nil
+	return n.Number, nil
 }
 
-// region is empty where it is not known.
+// region returns the region of national numbers, or "" if it is unknown.
 func (o *Options) region() string {
 	country := o.Country
 	if strings.TrimSpace(country) == "" {
@@ -86,8 +86,8 @@ func (o *Options) region() string {
 	return region
 }
 
-// permit refuses what is a number but should not be called.
-func (o *Options) permit(n reading) error {
+// permit refuses valid numbers that must not be called.
+func (o *Options) permit(n parsed) error {
 	if reason := refusedKind(n); reason != "" {
 		return refuse(reason, n.E164, "numbers of this kind are not called")
 	}
@@ -103,9 +103,9 @@ func (o *Options) permit(n reading) error {
 	return nil
 }
 
-// refusedKind allows what the metadata calls a fixed line, a mobile or a VoIP
-// number, and nothing else: the rest costs extra or reaches no person.
-func refusedKind(n reading) Reason {
+// refusedKind allows only what the metadata calls a fixed line, a mobile or a
+// VoIP number: the other kinds cost extra or reach no person.
+func refusedKind(n parsed) Reason {
 	switch n.callingCode {
 	case 870, 881, 882, 883: // Inmarsat, GMSS, international networks (ITU-T E.164)
 		return Satellite
@@ -152,3 +152,83 @@ func allowed(regions []string, region string) bool {
 func refuse(reason Reason, number event.Phone, detail string) error {
 	return &Error{Reason: reason, Detail: fmt.Sprintf("%s: %s", number, detail)}
 }
+
+// reserved are prefixes of numbers that regulators reserve for films and examples
+// and that the metadata takes for valid (+44 7700 900xxx is not valid there).
+//
+// +44: Ofcom, "Telephone numbers for use in TV and radio drama programmes".
+// +33: ARCEP, numbering plan, numbers for audiovisual works.
+// +49: Bundesnetzagentur, notice 148/2021, "Drama Numbers".
+var reserved = []string{
+	"+441134960", "+441144960", "+441164960", "+441174960", "+441184960",
+	"+441214960", "+441314960", "+441414960", "+441514960", "+441614960",
+	"+441914980", "+442079460", "+442896496", "+442920180",
+	"+3319900", "+3326191", "+3335301", "+3346571", "+3353649",
+	"+493023125", "+496990009", "+494066969", "+492214710", "+498999998",
+}
+
+// fictional reports whether the number is reserved for films and examples. In the
+// North American plan these are 555-0100 to 555-0199 of every area code (ATIS
+// 0300115).
+func fictional(number event.Phone) bool {
+	e164 := number.Reveal()
+	if strings.HasPrefix(e164, "+1") && len(e164) == len("+12025550100") {
+		return e164[5:10] == "55501"
+	}
+	for _, start := range reserved {
+		if strings.HasPrefix(e164, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// Reason is the cause for which a field has no number to dial, one of a fixed set
+// of words.
+type Reason string
+
+// Reasons for which the text is not a number.
+const (
+	// NotANumber: no digits, or many letters among them.
+	NotANumber Reason = "not_a_number"
+	// TooLong: more than 64 bytes; a note, not a number.
+	TooLong Reason = "too_long"
+	// InvalidNumber: not in the numbering plan, or with characters that no
+	// number has.
+	InvalidNumber Reason = "invalid_number"
+	// NoRegion: a national number, and the country is unknown.
+	NoRegion Reason = "no_region"
+	// AmbiguousNumber: valid as a national number and, with a + before it, as
+	// another international one.
+	AmbiguousNumber Reason = "ambiguous_number"
+	// Emergency: an emergency number such as 112 or 911.
+	Emergency Reason = "emergency"
+)
+
+// Reasons for which a valid number is not called.
+const (
+	PremiumRate    Reason = "premium_rate"
+	SharedCost     Reason = "shared_cost"
+	Satellite      Reason = "satellite"
+	TollFree       Reason = "toll_free"
+	Voicemail      Reason = "voicemail"
+	Pager          Reason = "pager"
+	UAN            Reason = "uan" // universal access number, a company's hotline
+	PersonalNumber Reason = "personal_number"
+	// RegionNotAllowed: the number's country is not in Options.Regions.
+	RegionNotAllowed Reason = "region_not_allowed"
+	// HasExtension: a switchboard would answer the call.
+	HasExtension Reason = "has_extension"
+	// FictionalNumber: reserved for films and examples.
+	FictionalNumber Reason = "fictional_number"
+)
+
+// Error says why a phone field has no number to dial.
+type Error struct {
+	Reason Reason
+	// Detail is text for people. Numbers in it are masked.
+	Detail string
+}
+
+// Error returns the reason and the detail.
+func (e *Error) Error() string { return string(e.Reason) + ": " + e.Detail }

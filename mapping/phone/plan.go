@@ -10,28 +10,28 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// plan is what the library's metadata says about the numbers of one region. The
-// library itself, asked for the region and the kind of a number, goes over all
-// of it three times and matches each pattern twice, in ten times the time. A
-// fuzz test holds its answers and ours against each other.
+// plan is the numbering plan of one region, from the library's metadata. The
+// library's own functions for the region and the kind of a number search all of it
+// three times and match each pattern twice: 26 µs for a webhook against 3 here. A
+// fuzz test compares its answers with ours.
 type plan struct {
 	region string
-	// leading begins the numbers of a region that shares its calling code: such
-	// a number is of this region or of none. It is nil where the kind decides.
+	// leading matches the first digits of a region that shares its calling code:
+	// such a number is of this region or of none. Nil where the kind decides.
 	leading *regexp.Regexp
 	general pattern
-	// kinds are in the order of the library: the first that fits counts.
+	// kinds are in the order of the library: the first match counts.
 	kinds []kindPattern
-	// Numbers that fit both of these may be of either kind.
+	// fixedLine and mobile may both match: then the kind is either.
 	fixedLine, mobile pattern
-	// trunk begins what may have a national prefix, and is nil where there is
-	// none; abroad begins what may have a country code.
+	// trunk matches a possible national prefix (nil if the region has none),
+	// abroad a possible international prefix or country code.
 	trunk, abroad *regexp.Regexp
 }
 
-// pattern is what national numbers of one kind look like.
+// pattern matches the national numbers of one kind.
 type pattern struct {
-	// lengths in digits; empty for those of the region.
+	// lengths in digits; empty where they are those of the region.
 	lengths []int32
 	digits  *regexp.Regexp
 }
@@ -41,16 +41,16 @@ type kindPattern struct {
 	pattern
 }
 
-// plansByCode has the plans of a calling code, in the order in which its regions
-// are asked. To compile all takes tens of milliseconds, so that each is made when
-// its first number is read.
+// plansByCode has the plans of each calling code, in the library's order of its
+// regions. Compiling all takes tens of milliseconds, so each is compiled when its
+// first number is parsed.
 var plansByCode = sync.OnceValue(func() map[int32][]func() *plan {
 	byCode := map[int32][]func() *plan{}
-	metadata, _ := phonenumbers.MetadataCollection() // read at start, or the library has panicked
+	metadata, _ := phonenumbers.MetadataCollection() // parsed at start, or the library would have panicked
 	for _, m := range metadata.GetMetadata() {
 		regions := phonenumbers.GetRegionCodesForCountryCode(int(m.GetCountryCode()))
-		plans, begun := byCode[m.GetCountryCode()]
-		if !begun {
+		plans, exists := byCode[m.GetCountryCode()]
+		if !exists {
 			plans = make([]func() *plan, len(regions))
 			byCode[m.GetCountryCode()] = plans
 		}
@@ -99,19 +99,19 @@ func (p *pattern) fits(national string) bool {
 	return (len(p.lengths) == 0 || slices.Contains(p.lengths, int32(len(national)))) && p.digits.MatchString(national)
 }
 
-// split returns the calling code and the national number of digits with a +
-// before them or a region to read them by. Where the number begins with no
-// prefix it stands there as it is. What prefixes mean is left to the library,
-// which takes four times as long for it as Parse for all else.
+// split returns the calling code and the national number of digits that have a +
+// before them, or that are a national number of the region home. Only numbers with
+// a prefix are left to the library: it takes four times as long for them as Parse
+// for everything else.
 func split(digits, home string) (code int32, national string, ok bool) {
-	if code, national, ok = splitPlain(digits, home); ok {
+	if code, national, ok = splitWithoutPrefix(digits, home); ok {
 		return code, national, true
 	}
 	n, err := phonenumbers.Parse(digits, home)
 	return n.GetCountryCode(), phonenumbers.GetNationalSignificantNumber(n), err == nil
 }
 
-func splitPlain(digits, home string) (code int32, national string, ok bool) {
+func splitWithoutPrefix(digits, home string) (code int32, national string, ok bool) {
 	international, plus := strings.CutPrefix(digits, "+")
 	if !plus {
 		code = int32(phonenumbers.GetCountryCodeForRegion(home))
@@ -134,11 +134,10 @@ func splitPlain(digits, home string) (code int32, national string, ok bool) {
 
 func (p *plan) hasTrunk(national string) bool { return p.trunk != nil && p.trunk.MatchString(national) }
 
-// locate returns the region and the kind of a number; UNKNOWN for one that is
-// not valid.
+// locate returns the region and the kind of a number; UNKNOWN if it is not valid.
 func locate(code int32, national string) (string, phonenumbers.PhoneNumberType) {
-	for _, made := range plansByCode()[code] {
-		p := made()
+	for _, plan := range plansByCode()[code] {
+		p := plan()
 		if p.leading != nil && !p.leading.MatchString(national) {
 			continue
 		}
