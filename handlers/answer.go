@@ -16,7 +16,7 @@ const (
 	duplicate status = "duplicate"
 	skipped   status = "skipped"
 	rejected  status = "rejected"
-	// pending: the event is decided after a look-up in the CRM.
+	// pending: the event is decided after a lookup in the CRM.
 	pending status = "pending"
 )
 

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// result of one look-up, also the label of a metric.
+// result of one lookup, also the label of a metric.
 type result string
 
 const (

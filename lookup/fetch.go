@@ -37,7 +37,7 @@ func newClient() *http.Client {
 	}
 }
 
-// fetch sends the request of a look-up and returns the response, whatever its
+// fetch sends the request of a lookup and returns the response, whatever its
 // status. If the CRM refuses a cached access token, fetch renews the token and
 // repeats the request.
 func (s *Service) fetch(ctx context.Context, q *mapping.LookupRequest) (response, error) {
@@ -63,7 +63,7 @@ func (s *Service) fetch(ctx context.Context, q *mapping.LookupRequest) (response
 func (s *Service) fetchWithToken(ctx context.Context, q *mapping.LookupRequest, token string) (response, error) {
 	address, err := url.Parse(q.URL)
 	if err != nil {
-		return response{}, permanentError("the look-up's URL cannot be read")
+		return response{}, permanentError("the lookup's URL cannot be read")
 	}
 	first := address
 	for hop := 0; ; hop++ {
@@ -77,7 +77,7 @@ func (s *Service) fetchWithToken(ctx context.Context, q *mapping.LookupRequest, 
 		}
 		_ = got.Body.Close()
 		if hop == maxRedirects {
-			return response{}, permanentError("the API redirects without an end")
+			return response{}, permanentError("the API redirects too often")
 		}
 		if address, err = follow(q, first, address, next); err != nil {
 			return response{}, err
@@ -110,7 +110,7 @@ func follow(q *mapping.LookupRequest, first, from *url.URL, location string) (*u
 func (s *Service) send(ctx context.Context, q *mapping.LookupRequest, address *url.URL, withCredentials bool, token string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, q.Method, address.String(), bytes.NewReader(q.Body))
 	if err != nil {
-		return nil, permanentError("make the look-up: " + withoutURL(err).Error())
+		return nil, permanentError("make the lookup: " + withoutURL(err).Error())
 	}
 	request.Header = q.Header.Clone()
 	if request.Header.Get("Accept") == "" {

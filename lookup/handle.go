@@ -74,7 +74,7 @@ func resume(d bus.Delivery) (mapping.Incoming, error) {
 	return mapping.Resume(p)
 }
 
-// items returns what the event leads to after its look-up.
+// items returns what the event leads to after its lookup.
 func (j job) items() []event.Item {
 	items, err := j.config.Items(j.in)
 	if err != nil {
@@ -206,7 +206,7 @@ func (s *Service) apply(j job, r response, v verdict) (mapping.Incoming, verdict
 }
 
 // store stores what the event leads to, and only then acknowledges the event. It
-// continues while the process stops: the look-up is done already.
+// continues while the process stops: the lookup is done already.
 func (s *Service) store(ctx context.Context, d bus.Delivery, items ...event.Item) bus.Disposition {
 	if err := s.bus.StoreResumed(context.WithoutCancel(ctx), d.Trace, items...); err != nil {
 		s.log.Warn("lookup.bus_trouble", "source", d.Source, "event_id", d.ID, "trace_id", span.Parent(d.Trace).TraceID(), "error", err)
@@ -215,7 +215,7 @@ func (s *Service) store(ctx context.Context, d bus.Delivery, items ...event.Item
 	return bus.Acknowledge()
 }
 
-// report counts the look-up and writes its one log line (event.looked_up).
+// report counts the lookup and writes its one log line (event.looked_up).
 func (s *Service) report(j job, v verdict, took time.Duration) {
 	e := j.in.Event
 	s.metrics.lookups.WithLabelValues(e.Source, string(v.result)).Inc()

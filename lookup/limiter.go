@@ -26,7 +26,7 @@ const (
 	sweepSize = 1024
 )
 
-// limiter limits the rate of look-ups of one source. It pauses the source while
+// limiter limits the rate of lookups of one source. It pauses the source while
 // the CRM throttles it or refuses the credentials.
 type limiter struct {
 	mu   sync.Mutex

@@ -1,7 +1,7 @@
 // Package lookup consumes events whose webhook has little more than an id: it
 // requests the record from the CRM's API, maps the event with the response and
 // stores the requests and results. It runs outside of the webhook's request and
-// may look up the same record twice, because a look-up changes nothing in a CRM.
+// may look up the same record twice, because a lookup changes nothing in a CRM.
 // docs/decisions/0004-lookup.md lists its guarantees.
 package lookup
 
@@ -22,7 +22,7 @@ import (
 	"callbridge/span"
 )
 
-// workers is the number of concurrent look-ups of this process. The rate of each
+// workers is the number of concurrent lookups of this process. The rate of each
 // source is limited separately.
 const workers = 4
 
@@ -30,7 +30,7 @@ const workers = 4
 // the process is ready.
 const maxSilence = time.Minute
 
-// Service makes the look-ups of pending events.
+// Service makes the lookups of pending events.
 type Service struct {
 	bus       *bus.Bus
 	mapping   func() *mapping.Config
@@ -63,7 +63,7 @@ func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registe
 	return s
 }
 
-// Run makes look-ups until ctx ends. It aborts look-ups in flight then; their
+// Run makes lookups until ctx ends. It aborts lookups in flight then; their
 // events stay on the bus and are delivered again.
 func (s *Service) Run(ctx context.Context) {
 	s.bus.ConsumeLookups(ctx, workers, bus.Worker{Handle: s.handle, Alive: s.alive, Log: s.log})
@@ -116,10 +116,10 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "callbridge_lookups_total", Help: "Look-ups in a CRM, by source and result.",
+			Name: "callbridge_lookups_total", Help: "Lookups in a CRM, by source and result.",
 		}, []string{"source", "result"}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "callbridge_lookup_duration_seconds", Help: "From the look-up's request to the CRM's response.",
+			Name: "callbridge_lookup_duration_seconds", Help: "From the lookup's request to the CRM's response.",
 			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
 		}),
 	}

@@ -63,7 +63,7 @@ func TestResponsesThatRejectTheEvent(t *testing.T) {
 			http.Redirect(w, r, "http://127.0.0.1:1/contacts/5", http.StatusFound)
 		}, "rejected lookup_failed", `redirects to "127.0.0.1:1", which is not one of the source's hosts`},
 		{"redirect loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
-			"rejected lookup_failed", "without an end"},
+			"rejected lookup_failed", "redirects too often"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

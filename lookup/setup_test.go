@@ -25,7 +25,7 @@ import (
 const secret = "s3cret-of-the-test"
 
 // source has webhooks with only an id. Its parameters are its name, the URL of its
-// CRM, and further keys of the look-up.
+// CRM, and further keys of the lookup.
 const source = `
   %s:
     verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
@@ -130,7 +130,7 @@ type fixture struct {
 	stop    func()
 }
 
-// setup has one source, crm, whose CRM is c. keys are added to its look-up.
+// setup has one source, crm, whose CRM is c. keys are added to its lookup.
 func setup(t *testing.T, c *crm, keys string) *fixture {
 	t.Helper()
 	return setupWith(t, t.TempDir(), "sources:"+fmt.Sprintf(source, "crm", c.URL, keys)+fmt.Sprintf(routes, "crm"))
