@@ -3,66 +3,72 @@
 package crash_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"text/tabwriter"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
-// account is what came of one world: one line of the table.
+// account is the outcome of one scenario: one line of the table.
 type account struct {
 	mode string
-	// events are the ones that were answered with 2xx, webhooks all that were
-	// sent for them.
+	// events were answered with 2xx; webhooks are all that were sent for them.
 	events, webhooks int64
-	// kills and freezes are all of them, the others those at crash points.
+	// kills and freezes are totals; pointKills and pointFreezes are those at
+	// crash points.
 	kills, pointKills, natsKills       int64
 	freezes, pointFreezes, longFreezes int64
-	// struck says which points: "kill at claimed".
-	struck []string
-	placed int
+	// pointActions lists the latter: "kill at claimed".
+	pointActions []string
+	placed       int
 
-	// twice: a phone rang more often than once.
+	// twice: more than one call was placed.
 	twice int
-	// lost: nobody was called, and the result does not say so.
+	// lost: no call was placed, and no result says so.
 	lost int
-	// notOne: no final result, or several.
+	// notOne: no result, or several.
 	notOne int
-	// denied: a phone rang, and the result says that nobody was called.
+	// denied: a call was placed, and the result says that none was.
 	denied int
-	// unasked: a phone rang for a webhook that was never accepted.
+	// unasked: a call was placed for a webhook that was never accepted.
 	unasked int
-	// parked: a person has to decide. missed of them did ring, although
-	// Callab's list could be read.
+	// parked: a person has to decide. missed of them were placed, although
+	// Callab's list was readable.
 	parked, missed int
 
 	details []string
 }
 
-// account compares what was accepted with what Callab placed and what the
-// results say.
-func (w *world) account(mode string) account {
-	a := account{mode: mode, webhooks: w.crm.sent.Load()}
-	for _, b := range w.bridges {
+// account compares the accepted webhooks with the placed calls and the results.
+func (f *fixture) account(mode string) account {
+	a := account{mode: mode, webhooks: f.crm.sent.Load()}
+	for _, b := range f.bridges {
 		a.pointKills += b.pointKills.Load()
 		a.kills += b.kills.Load() + b.pointKills.Load()
 		a.pointFreezes += b.pointFreezes.Load()
 		a.freezes += b.freezes.Load() + b.pointFreezes.Load()
 		a.longFreezes += b.longFreezes.Load()
-		a.struck = append(a.struck, b.strikes()...)
+		a.pointActions = append(a.pointActions, b.actions()...)
 	}
-	if w.nats != nil {
-		for _, n := range w.nats.supervisors {
+	if f.nats != nil {
+		for _, n := range f.nats.supervisors {
 			a.natsKills += n.kills.Load()
 		}
 	}
-	accepted, dialled, results := w.crm.all(), w.callab.dialled(), w.results.all()
+	accepted, dialled, results := f.crm.all(), f.callab.dialled(), f.results.all()
 	a.events = int64(len(accepted))
 	for id, n := range dialled {
 		a.placed += n
@@ -107,7 +113,7 @@ func (a *account) wrong() int {
 	return a.twice + a.lost + a.notOne + a.denied + a.unasked + a.missed
 }
 
-// check fails the test for everything that must not be.
+// check fails the test if any promise is broken.
 func (a *account) check(t *testing.T) {
 	t.Helper()
 	if a.wrong() > 0 {
@@ -119,23 +125,97 @@ func (a *account) check(t *testing.T) {
 	}
 }
 
-// table prints accounts for people.
+// table logs the accounts as a table.
 func table(t *testing.T, accounts []account) {
 	t.Helper()
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(w, "mode\tevents\twebhooks\tkills (at points)\tNATS kills\tfreezes (at points)\tlonger than a claim\tcalls placed\tdialled twice\tlost\tnot one result\tdenied\tparked (placed)\t")
-	struck := map[string]int{}
+	pointActions := map[string]int{}
 	for _, a := range accounts {
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d (%d)\t%d\t%d (%d)\t%d\t%d\t%d\t%d\t%d\t%d\t%d (%d)\t\n", a.mode, a.events, a.webhooks, a.kills, a.pointKills,
 			a.natsKills, a.freezes, a.pointFreezes, a.longFreezes, a.placed, a.twice, a.lost, a.notOne, a.denied, a.parked, a.missed)
-		for _, act := range a.struck {
-			struck[act]++
+		for _, act := range a.pointActions {
+			pointActions[act]++
 		}
 	}
 	_ = w.Flush()
-	for _, act := range slices.Sorted(maps.Keys(struck)) {
-		_, _ = fmt.Fprintf(&text, "%s: %d\n", act, struck[act])
+	for _, act := range slices.Sorted(maps.Keys(pointActions)) {
+		_, _ = fmt.Fprintf(&text, "%s: %d\n", act, pointActions[act])
 	}
 	t.Logf("seed %d\n%s", *seed, text.String())
+}
+
+// results reads the stream of results.
+type results struct {
+	t  *testing.T
+	js jetstream.JetStream
+
+	mu        sync.Mutex
+	byRequest map[uuid.UUID][]result
+}
+
+// result has the fields of an event.Result that an account needs.
+type result struct {
+	outcome event.Outcome
+	reason  event.Reason
+}
+
+func newResults(t *testing.T) *results {
+	return &results{t: t, byRequest: map[uuid.UUID][]result{}}
+}
+
+// follow reads the stored stream from its beginning until the test ends.
+func (r *results) follow(url string) {
+	r.t.Helper()
+	r.js = testkit.JetStream(r.t, url, nats.ReconnectWait(200*time.Millisecond))
+	consumer, err := r.js.OrderedConsumer(r.t.Context(), "CALLBRIDGE_RESULTS", jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	reading, err := consumer.Consume(r.record)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(reading.Stop)
+}
+
+func (r *results) record(msg jetstream.Msg) {
+	var got event.Result
+	if err := json.Unmarshal(msg.Data(), &got); err != nil {
+		r.t.Errorf("result on %s: %v", msg.Subject(), err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byRequest[got.RequestID] = append(r.byRequest[got.RequestID], result{got.Outcome, got.Reason})
+}
+
+func (r *results) all() map[uuid.UUID][]result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := maps.Clone(r.byRequest)
+	for id, several := range all {
+		all[id] = slices.Clone(several)
+	}
+	return all
+}
+
+// complete reports whether each request has a result and none is pending or in
+// progress.
+func (r *results) complete(requests map[uuid.UUID]string) bool {
+	all := r.all()
+	for id := range requests {
+		if len(all[id]) == 0 {
+			return false
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Second)
+	defer cancel()
+	consumer, err := r.js.Consumer(ctx, "CALLBRIDGE_REQUESTS", "dispatch")
+	if err != nil {
+		return false
+	}
+	info := consumer.CachedInfo()
+	return info.NumPending == 0 && info.NumAckPending == 0
 }

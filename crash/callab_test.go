@@ -19,7 +19,7 @@ import (
 	"callbridge/event"
 )
 
-// callab is the simulator on a socket that can be taken away.
+// callab is the simulator behind a socket that can be closed and reopened.
 type callab struct {
 	*callabsim.Sim
 	t       *testing.T
@@ -37,19 +37,19 @@ func startCallab(t *testing.T, options callabsim.Options) *callab {
 	options.ListLag = cmp.Or(options.ListLag, listLag)
 	options.MaxPerPage = cmp.Or(options.MaxPerPage, 25)
 	c := &callab{Sim: callabsim.New(options), t: t, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(bustest.Port(t)))}
-	c.back()
-	t.Cleanup(c.away)
+	c.start()
+	t.Cleanup(c.stop)
 	return c
 }
 
 func (c *callab) url() string { return "http://" + c.address + "/v1" }
 
-// away takes the API from the network, running answers included.
-func (c *callab) away() { _ = c.server.Close() }
+// stop closes the socket and all connections.
+func (c *callab) stop() { _ = c.server.Close() }
 
-// back puts the API on its old address again. That may take a moment: a child
-// that is just being started holds our closed sockets until it is.
-func (c *callab) back() {
+// start listens on the same address again. It retries, since a child process that
+// is just being started holds a copy of the closed socket for a moment.
+func (c *callab) start() {
 	var socket net.Listener
 	await(c.t, 5*time.Second, "Callab listens", func() bool {
 		var err error
@@ -60,8 +60,8 @@ func (c *callab) back() {
 	go func() { _ = c.server.Serve(socket) }()
 }
 
-// misbehave is a bad day: about every fourth call goes wrong in some way.
-func (c *callab) misbehave() {
+// addFaults makes about every fourth call fail in one of many ways.
+func (c *callab) addFaults() {
 	for _, f := range []callabsim.Fault{
 		{Kind: callabsim.Refuse, Probability: .03},
 		{Kind: callabsim.RefuseOK, Probability: .03},
@@ -86,11 +86,11 @@ func (c *callab) misbehave() {
 	}
 }
 
-// crowd is other people at work in the same account, until ctx ends: calls to
-// other numbers, and to one of ours. The list fails for a while now and then.
-func (c *callab) crowd(ctx context.Context, d *dice) {
+// addOtherCalls simulates other users of the same account until ctx ends: calls to
+// other numbers, and to one of ours. From time to time the list fails for a while.
+func (c *callab) addOtherCalls(ctx context.Context, d *dice) {
 	for range 60 {
-		c.AddCalls(callabsim.Call{CallTo: "+442079460000", Notes: "somebody else's"},
+		c.AddCalls(callabsim.Call{CallTo: "+442079460000", Notes: "not ours"},
 			callabsim.Call{CallTo: lead(d.n(leads)), CreatedAt: time.Now().Add(-time.Hour)})
 	}
 	tick := time.NewTicker(500 * time.Millisecond)
@@ -117,8 +117,8 @@ func (c *callab) dialled() map[uuid.UUID]int {
 		}
 		_ = json.Unmarshal(p.Body, &body)
 		text, _ := body.Metadata[event.RequestKey].(string)
-		// A call without a request id counts under the zero id, which nobody
-		// has asked for.
+		// A call without a request id is counted for the zero id, which was
+		// never requested.
 		id, _ := uuid.Parse(text)
 		counts[id]++
 	}

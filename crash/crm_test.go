@@ -5,9 +5,6 @@ package crash_test
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,21 +19,22 @@ import (
 	"github.com/google/uuid"
 
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
-// leads is how many people the CRM knows: few, so that each is on several
-// pages of Callab's list.
+// leads is the number of people in the CRM: few, so that each is on several pages
+// of Callab's list.
 const leads = 10
 
 func lead(n int) string { return fmt.Sprintf("+120255501%02d", n) }
 
 // crm sends signed webhooks and repeats each until it is answered with 2xx.
 type crm struct {
-	t    *testing.T
-	urls func() []string
-	dice *dice
-	http *http.Client
-	open sync.WaitGroup
+	t       *testing.T
+	urls    func() []string
+	dice    *dice
+	http    *http.Client
+	pending sync.WaitGroup
 
 	sent, unavailable atomic.Int64
 
@@ -48,16 +46,16 @@ type crm struct {
 func newCRM(t *testing.T, urls func() []string, d *dice) *crm {
 	c := &crm{
 		t: t, urls: urls, dice: d, accepted: map[uuid.UUID]string{},
-		// Every delivery on its own connection: the bridge may be a new one.
+		// Every delivery has its own connection, since bridges are replaced.
 		http: &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
 	}
-	t.Cleanup(c.open.Wait)
+	t.Cleanup(c.pending.Wait)
 	return c
 }
 
-// feed makes an event every now and then until ctx ends, and sends each one to
-// three times at once.
-func (c *crm) feed(ctx context.Context, every time.Duration) {
+// sendEvents creates events at an interval until ctx ends, and sends each of them
+// one to three times.
+func (c *crm) sendEvents(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -65,30 +63,30 @@ func (c *crm) feed(ctx context.Context, every time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			c.happen(1 + c.dice.n(3))
+			c.newEvent(1 + c.dice.n(3))
 		}
 	}
 }
 
-// happen is one event in the CRM, told several times.
-func (c *crm) happen(times int) (key string) {
+// newEvent creates an event in the CRM and sends it several times.
+func (c *crm) newEvent(times int) (key string) {
 	c.mu.Lock()
 	c.next++
 	key = fmt.Sprintf("lead-%d", c.next)
 	c.mu.Unlock()
 	for range times {
-		c.open.Go(func() { c.deliver(key) })
+		c.pending.Go(func() { c.deliver(key) })
 	}
 	return key
 }
 
-// patience is how long a CRM tries; longer than anything here is away.
-const patience = 3 * time.Minute
+// retryLimit is how long the CRM sends a webhook again; longer than any outage here.
+const retryLimit = 3 * time.Minute
 
-// deliver sends one webhook until somebody takes it or the test is over, and
-// returns the status that its event was answered with.
+// deliver sends one webhook until it is accepted or the test ends, and returns the
+// status of its event in the answer.
 func (c *crm) deliver(key string) string {
-	for start := time.Now(); time.Since(start) < patience; {
+	for start := time.Now(); time.Since(start) < retryLimit; {
 		if c.t.Context().Err() != nil {
 			return ""
 		}
@@ -100,11 +98,11 @@ func (c *crm) deliver(key string) string {
 		}
 		<-time.After(c.dice.between(50*time.Millisecond, 400*time.Millisecond))
 	}
-	c.t.Errorf("webhook %s was not taken within %s", key, patience)
+	c.t.Errorf("webhook %s was not accepted within %s", key, retryLimit)
 	return ""
 }
 
-// post sends a webhook once. Not ok means: again.
+// post sends a webhook once; not ok means that it must be sent again.
 func (c *crm) post(url, key string) (status string, ok bool) {
 	c.sent.Add(1)
 	code, answer, err := c.send(url, key)
@@ -141,10 +139,7 @@ func (c *crm) send(url, key string) (code int, answer []byte, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	mac := hmac.New(sha256.New, []byte(crmSecret))
-	mac.Write(body)
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	request.Header = testkit.Signed(crmSecret, string(body))
 	response, err := c.http.Do(request)
 	if err != nil {
 		return 0, nil, err
@@ -154,31 +149,31 @@ func (c *crm) send(url, key string) (code int, answer []byte, err error) {
 	return response.StatusCode, answer, err
 }
 
-// repeatAll sends everything once more, as a person at a CRM does days later. All
-// of it must be known: an event's identity is made from no clock, so it makes
-// no difference which day it is while RETENTION lasts.
+// repeatAll sends all webhooks once more, as a CRM may do days later. All must be
+// answered as duplicates: the id of an event does not depend on the time, so this
+// holds as long as RETENTION.
 func (c *crm) repeatAll() {
 	slots := make(chan struct{}, 16)
 	for id, key := range c.all() {
 		slots <- struct{}{}
-		c.open.Go(func() {
+		c.pending.Go(func() {
 			defer func() { <-slots }()
 			if status := c.deliver(key); status != "duplicate" {
 				c.t.Errorf("webhook %s (%s) sent again was answered %q, want duplicate", key, id, status)
 			}
 		})
 	}
-	c.open.Wait()
+	c.pending.Wait()
 }
 
-// forget drops what was answered for: NATS has lost it.
-func (c *crm) forget() {
+// clearAccepted drops all accepted requests, after NATS has lost them.
+func (c *crm) clearAccepted() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.accepted)
 }
 
-// all are the requests that callbridge has answered for.
+// all returns the accepted requests: request id to key.
 func (c *crm) all() map[uuid.UUID]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

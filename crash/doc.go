@@ -1,15 +1,14 @@
-// Package crash proves what callbridge promises: nobody is dialled twice, and
-// nothing that was answered with 2xx is lost. It holds no code of the product,
-// only tests, which build the real binary, run it against the simulator, and
-// kill and freeze it while webhooks arrive: at random moments, and at points
-// that the build tag crashtest puts into package dispatch. It also stops it as
-// an update does, one process after another, and takes NATS and Callab away.
+// Package crash tests the promises of callbridge: no event leads to two calls, and
+// no webhook that was answered with 2xx is lost. It has only tests. They build the
+// real binary, run it against the simulator, and kill and freeze it while webhooks
+// arrive: at random times, and at the crash points that the build tag crashtest adds
+// to package dispatch. They also replace processes one after another, as an update
+// does, and stop NATS and Callab.
 //
 //	go test ./crash    the short form
 //	make crash         the long form, with the negative controls
 //
-// Not tried here: a loss of power, a network that is cut in two, and a clock
-// that jumps. The last is held in other places: a write window needs both
-// clocks (package callab), and the age of a claim is told by the clock of NATS
-// alone (package bus).
+// Not tested here: power loss, network partitions, and clock jumps. Clock jumps are
+// covered elsewhere: a write window checks both clocks (package callab), and the age
+// of a claim depends only on the clock of NATS (package bus).
 package crash

@@ -3,6 +3,7 @@
 package crash_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -16,15 +17,15 @@ import (
 
 var (
 	long = flag.Bool("long", false, "the long form: at least 500 kills and 100 freezes, negative controls, outages of a minute")
-	seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "what the random choices begin with; the scheduler has a say as well")
+	seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the random choices; the scheduler adds its own variation")
 )
 
-// parallel is how many of these tests run at the same time. They wait for
-// other processes most of the time, so it is more than there are processors.
+// parallel is the number of tests that run at the same time: more than there are
+// processors, since they mostly wait for other processes.
 const parallel = "6"
 
-// TestMain is also the program of the NATS servers, which have to be processes
-// of their own to be killed.
+// TestMain also runs the NATS servers, which are separate processes so that they can
+// be killed.
 func TestMain(m *testing.M) {
 	if options := os.Getenv(natsRole); options != "" {
 		serveNATS(options)
@@ -45,7 +46,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// binaries are the programs under test, each built once and when first needed.
+// binaries are the programs under test, each built once, when first needed.
 var binaries struct {
 	dir              string
 	crashtest, plain onceBuilt
@@ -57,13 +58,13 @@ type onceBuilt struct {
 	err  error
 }
 
-// hooked is the real binary with the crash points.
+// hooked returns the path of the binary with crash points.
 func hooked(t *testing.T) string {
 	t.Helper()
 	return binaries.crashtest.build(t, "callbridge-crashtest", "-tags=crashtest")
 }
 
-// release is the binary that operators get.
+// release returns the path of the binary as operators get it.
 func release(t *testing.T) string {
 	t.Helper()
 	return binaries.plain.build(t, "callbridge", "-trimpath")
@@ -84,7 +85,7 @@ func (b *onceBuilt) build(t *testing.T, name string, flags ...string) string {
 	return b.path
 }
 
-// dice is a source of chance for several goroutines.
+// dice is a random source for several goroutines.
 type dice struct {
 	mu     sync.Mutex
 	random *rand.Rand
@@ -105,25 +106,19 @@ func (d *dice) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(d.n(int(most-least)))
 }
 
-// await polls until something has happened, and ends the test if it does not.
-func await(t *testing.T, limit time.Duration, what string, happened func() bool) {
-	t.Helper()
-	if !within(limit, happened) {
-		t.Fatalf("%s: not within %s", what, limit)
-	}
-}
-
-// within reports whether something happens before the limit.
-func within(limit time.Duration, happened func() bool) bool {
-	deadline, tick := time.NewTimer(limit), time.NewTicker(20*time.Millisecond)
-	defer deadline.Stop()
-	defer tick.Stop()
-	for !happened() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			return happened()
+// A release must not be able to kill itself or to disable its fence.
+func TestReleaseHasNoCrashPoints(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path string
+		want bool
+	}{{release(t), false}, {hooked(t), true}} {
+		program, err := os.ReadFile(c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if has := bytes.Contains(program, []byte("CRASHTEST_PLAN")); has != c.want {
+			t.Errorf("%s has crash points: %v, want %v", c.path, has, c.want)
 		}
 	}
-	return true
 }

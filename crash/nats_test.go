@@ -20,11 +20,11 @@ import (
 	"callbridge/bus/bustest"
 )
 
-// natsRole is set, to natsOptions as JSON, in the environment of a process
-// that is to be a NATS server.
+// natsRole is the environment variable that makes a process a NATS server; its value
+// is a natsOptions as JSON.
 const natsRole = "CRASH_NATS_SERVER"
 
-// natsOptions say which server of a cluster it is.
+// natsOptions configures one server.
 type natsOptions struct {
 	Name        string `json:"name"`
 	Port        int    `json:"port"`
@@ -33,7 +33,7 @@ type natsOptions struct {
 	Routes      string `json:"routes"`
 }
 
-// serveNATS is the nats-server of the Go module. It ends with the test.
+// serveNATS runs an embedded nats-server until the test ends.
 func serveNATS(text string) {
 	var o natsOptions
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
@@ -55,7 +55,7 @@ func serveNATS(text string) {
 	os.Exit(0)
 }
 
-// nodes are NATS servers as processes: one, or a cluster of three.
+// nodes are NATS servers in their own processes: one, or a cluster of three.
 type nodes struct {
 	supervisors []*supervisor
 	options     []natsOptions
@@ -105,7 +105,7 @@ func (n *nodes) url() string {
 
 func (o natsOptions) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)) }
 
-// listening counts the servers that take connections.
+// listening returns the number of servers that accept connections.
 func (n *nodes) listening() int {
 	count := 0
 	for _, o := range n.options {
@@ -117,8 +117,8 @@ func (n *nodes) listening() int {
 	return count
 }
 
-// kill ends one server, if all are there: a cluster of three bears the loss of
-// one.
+// kill kills one server if all are running: a cluster of three tolerates the loss
+// of one.
 func (n *nodes) kill(name string, d *dice) {
 	if n.listening() < len(n.options) {
 		return
@@ -132,7 +132,7 @@ func (n *nodes) kill(name string, d *dice) {
 	n.supervisors[victim].kill()
 }
 
-// wipe removes all that the servers keep. They must be away.
+// wipe deletes the data of the servers, which must be stopped.
 func (n *nodes) wipe(t *testing.T) {
 	t.Helper()
 	for _, o := range n.options {

@@ -3,16 +3,22 @@
 package crash_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"callbridge/bus/bustest"
+	"callbridge/callab/callabsim"
+	"callbridge/internal/testkit"
 )
 
-// outage is how long things are away.
+// outage is the duration of an outage.
 func outage() time.Duration {
 	if *long {
 		return time.Minute
@@ -20,114 +26,162 @@ func outage() time.Duration {
 	return 3 * time.Second
 }
 
-// ready asks a bridge whether it is, and returns what it says.
-func (w *world) ready(url string) (bool, string) {
-	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Get(url + "/readyz")
-	if err != nil {
-		return false, err.Error()
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return false, err.Error()
-	}
-	return response.StatusCode == http.StatusOK, string(body)
-}
-
-// turns waits until a bridge is ready, or is not.
-func (w *world) turns(url string, ready bool) (answer string) {
-	w.t.Helper()
-	await(w.t, time.Minute, fmt.Sprintf("readiness turns to %t", ready), func() bool {
-		is, text := w.ready(url)
-		answer = text
-		return is == ready
-	})
-	return answer
-}
-
-// under does something while webhooks arrive.
-func (w *world) under(act func()) {
-	ctx, stop := context.WithCancel(w.t.Context())
-	fed := make(chan struct{})
-	go func() { defer close(fed); w.crm.feed(ctx, 40*time.Millisecond) }()
-	act()
-	stop()
-	<-fed
-	w.crm.open.Wait()
-}
-
-// finish waits for rest and checks that everything is accounted for.
-func (w *world) finish(name string) account {
-	w.t.Helper()
-	if !w.rest(restLimit) {
-		w.t.Errorf("not at rest within %s", restLimit)
-	}
-	a := w.account(name)
-	a.check(w.t)
-	return a
-}
-
-func TestNATSGoneUnderLoad(t *testing.T) {
+func TestNATSOutageUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{bridges: 2, nats: 1})
-	url := w.urls()[0]
-	w.turns(url, true)
-	w.under(func() {
-		await(t, time.Minute, "calls are placed", func() bool { return len(w.callab.Placed()) > 5 })
-		back := w.nats.supervisors[0].away()
-		defer back()
-		if answer := w.turns(url, false); !strings.Contains(answer, "nats") {
+	f := newFixture(t, scenario{bridges: 2, nats: 1})
+	url := f.urls()[0]
+	f.waitReady(url, true)
+	f.underLoad(func() {
+		await(t, time.Minute, "calls are placed", func() bool { return len(f.callab.Placed()) > 5 })
+		restore := f.nats.supervisors[0].takeDown()
+		defer restore()
+		if answer := f.waitReady(url, false); !strings.Contains(answer, "nats") {
 			t.Errorf("not ready because of %s; want nats", answer)
 		}
-		refused := w.crm.unavailable.Load()
+		refused := f.crm.unavailable.Load()
 		<-time.After(outage())
-		if w.crm.unavailable.Load() == refused {
-			t.Error("webhooks were taken without NATS")
+		if f.crm.unavailable.Load() == refused {
+			t.Error("webhooks were accepted without NATS")
 		}
-		back()
-		w.turns(url, true)
+		restore()
+		f.waitReady(url, true)
 	})
-	w.finish("NATS gone")
+	f.finish("NATS gone")
 }
 
-func TestNATSWipedAndBack(t *testing.T) {
+func TestStreamsAreMadeAgainAfterNATSLostItsData(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{nats: 1})
-	p := w.launch()
+	f := newFixture(t, scenario{nats: 1})
+	p := f.launch()
 	url := p.addresses().Webhooks
-	w.crm.happen(1)
-	w.crm.open.Wait()
-	await(t, time.Minute, "the call is placed", func() bool { return len(w.callab.Placed()) == 1 })
-	back := w.nats.supervisors[0].away()
-	defer back()
-	w.nats.wipe(t)
-	w.turns(url, false)
-	back()
-	w.turns(url, true)
-	// It is ready with the last stream, a moment before it says so.
-	await(t, time.Minute, "the log says that the streams were made again", func() bool { return p.said("nats.streams_remade") })
-	// What NATS knew is gone; what comes now is taken as ever.
-	w.crm.forget()
-	w.crm.happen(1)
-	w.crm.open.Wait()
-	await(t, time.Minute, "the next call is placed", func() bool { return len(w.callab.Placed()) == 2 })
+	f.crm.newEvent(1)
+	f.crm.pending.Wait()
+	await(t, time.Minute, "the call is placed", func() bool { return len(f.callab.Placed()) == 1 })
+	restore := f.nats.supervisors[0].takeDown()
+	defer restore()
+	f.nats.wipe(t)
+	f.waitReady(url, false)
+	restore()
+	f.waitReady(url, true)
+	// It is ready with the last stream, shortly before it logs it.
+	await(t, time.Minute, "the log says that the streams were made again", func() bool { return p.logged("nats.streams_remade") })
+	// The data of NATS is lost; new webhooks must be accepted as before.
+	f.crm.clearAccepted()
+	f.crm.newEvent(1)
+	f.crm.pending.Wait()
+	await(t, time.Minute, "the next call is placed", func() bool { return len(f.callab.Placed()) == 2 })
 }
 
-// TestStoreLimit fills the embedded NATS up to NATS_MAX_STORE.
-func TestStoreLimit(t *testing.T) {
+// The embedded NATS is filled up to NATS_MAX_STORE.
+func TestWebhooksAreRefusedWhileTheStoreIsFull(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{environ: map[string]string{"NATS_MAX_STORE": "100000"}})
-	p := w.launch()
-	w.under(func() {
+	f := newFixture(t, scenario{environ: map[string]string{"NATS_MAX_STORE": "100000"}})
+	p := f.launch()
+	f.underLoad(func() {
 		await(t, time.Minute, "webhooks are refused", func() bool {
-			w.crm.happen(1)
-			return p.said(`"webhook.received"`, `"status":503`, "JetStream is full", "NATS_MAX_STORE")
+			f.crm.newEvent(1)
+			return p.logged(`"webhook.received"`, `"status":503`, "JetStream is full", "NATS_MAX_STORE")
 		})
 		p.signal(stopSignal)
 		<-p.exited
-		delete(w.setup.environ, "NATS_MAX_STORE")
-		w.launch()
+		delete(f.scenario.environ, "NATS_MAX_STORE")
+		f.launch()
 	})
-	w.finish("store limit")
+	f.finish("store limit")
+}
+
+func TestCallabOutageUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, scenario{bridges: 1})
+	f.underLoad(func() {
+		await(t, time.Minute, "calls are placed", func() bool { return len(f.callab.Placed()) > 5 })
+		f.callab.stop()
+		<-time.After(outage())
+		f.callab.start()
+		placed := len(f.callab.Placed())
+		await(t, 2*time.Minute, "calls are placed again", func() bool { return len(f.callab.Placed()) > placed })
+	})
+	if a := f.finish("Callab gone"); f.crm.unavailable.Load() > 0 {
+		t.Errorf("%d of %d webhooks were refused because Callab was away", f.crm.unavailable.Load(), a.webhooks)
+	}
+}
+
+// A wrong token is our own mistake and must not lose a request.
+func TestRefusedTokenKeepsRequestsWaiting(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "token")
+	write := func(token string) {
+		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("revoked")
+	f := newFixture(t, scenario{
+		environ: map[string]string{"CALLAB_TOKEN": "", "CALLAB_TOKEN_FILE": file},
+		sim:     callabsim.Options{Tokens: []string{callabToken}},
+	})
+	p := f.launch()
+	url := p.addresses().Webhooks
+	for range 30 {
+		f.crm.newEvent(1)
+	}
+	f.crm.pending.Wait()
+	if answer := f.waitReady(url, false); !strings.Contains(answer, "CALLAB_TOKEN") {
+		t.Errorf("not ready because of %s; want CALLAB_TOKEN named", answer)
+	}
+	waiting := f.waiting()
+	<-time.After(outage())
+	if now := f.waiting(); now != waiting || now == 0 {
+		t.Errorf("%d requests wait, and %d did before: some were consumed", now, waiting)
+	}
+	if !p.logged("dispatch.credentials_refused") {
+		t.Errorf("the log does not say that the token is refused:\n%s", p.logTail(20))
+	}
+	write(callabToken)
+	f.waitReady(url, true)
+	f.finish("token refused")
+}
+
+// waiting returns the number of requests that were never delivered.
+func (f *fixture) waiting() uint64 {
+	f.t.Helper()
+	consumer, err := testkit.JetStream(f.t, f.natsURL()).Consumer(f.t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return consumer.CachedInfo().NumPending
+}
+
+// scrapeTimeout is the default scrape timeout of Prometheus.
+const scrapeTimeout = 10 * time.Second
+
+// A frozen NATS answers nothing but keeps its connections open. The scrape must
+// report it and must not time out.
+func TestScrapeAnswersWhileNATSIsFrozen(t *testing.T) {
+	t.Parallel()
+	admin := fmt.Sprintf("127.0.0.1:%d", bustest.Port(t))
+	f := newFixture(t, scenario{nats: 1, environ: map[string]string{"ADMIN_ADDR": admin}})
+	f.launch()
+	await(t, 30*time.Second, "the scrape says ready", func() bool { return strings.Contains(scrape(t, admin), "\ncallbridge_ready 1\n") })
+	f.nats.supervisors[0].freeze(time.Minute)
+	if text := scrape(t, admin); !strings.Contains(text, "\ncallbridge_ready 0\n") {
+		t.Errorf("without an answer of NATS, the scrape says:\n%s", text)
+	}
+	f.nats.supervisors[0].process().signal(syscall.SIGCONT)
+	await(t, 30*time.Second, "the scrape says ready again", func() bool { return strings.Contains(scrape(t, admin), "\ncallbridge_ready 1\n") })
+}
+
+func scrape(t *testing.T, address string) string {
+	t.Helper()
+	client := http.Client{Timeout: scrapeTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
