@@ -235,7 +235,7 @@ const longerThanClaim = claimAge + 3*ackWait + settle + time.Second
 // comes. It matters for a process that is frozen between the check of the clock and
 // the write. Where it does not hold, DIAL_UNKNOWN=redial places calls twice. With
 // park it does not, but a call that was placed may end as unknown.
-func TestControlsWithoutFenceOrLedgerDialTwice(t *testing.T) {
+func TestControlsDetectDoubleCalls(t *testing.T) {
 	t.Parallel()
 	if !*long {
 		t.Skip("part of the long form: make crash")
