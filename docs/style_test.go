@@ -1,10 +1,10 @@
-package main
+package docs_test
 
 import (
 	"fmt"
 	"go/ast"
 	"go/parser"
-	gotoken "go/token"
+	"go/token"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -100,7 +100,7 @@ func TestPackagesAreSmallEnoughToRead(t *testing.T) {
 func TestFunctionsFitAScreen(t *testing.T) {
 	t.Parallel()
 	for _, file := range sourceFiles(t) {
-		positions := gotoken.NewFileSet()
+		positions := token.NewFileSet()
 		parsed, err := parser.ParseFile(positions, file.name, file.text, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
