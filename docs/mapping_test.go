@@ -82,7 +82,7 @@ func TestPathsOfThePageFindTheDocumentedValues(t *testing.T) {
 	t.Parallel()
 	body := regexp.MustCompile("(?s)```json\n({\"contact\".*?)```").FindStringSubmatch(mappingPage(t))[1]
 	tried := 0
-	for _, row := range rows(t, "Where a value stands")[1:] {
+	for _, row := range rows(t, "Value paths")[1:] {
 		path, want := codeSpan.FindStringSubmatch(row[0])[1], codeSpan.FindStringSubmatch(row[1])[1]
 		d := mapOne(t, "{type: list, path: "+strconv.Quote(path)+"}", "true", "{{field}}", body)
 		if got := notesOf(d); got != want {
