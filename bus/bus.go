@@ -204,7 +204,7 @@ func (b *Bus) ReconcileStreams(ctx context.Context) {
 			b.config.Log.Error("nats.declare_failed", "error", err)
 			continue
 		}
-		b.config.Log.Warn("nats.streams_remade", "hint", "NATS had lost a stream or a consumer; events accepted before may be gone")
+		b.config.Log.Warn("nats.streams_remade", "hint", "NATS had lost a stream or a consumer; events accepted before may be lost")
 	}
 }
 

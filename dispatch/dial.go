@@ -74,7 +74,7 @@ func (d *Dispatcher) attempt(r request, claim entry, window callab.Window) Recor
 	}
 	if v.credentialsRefused && d.pause.setCredentialsRefused(true) {
 		d.log.Error("dispatch.credentials_refused", "http_status", answer.HTTPStatus,
-			"hint", "Callab refuses CALLAB_TOKEN; nothing is dialled until it works")
+			"hint", "Callab refuses CALLAB_TOKEN; no calls are made until it accepts it")
 	}
 	next := claim.Record
 	next.State, next.Reason, next.Detail, next.Call = v.state, v.reason, v.detail, answer.Call.Raw

@@ -270,7 +270,7 @@ func (d *Dispatcher) resume(ctx context.Context, id uuid.UUID) {
 	stored, err := d.bus.StoredRequest(ctx, id)
 	if errors.Is(err, bus.ErrGone) {
 		d.log.Error("dispatch.request_gone", "request_id", id,
-			"hint", "its request is not stored any more; look for the call in Callab's list")
+			"hint", "its request is no longer stored; search for the call in Callab's list")
 		return
 	}
 	if err != nil {

@@ -155,7 +155,7 @@ func (s *Service) updateLimiter(l *limiter, j job, v verdict) verdict {
 		v.delay = pause
 		if first {
 			s.log.Error("lookup.credentials_refused", "source", source, "detail", v.detail,
-				"hint", "the events of this source wait until its credentials work")
+				"hint", "the events of this source wait until the CRM accepts its credentials")
 		}
 	case retried:
 		if v.delay > 0 {

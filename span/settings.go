@@ -32,7 +32,7 @@ func (s Settings) Tracer(version string, log *slog.Logger) *Tracer {
 		log.Warn("traces.off", "hint", "OTEL_EXPORTER_OTLP_PROTOCOL is grpc: traces are sent over HTTP only, set it to http/json and the endpoint to the port for HTTP")
 		return nil
 	case err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "":
-		log.Warn("traces.off", "hint", "OTEL_EXPORTER_OTLP_ENDPOINT is no URL such as http://collector:4318")
+		log.Warn("traces.off", "hint", "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL such as http://collector:4318")
 		return nil
 	}
 	resource := pairs(s.Resource)

@@ -143,7 +143,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return c.current, nil
 	}
 	if err := c.load(); err != nil {
-		c.log.Error("tls.reload_refused", "error", err, "hint", "the old certificate stays in force")
+		c.log.Error("tls.reload_refused", "error", err, "hint", "the previous certificate stays in use")
 		return c.current, nil
 	}
 	c.log.Info("tls.reloaded", "not_after", c.current.Leaf.NotAfter)
