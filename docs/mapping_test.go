@@ -199,7 +199,7 @@ func TestPageListsEveryReason(t *testing.T) {
 			}
 		}
 	}
-	source, err := os.ReadFile(testkit.Path("mapping/phone/errors.go"))
+	source, err := os.ReadFile(testkit.Path("mapping/phone/phone.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
