@@ -4,6 +4,7 @@
 //
 //   - span.go: trace contexts and spans
 //   - tracer.go: batches, and the export in the JSON form of OTLP
+//   - settings.go: the environment variables of OpenTelemetry
 package span
 
 import (
