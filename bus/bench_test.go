@@ -14,14 +14,14 @@ import (
 	"callbridge/event"
 )
 
-// webhookOf is a webhook's data of the usual size, about 1.2 KB.
+// webhookOf is the data of a webhook of typical size, about 1.2 KB.
 var webhookOf = json.RawMessage(`{"contact":"` + strings.Repeat("x", 1200) + `"}`)
 
-// traceOf is the trace context that every webhook has.
+// traceOf is the trace context of the webhooks.
 const traceOf = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
-// onEach runs a step with either NATS_SYNC, by one caller and by many at once:
-// with always, a write alone waits for the disk.
+// onEach measures a step with both values of NATS_SYNC, each with one caller and with
+// many at once, which share flushes.
 func onEach(b *testing.B, name string, many int, step func(*testing.B, *bus.Bus)) {
 	for _, sync := range []string{"interval", "always"} {
 		for _, callers := range []int{1, many} {
@@ -37,8 +37,8 @@ func onEach(b *testing.B, name string, many int, step func(*testing.B, *bus.Bus)
 	}
 }
 
-// share has so many callers take n steps together. RunParallel would start more
-// of them where there are more processors.
+// share divides n steps among callers. RunParallel would start more of them on more
+// processors.
 func share(n, callers int, step func()) {
 	var taken atomic.Int64
 	var all sync.WaitGroup
@@ -52,9 +52,8 @@ func share(n, callers int, step func()) {
 	all.Wait()
 }
 
-// BenchmarkKeep is what a webhook waits for: its requests, stored for the first
-// time ever.
-func BenchmarkKeep(b *testing.B) {
+// BenchmarkStore stores the requests of a webhook, which is answered after that.
+func BenchmarkStore(b *testing.B) {
 	var next atomic.Int64
 	for _, size := range []struct{ requests, callers int }{{1, 64}, {100, 64}} {
 		onEach(b, fmt.Sprintf("requests=%d/", size.requests), size.callers, func(b *testing.B, kept *bus.Bus) {
@@ -72,8 +71,7 @@ func BenchmarkKeep(b *testing.B) {
 	}
 }
 
-// BenchmarkClaim is the ledger's first record of a request, which is written
-// before a call may leave.
+// BenchmarkClaim writes the first ledger record of a request, as before each call.
 func BenchmarkClaim(b *testing.B) {
 	claim := []byte(`{"state":"claimed","owner":"` + strings.Repeat("x", 36) + `","attempt":1,"nonce":"` + strings.Repeat("x", 36) + `"}`)
 	var next atomic.Int64

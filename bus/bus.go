@@ -21,9 +21,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// MinServer is the oldest nats-server version that callbridge supports: message
+// minServer is the oldest nats-server version that callbridge supports: message
 // schedules need 2.12.
-const MinServer = "2.12"
+const minServer = "2.12"
 
 // Config selects the NATS server and the limits of the streams.
 type Config struct {
@@ -128,8 +128,8 @@ func (b *Bus) connect() (err error) {
 	if err != nil {
 		return err
 	}
-	if version := b.conn.ConnectedServerVersion(); !atLeast(version, MinServer) {
-		return fmt.Errorf("nats-server %s is too old: callbridge needs %s or newer", version, MinServer)
+	if version := b.conn.ConnectedServerVersion(); !atLeast(version, minServer) {
+		return fmt.Errorf("nats-server %s is too old: callbridge needs %s or newer", version, minServer)
 	}
 	if b.publisher, err = newPublisher(b.conn, maxPending); err != nil {
 		return err

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 
 	"callbridge/bus"
 	"callbridge/bus/bustest"
+	"callbridge/internal/testkit"
 )
 
-// cluster is three servers, and their addresses.
+// cluster starts three servers and returns their addresses.
 func cluster(t *testing.T) string {
 	t.Helper()
 	ports := []int{bustest.Port(t), bustest.Port(t), bustest.Port(t)}
@@ -36,9 +36,9 @@ func cluster(t *testing.T) string {
 	return strings.Join(urls, ",")
 }
 
-// TestTwoProcessesStartOnAnEmptyCluster: while one makes a stream, no server
-// answers the other's question about it.
-func TestTwoProcessesStartOnAnEmptyCluster(t *testing.T) {
+// TestSeveralProcessesStartOnAnEmptyCluster: while one makes a stream, no server
+// answers another's question about it.
+func TestSeveralProcessesStartOnAnEmptyCluster(t *testing.T) {
 	t.Parallel()
 	config := embedded(t)
 	config.URL, config.Replicas = cluster(t), 3
@@ -53,7 +53,7 @@ func TestTwoProcessesStartOnAnEmptyCluster(t *testing.T) {
 				if err == nil {
 					b.Close()
 				}
-				// The cluster itself may not be there yet.
+				// The cluster itself may not be ready yet.
 				if err == nil || ctx.Err() != nil || !forming(err) {
 					errs <- err
 					return
@@ -68,8 +68,8 @@ func TestTwoProcessesStartOnAnEmptyCluster(t *testing.T) {
 	}
 }
 
-// TestLimitsHoldInACluster: tokens and places are the same for two processes
-// where three servers have to agree on them.
+// TestLimitsHoldInACluster: tokens and slots are shared by two processes
+// through three servers.
 func TestLimitsHoldInACluster(t *testing.T) {
 	t.Parallel()
 	config := embedded(t)
@@ -91,7 +91,7 @@ func TestLimitsHoldInACluster(t *testing.T) {
 		})
 	}
 	all.Wait()
-	// The first and the last may be half a window away from theirs.
+	// The clock offset may be wrong by half a window at either end.
 	if took, least := time.Since(began), time.Second*(2*each-2)/rate; took < least {
 		t.Errorf("%d tokens within %s, want at least %s", 2*each, took, least)
 	}
@@ -102,15 +102,15 @@ func TestLimitsHoldInACluster(t *testing.T) {
 	short, stop := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer stop()
 	if _, err := second.Slots(1, 10*time.Second).Acquire(short); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a place that is held: %v, want %v", err, context.DeadlineExceeded)
+		t.Errorf("a slot that is in use: %v, want %v", err, context.DeadlineExceeded)
 	}
 	held.Release()
 	if _, err := second.Slots(1, 10*time.Second).Acquire(ctx); err != nil {
-		t.Errorf("a place that was left: %v", err)
+		t.Errorf("a slot that was released: %v", err)
 	}
 }
 
-// formed opens a bus as soon as the cluster is there.
+// formed opens a bus as soon as the cluster is ready.
 func formed(t *testing.T, ctx context.Context, config bus.Config) *bus.Bus {
 	t.Helper()
 	for {
@@ -125,7 +125,7 @@ func formed(t *testing.T, ctx context.Context, config bus.Config) *bus.Bus {
 	}
 }
 
-// forming reports whether an error comes of servers that have not all met yet.
+// forming reports whether an error comes from a cluster that is not ready yet.
 func forming(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return true
@@ -135,22 +135,12 @@ func forming(err error) bool {
 	})
 }
 
-// TestNoServerAnswers: somebody takes the question, as in a cluster without a
-// leader, and nobody answers it.
-func TestNoServerAnswers(t *testing.T) {
+// TestOpenFailsIfNoServerAnswers: the question is received and not answered, as in a
+// cluster without a leader.
+func TestOpenFailsIfNoServerAnswers(t *testing.T) {
 	t.Parallel()
 	s := bustest.Server(t, &server.Options{Port: server.RANDOM_PORT})
-	conn, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	if _, err := conn.SubscribeSync("$JS.API.>"); err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Subscribe(t, testkit.Connect(t, s.ClientURL()), "$JS.API.>")
 	config := embedded(t)
 	config.URL = s.ClientURL()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)

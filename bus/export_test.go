@@ -12,6 +12,9 @@ import (
 // MaxPending is maxPending.
 const MaxPending = maxPending
 
+// KeepAlive is keepAlive.
+var KeepAlive = keepAlive
+
 // Message lets tests see the result of each published message.
 type Message = message
 

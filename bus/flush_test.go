@@ -19,7 +19,7 @@ import (
 	"callbridge/event"
 )
 
-// durably opens an embedded server that keeps the promise.
+// durably opens a bus with an embedded server and SyncAlways.
 func durably(t *testing.T, dir string) *Bus {
 	t.Helper()
 	b, err := Open(t.Context(), Config{
@@ -33,8 +33,8 @@ func durably(t *testing.T, dir string) *Bus {
 	return b
 }
 
-// A volume has a folder of its own in it, which we may not read.
-func TestWhatIsNotOursInTheStoreDoesNotMatter(t *testing.T) {
+// A volume may contain a directory that callbridge may not read.
+func TestForeignFilesInTheStoreDirectoryAreIgnored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.Symlink("nowhere", filepath.Join(dir, "lost+found")); err != nil {
@@ -52,9 +52,9 @@ func sample(key string, size int) event.Request {
 	return event.Request{ID: event.RequestID(e.ID, "new-lead"), Route: "new-lead", Event: e, Call: json.RawMessage(`{}`)}
 }
 
-// What the flusher relies on: whatever was acknowledged is in the blocks that it
-// has flushed, also when the server went on to new ones meanwhile.
-func TestAcknowledgedIsInFlushedBlocks(t *testing.T) {
+// What the flusher relies on: every acknowledged message is in the blocks that it has
+// flushed, also when the server begins a new block.
+func TestEveryAcknowledgedMessageIsInAFlushedBlock(t *testing.T) {
 	t.Parallel()
 	b := durably(t, t.TempDir())
 	flushed := map[string]map[string][]byte{} // by stream and file, as of its last flush
@@ -71,16 +71,16 @@ func TestAcknowledgedIsInFlushedBlocks(t *testing.T) {
 			return file.Sync()
 		}
 	}
-	holds := func(stream, text string) {
+	wantFlushed := func(stream, text string) {
 		t.Helper()
 		for _, content := range flushed[stream] {
 			if bytes.Contains(content, []byte(text)) {
 				return
 			}
 		}
-		t.Fatalf("%s was acknowledged, and is in no block of %s that was flushed", text, stream)
+		t.Fatalf("%s was acknowledged, and is in no flushed block of %s", text, stream)
 	}
-	const block = 4 << 20 // what plenty is for
+	const block = 4 << 20 // the effect of unlimitedPerSubject
 	for i := range 40 {
 		r := sample(fmt.Sprint("lead-", i), 300_000)
 		result := event.Result{RequestID: r.ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: r.Event}
@@ -90,9 +90,9 @@ func TestAcknowledgedIsInFlushedBlocks(t *testing.T) {
 		if _, err := b.Ledger().Put(t.Context(), r.ID, []byte(`{"state":"claimed"}`), 0); err != nil {
 			t.Fatal(err)
 		}
-		holds("requests", r.ID.String())
-		holds("ledger", r.ID.String())
-		holds("results", r.ID.String())
+		wantFlushed("requests", r.ID.String())
+		wantFlushed("ledger", r.ID.String())
+		wantFlushed("results", r.ID.String())
 	}
 	for _, stream := range []string{"requests", "results"} {
 		if n := len(flushed[stream]); n < 2 {
@@ -106,8 +106,8 @@ func TestAcknowledgedIsInFlushedBlocks(t *testing.T) {
 	}
 }
 
-// blockDir is a folder with a block, and a flusher that only notes what it would
-// have flushed.
+// blockDir makes a directory with one block, and a flusher that records the blocks
+// instead of flushing them.
 func blockDir(t *testing.T) (*flusher, func(name string), *[]string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -143,11 +143,11 @@ func TestFlushCoversEveryBlock(t *testing.T) {
 		"two new ones":     {func(_ string, write func(string)) { write("2.blk"); write("3.blk") }, []string{"1.blk", "2.blk", "3.blk"}},
 		"another file":     {func(_ string, write func(string)) { write("index.db"); write("2.blk.tmp") }, []string{"1.blk"}},
 		"the old one gone": {func(dir string, write func(string)) { _ = os.Remove(filepath.Join(dir, "1.blk")); write("2.blk") }, []string{"2.blk"}},
-		"counted anew": {func(dir string, write func(string)) {
+		"numbered from 1 again": {func(dir string, write func(string)) {
 			write("x")
 			_ = os.Rename(filepath.Join(dir, "x"), filepath.Join(dir, "1.blk"))
 		}, []string{"1.blk"}},
-		"anew, and further": {func(dir string, write func(string)) {
+		"lower numbers again": {func(dir string, write func(string)) {
 			_ = os.Remove(filepath.Join(dir, "1.blk"))
 			write("10.blk")
 			write("9.blk")
@@ -171,10 +171,10 @@ func TestFlushCoversEveryBlock(t *testing.T) {
 	}
 }
 
-func TestFlushesAreShared(t *testing.T) {
+func TestCallersShareAFlush(t *testing.T) {
 	t.Parallel()
 	f, _, _ := blockDir(t)
-	// In a bubble, one can wait until all others wait.
+	// synctest.Wait returns when all callers are blocked.
 	synctest.Test(t, func(t *testing.T) {
 		release, count := make(chan struct{}), 0
 		f.sync = func(file *os.File) error {
@@ -198,32 +198,32 @@ func TestFlushesAreShared(t *testing.T) {
 		synctest.Wait()
 		close(release)
 		all.Wait()
-		if count != 2 { // the one that was going on, and one for all who came while it was
+		if count != 2 { // the running one, and one for all callers that came during it
 			t.Errorf("%d flushes for 51 writes", count)
 		}
 	})
 }
 
-func TestWhatCannotBeFlushedIsNotKept(t *testing.T) {
+func TestAFailedFlushIsAPermanentError(t *testing.T) {
 	t.Parallel()
 	b := durably(t, t.TempDir())
 	broken := errors.New("the disk is gone")
 	b.durable["requests"].sync = func(*os.File) error { return broken }
 	r := sample("lead-1", 10)
 	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); !errors.Is(err, broken) {
-		t.Errorf("kept on a broken disk: %v", err)
+		t.Errorf("stored on a broken disk: %v", err)
 	}
-	// A disk that works again does not bring back what the kernel has dropped.
+	// The kernel has dropped the pages, even if the disk works again.
 	b.durable["requests"].sync = (*os.File).Sync
 	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); !errors.Is(err, broken) {
-		t.Errorf("kept after a failed flush: %v", err)
+		t.Errorf("stored after a failed flush: %v", err)
 	}
 	if err := b.Ready(t.Context()); !errors.Is(err, broken) {
 		t.Errorf("ready after a failed flush: %v", err)
 	}
 }
 
-func TestFlushGivesUpWithItsCaller(t *testing.T) {
+func TestFlushEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	f, _, _ := blockDir(t)
 	release := make(chan struct{})
@@ -246,13 +246,13 @@ func TestFlushWithoutABlockIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := f.flush(t.Context()); err == nil {
-		t.Error("nothing was flushed, and that is no error")
+		t.Error("nothing was flushed, without an error")
 	}
 }
 
-// Whoever came while a flush failed may have had his bytes among those that the
-// kernel dropped; the next fsync would say that all is well.
-func TestAFailedFlushIsForThoseWhoWaitToo(t *testing.T) {
+// The kernel may have dropped the messages of callers that came during the failed
+// flush, and the next fsync would succeed.
+func TestAFailedFlushAlsoFailsTheNextOne(t *testing.T) {
 	t.Parallel()
 	f, _, _ := blockDir(t)
 	broken := errors.New("the disk is gone")
@@ -269,7 +269,7 @@ func TestAFailedFlushIsForThoseWhoWaitToo(t *testing.T) {
 	}
 	first := make(chan error)
 	go func() { first <- f.flush(t.Context()) }()
-	<-begun // the folder
+	<-begun // the directory
 	<-begun // the block
 	second := make(chan error)
 	go func() { second <- f.flush(t.Context()) }()
@@ -282,8 +282,8 @@ func TestAFailedFlushIsForThoseWhoWaitToo(t *testing.T) {
 	if err := <-first; !errors.Is(err, broken) {
 		t.Errorf("the first: %v", err)
 	}
-	close(release) // from here on every fsync goes well
+	close(release) // from here on every fsync succeeds
 	if err := <-second; !errors.Is(err, broken) {
-		t.Errorf("who waited: %v", err)
+		t.Errorf("the second: %v", err)
 	}
 }

@@ -41,8 +41,8 @@ const errCodeWriteInFlight jetstream.ErrorCode = 10164
 // ttl, rounded up to seconds. The error is ErrConflict if another process has it.
 // After any other error it must not be used.
 func (b *Bus) reserve(ctx context.Context, subject string, ttl time.Duration, revision uint64) (uint64, error) {
-	wholeSeconds := (ttl + time.Second - 1).Truncate(time.Second)
-	stored, err := b.write(ctx, subject, nil, revision, jetstream.WithMsgTTL(wholeSeconds))
+	rounded := (ttl + time.Second - 1).Truncate(time.Second)
+	stored, err := b.write(ctx, subject, nil, revision, jetstream.WithMsgTTL(rounded))
 	var api *jetstream.APIError
 	if isConflict(err) || errors.As(err, &api) && api.ErrorCode == errCodeWriteInFlight {
 		return 0, ErrConflict

@@ -10,9 +10,10 @@ import (
 
 	"callbridge/bus"
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
-// gathered are the values of a scrape, by name and labels.
+// gathered returns the values of a scrape, by name and labels.
 func gathered(t *testing.T, r prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := r.Gather()
@@ -32,7 +33,7 @@ func gathered(t *testing.T, r prometheus.Gatherer) map[string]float64 {
 	return values
 }
 
-func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
+func TestMetricsCountDecisionsDuplicatesAndQueuedMessages(t *testing.T) {
 	t.Parallel()
 	config, registry := embedded(t), prometheus.NewRegistry()
 	config.Registry = registry
@@ -44,7 +45,7 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// One of two requests gets done.
+	// One of two requests is acknowledged.
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	taken := 0
@@ -57,9 +58,9 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 			return bus.Disposition{Ack: taken == 1}
 		},
 	})
-	until(t, "a queue of one", func() bool {
-		seen := consumerOf(t, b)
-		return seen.NumPending+uint64(seen.NumAckPending) == 1
+	testkit.Eventually(t, "one request is not acknowledged", func() bool {
+		info := consumerInfo(t, b)
+		return info.NumPending+uint64(info.NumAckPending) == 1
 	})
 	got := gathered(t, registry)
 	for name, want := range map[string]float64{
@@ -70,7 +71,7 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 		"callbridge_queue_messages lookup":            0,
 		"callbridge_queue_oldest_seconds lookup":      0,
 	} {
-		if value, there := got[name]; !there || value != want {
+		if value, present := got[name]; !present || value != want {
 			t.Errorf("%s is %v, want %v; there are %v", name, value, want, got)
 		}
 	}
@@ -80,13 +81,13 @@ func TestMetricsTellDecisionsDuplicatesAndWhatWaits(t *testing.T) {
 	b.Close()
 }
 
-func TestQueuesOfABusThatIsAwayAreNotShownAsEmpty(t *testing.T) {
+func TestQueueMetricsAreAbsentWithoutNATS(t *testing.T) {
 	t.Parallel()
 	config, registry := embedded(t), prometheus.NewRegistry()
 	config.Registry = registry
 	b := open(t, config)
 	b.Conn().Close()
-	if value, there := gathered(t, registry)["callbridge_queue_messages dispatch"]; there {
-		t.Errorf("without NATS %v messages wait", value)
+	if value, present := gathered(t, registry)["callbridge_queue_messages dispatch"]; present {
+		t.Errorf("a value without NATS: %v", value)
 	}
 }

@@ -2,8 +2,6 @@ package bus_test
 
 import (
 	"context"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,43 +15,25 @@ import (
 
 	"callbridge/bus"
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
-// documented is the configuration that docs/nats.md prints, with passwords.
-func documented(t *testing.T) string {
+// documented starts a server as docs/nats.md configures it.
+func documented(t *testing.T) (*server.Server, bus.Config) {
 	t.Helper()
-	page, err := os.ReadFile("../docs/nats.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := regexp.MustCompile("(?s)```conf\n(.*?)```").FindSubmatch(page)
-	if block == nil {
-		t.Fatal("docs/nats.md has no configuration")
-	}
-	return "BRIDGE_PASSWORD: secret\nSERVICE_PASSWORD: secret\nADMINISTRATOR_PASSWORD: secret\n" + string(block[1])
-}
-
-// least is a server as docs/nats.md wants it.
-func least(t *testing.T) (*server.Server, bus.Config) {
-	t.Helper()
-	s, config := remote(t, documented(t))
+	s, config := remote(t, testkit.DocumentedUsers(t))
 	config.Auth.User, config.Auth.Password = "bridge", "secret"
 	return s, config
 }
 
-// as connects an ordinary client.
+// as connects as one of its users.
 func as(t *testing.T, s *server.Server, user string, options ...nats.Option) *nats.Conn {
 	t.Helper()
-	conn, err := nats.Connect(s.ClientURL(), append(options, nats.UserInfo(user, "secret"))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	return conn
+	return testkit.Connect(t, s.ClientURL(), append(options, nats.UserInfo(user, "secret"))...)
 }
 
-// define makes everything as an administrator would.
-func define(t *testing.T, s *server.Server, config bus.Config) jetstream.JetStream {
+// define makes the streams and consumers as an administrator.
+func define(t *testing.T, s *server.Server, config bus.Config) {
 	t.Helper()
 	js, err := jetstream.New(as(t, s, "administrator"))
 	if err != nil {
@@ -70,17 +50,16 @@ func define(t *testing.T, s *server.Server, config bus.Config) jetstream.JetStre
 			t.Fatal(err)
 		}
 	}
-	return js
 }
 
 // TestDocumentedPermissionsAreEnoughAndNoneTooMany uses everything that a
-// process uses, while an observer writes down the subjects.
+// process uses, while another client records the subjects.
 func TestDocumentedPermissionsAreEnoughAndNoneTooMany(t *testing.T) {
 	t.Parallel()
 	for user, managed := range map[string]bool{"bridge": true, "bridge-checked": false} {
 		t.Run(user, func(t *testing.T) {
 			t.Parallel()
-			s, config := least(t)
+			s, config := documented(t)
 			config.Auth.User, config.CheckOnly = user, !managed
 			if !managed {
 				define(t, s, config)
@@ -89,17 +68,13 @@ func TestDocumentedPermissionsAreEnoughAndNoneTooMany(t *testing.T) {
 			b := open(t, config)
 			useAll(t, b)
 			for _, allowed := range allowedTo(t, user) {
-				for deadline := time.Now().Add(5 * time.Second); !used(allowed); {
-					if time.Now().After(deadline) {
-						t.Fatalf("%s may publish to %s, and never does", user, allowed)
-					}
-				}
+				testkit.Eventually(t, user+" publishes to "+allowed+", as it may", func() bool { return used(allowed) })
 			}
 		})
 	}
 }
 
-// observe reports whether a message was seen that a filter matches.
+// observe returns a function that reports whether a filter matches a message so far.
 func observe(t *testing.T, conn *nats.Conn) (used func(filter string) bool) {
 	t.Helper()
 	var mu sync.Mutex
@@ -124,7 +99,7 @@ func observe(t *testing.T, conn *nats.Conn) (used func(filter string) bool) {
 func allowedTo(t *testing.T, user string) []string {
 	t.Helper()
 	options := &server.Options{}
-	if err := options.ProcessConfigString(documented(t)); err != nil {
+	if err := options.ProcessConfigString(testkit.DocumentedUsers(t)); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range options.Users {
@@ -136,7 +111,7 @@ func allowedTo(t *testing.T, user string) []string {
 	return nil
 }
 
-// useAll goes once through what handlers, lookup and dispatch do with a bus.
+// useAll does once what handlers, lookup and dispatch do with a bus.
 func useAll(t *testing.T, b *bus.Bus) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -152,17 +127,17 @@ func useAll(t *testing.T, b *bus.Bus) {
 	_, err := b.Store(ctx, "", event.Item{Request: &r}, event.Item{Pending: &event.Pending{Event: r.Event}}, event.Item{Result: &result})
 	must(err)
 	must(b.Ready(ctx))
-	for _, work := range []func(context.Context, int, bus.Worker){b.ConsumeRequests, b.ConsumeLookups} {
+	for _, consume := range []func(context.Context, int, bus.Worker){b.ConsumeRequests, b.ConsumeLookups} {
 		handled, stop := context.WithCancel(ctx)
-		work(handled, 1, bus.Worker{
+		consume(handled, 1, bus.Worker{
 			Handle: func(context.Context, bus.Delivery) bus.Disposition { return bus.Acknowledge() },
 			Acked:  stop, Alive: func() {}, Log: quiet(),
 		})
 	}
 	_, err = b.StoredRequest(ctx, r.ID)
 	must(err)
-	if !b.HasAnyResult(ctx, r.Event.Source, r.ID) {
-		t.Error("the result cannot be seen")
+	if !b.HasResult(ctx, result) {
+		t.Error("the result is not found")
 	}
 	ledger := b.Ledger()
 	_, err = ledger.Put(ctx, r.ID, []byte(`{}`), 0)
@@ -173,17 +148,17 @@ func useAll(t *testing.T, b *bus.Bus) {
 	must(err)
 	must(ledger.Each(ctx, func(uuid.UUID, bus.Entry) error { return nil }))
 	must(b.Limiter(10).Wait(ctx))
-	place, err := b.Slots(1, 5*time.Second).Acquire(ctx)
+	slot, err := b.Slots(1, 5*time.Second).Acquire(ctx)
 	must(err)
-	if place != nil {
-		must(place.Renew(ctx))
-		place.Release()
+	if slot != nil {
+		must(slot.Renew(ctx))
+		slot.Release()
 	}
 }
 
 func TestServiceMayListenAndNothingElse(t *testing.T) {
 	t.Parallel()
-	s, config := least(t)
+	s, config := documented(t)
 	b := open(t, config)
 	refusals := make(chan error, 8)
 	service := as(t, s, "service", nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refusals <- err }))
@@ -218,7 +193,7 @@ func TestServiceMayListenAndNothingElse(t *testing.T) {
 
 func TestMissingPermissionIsNamedAtOnce(t *testing.T) {
 	t.Parallel()
-	_, config := least(t)
+	_, config := documented(t)
 	config.Auth.User = "bridge-checked"
 	began := time.Now()
 	refused(t, config, `Publish to "$JS.API.STREAM.CREATE.CALLBRIDGE_REQUESTS"; give it the permissions that docs/nats.md lists`)

@@ -77,8 +77,8 @@ func (b *Bus) StoreResumed(ctx context.Context, trace string, items ...event.Ite
 // resolved reports whether the item's event as a whole or its route has a result.
 func (b *Bus) resolved(ctx context.Context, item event.Item) bool {
 	e, route := item.Event(), item.Route()
-	return b.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, "")) ||
-		route != "" && b.HasAnyResult(ctx, e.Source, event.RequestID(e.ID, route))
+	return b.hasAnyResult(ctx, e.Source, event.RequestID(e.ID, "")) ||
+		route != "" && b.hasAnyResult(ctx, e.Source, event.RequestID(e.ID, route))
 }
 
 // tooLarge is the result of an event that fits into NATS only without its call.
@@ -141,13 +141,13 @@ func (b *Bus) requestMessage(r *event.Request, trace string) (message, error) {
 
 func (b *Bus) pendingMessage(p *event.Pending, trace string) (message, error) {
 	data, err := event.Marshal(p)
-	subject := b.LookupSubject(p.Event.Source, p.Event.ID)
+	subject := b.lookupSubject(p.Event.Source, p.Event.ID)
 	return message{"requests", subject, subject, data, trace}, err
 }
 
 func (b *Bus) resultMessage(r *event.Result) (message, error) {
 	data, err := event.Marshal(r)
-	subject := b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID)
+	subject := b.resultSubject(r.Outcome, r.Event.Source, r.RequestID)
 	return message{"results", subject, subject, data, r.TraceParent}, err
 }
 
@@ -165,16 +165,16 @@ func (b *Bus) PublishResult(ctx context.Context, r event.Result) error {
 // would refuse it; but subscribers without JetStream receive a refused message as
 // well, and would take it for a second result. A false negative is safe.
 func (b *Bus) HasResult(ctx context.Context, r event.Result) bool {
-	return b.resultExists(ctx, b.ResultSubject(r.Outcome, r.Event.Source, r.RequestID))
+	return b.resultExists(ctx, b.resultSubject(r.Outcome, r.Event.Source, r.RequestID))
 }
 
-// HasAnyResult reports whether a request has a result of any outcome, within one
+// hasAnyResult reports whether a request has a result of any outcome, within one
 // second. A false negative is safe: the publish itself is conditional, and so are
 // changes of the ledger.
-func (b *Bus) HasAnyResult(ctx context.Context, source string, requestID uuid.UUID) bool {
+func (b *Bus) hasAnyResult(ctx context.Context, source string, requestID uuid.UUID) bool {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	return b.resultExists(ctx, b.ResultSubject("*", source, requestID))
+	return b.resultExists(ctx, b.resultSubject("*", source, requestID))
 }
 
 // resultExists also waits for the flush: the result may not be on the disk yet.

@@ -32,18 +32,15 @@ func (b *Bus) requestFilter(source string, id uuid.UUID) string {
 	return b.config.Prefix + ".request." + source + "." + id.String() + ".>"
 }
 
-// LookupSubject is the subject of an event that waits for its lookup.
-func (b *Bus) LookupSubject(source string, eventID uuid.UUID) string {
+// lookupSubject is the subject of an event that waits for its lookup.
+func (b *Bus) lookupSubject(source string, eventID uuid.UUID) string {
 	return b.config.Prefix + ".lookup." + source + "." + eventID.String()
 }
 
-// ResultSubject is the subject of the result of a request.
-func (b *Bus) ResultSubject(outcome event.Outcome, source string, id uuid.UUID) string {
+// resultSubject is the subject of the result of a request.
+func (b *Bus) resultSubject(outcome event.Outcome, source string, id uuid.UUID) string {
 	return b.config.Prefix + ".result." + string(outcome) + "." + source + "." + id.String()
 }
-
-// ResultsSubject matches the subjects of all results.
-func (b *Bus) ResultsSubject() string { return b.config.Prefix + ".result.>" }
 
 func (b *Bus) ledgerSubject(id uuid.UUID) string {
 	return b.config.Prefix + ".ledger." + id.String()

@@ -55,7 +55,7 @@ func newFixtureOn(t testing.TB, options callabsim.Options, config bus.Config) *f
 	if options.Tokens == nil {
 		options.Tokens = []string{token}
 	}
-	f := &fixture{t: t, bus: b, sim: callabsim.New(options), results: testkit.Subscribe(t, b.Conn(), b.ResultsSubject())}
+	f := &fixture{t: t, bus: b, sim: callabsim.New(options), results: testkit.Subscribe(t, b.Conn(), "callbridge.result.>")}
 	server := httptest.NewServer(f.sim)
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)

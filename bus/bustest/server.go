@@ -1,5 +1,5 @@
-// Package bustest is no step of a webhook's way: tests start their NATS servers
-// with it.
+// Package bustest is no step of a webhook's way: tests of several packages start
+// NATS servers and open buses with it. It imports bus, and only tests import it.
 package bustest
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// Server starts a server on loopback that takes connections when it returns,
-// clients' and those of its cluster, and that ends with the test.
+// Server starts a server on loopback, waits until it accepts connections of clients
+// and of its cluster, and stops it when the test ends.
 func Server(t testing.TB, o *server.Options) *server.Server {
 	t.Helper()
 	o.Host, o.NoSigs, o.NoLog = "127.0.0.1", true, true
@@ -30,14 +30,14 @@ func Server(t testing.TB, o *server.Options) *server.Server {
 	return s
 }
 
-// ports counts the ports that were looked at, so that no two tests of a process
-// get the same one.
+// ports counts the ports that were tried, so that two tests of one process get
+// different ones.
 var ports atomic.Int32
 
-// Port returns a port that is still free when it is listened on a little later,
-// or again after a restart. One that the system chose (":0") need not be: as
-// soon as it is closed, the next who asks may get it, or a connection that goes
-// out. This one is below those (ip_local_port_range: 32768 and up, IANA: 49152).
+// Port returns a port that stays free until the test listens on it, and while its
+// server restarts. A port chosen by the system (":0") may be given to another listener
+// or connection as soon as it is closed. This one is below the range of such ports
+// (ip_local_port_range: from 32768, IANA: from 49152).
 func Port(t testing.TB) int {
 	t.Helper()
 	const first, most, each = 10000, 20000, 64

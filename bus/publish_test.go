@@ -2,9 +2,11 @@ package bus_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +19,73 @@ import (
 	"callbridge/bus/bustest"
 	"callbridge/internal/testkit"
 )
+
+func TestPublishStoresOneOfManyAtOnce(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	m := message(t, b, "lead-1")
+	const deliveries = 50
+	errs := make([]error, deliveries)
+	var all sync.WaitGroup
+	for i := range deliveries {
+		all.Go(func() { errs[i] = b.Publish(t.Context(), m)[0] })
+	}
+	all.Wait()
+	stored := 0
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			stored++
+		case !errors.Is(err, bus.ErrExists):
+			t.Errorf("publish: %v, want %v", err, bus.ErrExists)
+		}
+	}
+	if stored != 1 {
+		t.Errorf("%d of %d were stored, want 1", stored, deliveries)
+	}
+}
+
+func TestPublishAnswersForEachOfABatch(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	if err := b.Publish(t.Context(), message(t, b, "old"))[0]; err != nil {
+		t.Fatal(err)
+	}
+	errs := b.Publish(t.Context(), message(t, b, "a"), message(t, b, "old"), message(t, b, "b"), message(t, b, "a"))
+	for i, want := range []error{nil, bus.ErrExists, nil, bus.ErrExists} {
+		if !errors.Is(errs[i], want) {
+			t.Errorf("message %d: %v, want %v", i, errs[i], want)
+		}
+	}
+}
+
+func TestRequestIsRefusedAfterARestart(t *testing.T) {
+	t.Parallel()
+	config := embedded(t)
+	first := open(t, config)
+	if err := first.Publish(t.Context(), message(t, first, "lead-1"))[0]; err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	second := open(t, config)
+	if err := second.Publish(t.Context(), message(t, second, "lead-1"))[0]; !errors.Is(err, bus.ErrExists) {
+		t.Errorf("publish after restart: %v, want %v", err, bus.ErrExists)
+	}
+}
+
+func TestPublishRefusesWhatIsTooLargeForNATS(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	r := request("large")
+	r.Event.Data = json.RawMessage(`"` + strings.Repeat("x", 9<<20) + `"`)
+	m, err := b.RequestMessage(r, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(t.Context(), m)[0]; !errors.Is(err, bus.ErrTooLarge) {
+		t.Errorf("publish: %v, want %v", err, bus.ErrTooLarge)
+	}
+}
 
 const (
 	ackStored   = `{"stream":"S","seq":7}`
@@ -45,6 +114,13 @@ func respond(t *testing.T, m *nats.Msg, answer string) {
 	if err := m.Respond([]byte(answer)); err != nil {
 		t.Error(err)
 	}
+}
+
+// shortly is time for a message to arrive, and then for its wait to end.
+func shortly(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 func TestEachMessageOfABatchGetsItsOwnAcknowledgement(t *testing.T) {
@@ -90,13 +166,6 @@ func TestAMessageThatNoStreamAnswersIsNotSentAgain(t *testing.T) {
 	if err := b.Write(t.Context(), "fake.b"); !errors.Is(err, jetstream.ErrNoStreamResponse) || sent.Load() != 2 {
 		t.Errorf("synchronous: %v after %d messages, want %v after 2", err, sent.Load(), jetstream.ErrNoStreamResponse)
 	}
-}
-
-// shortly is time for a message to arrive, and then for its wait to end.
-func shortly(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 func TestALateAcknowledgementIsNotTakenForAnotherMessage(t *testing.T) {
