@@ -13,7 +13,9 @@ import (
 
 	"callbridge/internal/testkit"
 	"callbridge/mapping"
+	"callbridge/mapping/config"
 	"callbridge/mapping/golden"
+	"callbridge/mapping/rule"
 )
 
 // mappingPage is docs/mapping.md.
@@ -121,7 +123,7 @@ func TestTypesOfThePageParseAsDocumented(t *testing.T) {
 			}
 		}
 	}
-	for _, section := range mapping.Sections() {
+	for _, section := range config.Sections() {
 		for _, key := range section.Keys {
 			for _, kind := range key.Values {
 				if section.Name == "field" && !tried[kind] {
@@ -159,7 +161,7 @@ func TestRulesOfThePageHold(t *testing.T) {
 
 func TestPageListsEveryFunction(t *testing.T) {
 	t.Parallel()
-	for _, f := range mapping.Functions() {
+	for _, f := range rule.Functions() {
 		if row := fmt.Sprintf("\n| `%s` | %s | `%s` |\n", f.Signature, f.Doc, f.Example); !strings.Contains(mappingPage(t), row) {
 			t.Errorf("this row is missing:%s", row)
 		}
@@ -169,7 +171,7 @@ func TestPageListsEveryFunction(t *testing.T) {
 func TestPageListsEveryKeyAndItsValues(t *testing.T) {
 	t.Parallel()
 	page := mappingPage(t)
-	for _, section := range mapping.Sections() {
+	for _, section := range config.Sections() {
 		if !slices.Contains([]string{"file", "source", "field", "route", "call"}, section.Name) {
 			continue // handshakes and look-ups are the matter of presets
 		}
@@ -312,7 +314,7 @@ func TestLinesOfThePageLoad(t *testing.T) {
 func TestLookupPageListsEveryKey(t *testing.T) {
 	t.Parallel()
 	page := testkit.Read(t, "docs/lookup.md")
-	for _, section := range mapping.Sections() {
+	for _, section := range config.Sections() {
 		if section.Name != "lookup" && section.Name != "auth" {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 
 	"callbridge/internal/testkit"
 	"callbridge/mapping"
+	"callbridge/mapping/sources"
 )
 
 func TestReadmeBeginsWithTheTwoCommands(t *testing.T) {
@@ -90,7 +91,7 @@ func anchor(title string) string {
 func TestReadmeNamesEveryPresetAndASourceOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	text := testkit.Read(t, "README.md")
-	for _, name := range mapping.PresetNames() {
+	for _, name := range sources.Names() {
 		if !strings.Contains(text, "`"+name+"`") {
 			t.Errorf("the README does not name %s", name)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"callbridge/internal/testkit"
 	"callbridge/mapping"
+	"callbridge/mapping/config"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 
 func TestPublishedSchemaIsTheOneOfTheCode(t *testing.T) {
 	t.Parallel()
-	schema, err := mapping.Schema()
+	schema, err := config.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}

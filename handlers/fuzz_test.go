@@ -16,6 +16,7 @@ import (
 
 	"callbridge/handlers"
 	"callbridge/mapping"
+	"callbridge/mapping/sources"
 )
 
 // everyPreset returns a configuration with one source per preset, each with a
@@ -23,7 +24,7 @@ import (
 func everyPreset(t testing.TB) *mapping.Config {
 	t.Helper()
 	text := "public_url: https://bridge.example.com\nsources:\n"
-	for _, name := range mapping.PresetNames() {
+	for _, name := range sources.Names() {
 		text += "  " + name + ": {preset: " + name + `, secret: "${SECRET}", lookup: []`
 		switch name {
 		case "generic":
@@ -71,10 +72,10 @@ func FuzzUnverifiedWebhooksAreRefused(f *testing.F) {
 			request := httptest.NewRequest(http.MethodPost, "/webhooks/"+source.Name(), strings.NewReader(body))
 			request.URL = &url.URL{Path: request.URL.Path, RawQuery: query}
 			request.Header[http.CanonicalHeaderKey(header)] = []string{value}
-			if _, ok := source.Challenge(mapping.Delivery{
+			if handlers.IsHandshake(source, mapping.Delivery{
 				Method: http.MethodPost, URL: request.URL, Header: request.Header, Body: []byte(body), Received: time.Now(),
-			}); ok {
-				continue // a handshake
+			}) {
+				continue
 			}
 			answer := httptest.NewRecorder()
 			public.ServeHTTP(answer, request)

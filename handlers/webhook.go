@@ -41,7 +41,7 @@ func (in Intake) receive(c *gin.Context) {
 		return
 	}
 	delivery := deliveryOf(c, body, start)
-	if reply, ok := source.Challenge(delivery); ok {
+	if reply, ok := answerHandshake(source.Handshakes(), delivery); ok {
 		line.reason = reasonHandshake
 		writeReply(c, reply)
 		return

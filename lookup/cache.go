@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 )
 
 const (
@@ -22,7 +22,7 @@ const (
 // it may lack later changes.
 type responseCache struct {
 	mu        sync.Mutex
-	responses map[string]response // by mapping.LookupRequest.Object
+	responses map[string]response // by lookups.Request.Object
 	inFlight  map[string]bool
 	bytes     int
 }
@@ -95,20 +95,20 @@ func newVersionCache() *versionCache { return &versionCache{newest: map[record]s
 
 // recordOf keeps types of events apart: a later change must not supersede the
 // creation of the record.
-func recordOf(q *mapping.LookupRequest, eventType string) record {
+func recordOf(q *lookups.Request, eventType string) record {
 	return sha256.Sum256([]byte(eventType + "\n" + q.Object))
 }
 
 // superseded reports whether a newer version of the record was looked up.
-func (c *versionCache) superseded(q *mapping.LookupRequest, eventType string) bool {
+func (c *versionCache) superseded(q *lookups.Request, eventType string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return mapping.Older(q.Version, c.newest[recordOf(q, eventType)])
+	return lookups.Older(q.Version, c.newest[recordOf(q, eventType)])
 }
 
 // advance records that the version was looked up. It reports false if a newer one
 // was.
-func (c *versionCache) advance(q *mapping.LookupRequest, eventType string) bool {
+func (c *versionCache) advance(q *lookups.Request, eventType string) bool {
 	if q.Version == "" {
 		return true
 	}
@@ -116,7 +116,7 @@ func (c *versionCache) advance(q *mapping.LookupRequest, eventType string) bool 
 	defer c.mu.Unlock()
 	r := recordOf(q, eventType)
 	newest, known := c.newest[r]
-	if known && mapping.Older(q.Version, newest) {
+	if known && lookups.Older(q.Version, newest) {
 		return false
 	}
 	if !known {

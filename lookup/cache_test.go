@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 )
 
 func TestNumberOfRememberedVersionsIsLimited(t *testing.T) {
 	t.Parallel()
 	v := newVersionCache()
-	request := func(object, version string) *mapping.LookupRequest {
-		return &mapping.LookupRequest{Object: object, Version: version}
+	request := func(object, version string) *lookups.Request {
+		return &lookups.Request{Object: object, Version: version}
 	}
 	if !v.advance(request("first", "5"), "changed") || v.advance(request("first", "4"), "changed") {
 		t.Error("an older version replaces a newer one")

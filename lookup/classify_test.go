@@ -8,6 +8,7 @@ import (
 
 	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 )
 
 func TestEveryStatusIsClassified(t *testing.T) {
@@ -47,7 +48,7 @@ func TestEveryResultHasOneConsequence(t *testing.T) {
 	j := job{
 		in:      mapping.Incoming{Event: event.Event{Source: "crm", Received: noon}},
 		config:  config,
-		request: &mapping.LookupRequest{Timeout: time.Minute},
+		request: &lookups.Request{Timeout: time.Minute},
 	}
 	const delay = 5 * time.Second
 	for result, want := range map[result]struct {

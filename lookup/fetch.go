@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"callbridge/event"
-	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 )
 
 const (
@@ -40,10 +40,10 @@ func newClient() *http.Client {
 // fetch sends the request of a lookup and returns the response, whatever its
 // status. If the CRM refuses a cached access token, fetch renews the token and
 // repeats the request.
-func (s *Service) fetch(ctx context.Context, q *mapping.LookupRequest) (response, error) {
+func (s *Service) fetch(ctx context.Context, q *lookups.Request) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	if q.Auth.Kind != mapping.AuthOAuth {
+	if q.Auth.Kind != lookups.AuthOAuth {
 		return s.fetchWithToken(ctx, q, "")
 	}
 	for {
@@ -60,7 +60,7 @@ func (s *Service) fetch(ctx context.Context, q *mapping.LookupRequest) (response
 }
 
 // fetchWithToken follows redirects among the source's hosts.
-func (s *Service) fetchWithToken(ctx context.Context, q *mapping.LookupRequest, token string) (response, error) {
+func (s *Service) fetchWithToken(ctx context.Context, q *lookups.Request, token string) (response, error) {
 	address, err := url.Parse(q.URL)
 	if err != nil {
 		return response{}, permanentError("the lookup's URL cannot be read")
@@ -87,7 +87,7 @@ func (s *Service) fetchWithToken(ctx context.Context, q *mapping.LookupRequest, 
 
 // follow returns where a redirect leads, or why it is not followed: to a host that
 // the source does not name, from HTTPS to HTTP, or with a POST.
-func follow(q *mapping.LookupRequest, first, from *url.URL, location string) (*url.URL, error) {
+func follow(q *lookups.Request, first, from *url.URL, location string) (*url.URL, error) {
 	to, err := from.Parse(location)
 	switch {
 	case err != nil:
@@ -97,7 +97,7 @@ func follow(q *mapping.LookupRequest, first, from *url.URL, location string) (*u
 	case to.Scheme != first.Scheme || !slices.Contains(q.Hosts, to.Host):
 		return nil, permanentError(fmt.Sprintf("the API redirects to %.100q, which is not one of the source's hosts", to.Host))
 	}
-	if q.Auth.Kind == mapping.AuthQuery && to.Host != first.Host {
+	if q.Auth.Kind == lookups.AuthQuery && to.Host != first.Host {
 		query := to.Query()
 		query.Del(q.Auth.Name)
 		to.RawQuery = query.Encode()
@@ -107,7 +107,7 @@ func follow(q *mapping.LookupRequest, first, from *url.URL, location string) (*u
 
 // send sends one request, with credentials only to the host that the source is
 // configured with.
-func (s *Service) send(ctx context.Context, q *mapping.LookupRequest, address *url.URL, withCredentials bool, token string) (*http.Response, error) {
+func (s *Service) send(ctx context.Context, q *lookups.Request, address *url.URL, withCredentials bool, token string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, q.Method, address.String(), bytes.NewReader(q.Body))
 	if err != nil {
 		return nil, permanentError("make the lookup: " + withoutURL(err).Error())
@@ -130,19 +130,19 @@ func (s *Service) send(ctx context.Context, q *mapping.LookupRequest, address *u
 }
 
 // authorize adds the source's credentials to a request.
-func authorize(request *http.Request, a mapping.Auth, token string) {
+func authorize(request *http.Request, a lookups.Auth, token string) {
 	switch a.Kind {
-	case mapping.AuthBearer:
+	case lookups.AuthBearer:
 		request.Header.Set("Authorization", "Bearer "+a.Token.Reveal())
-	case mapping.AuthHeader:
+	case lookups.AuthHeader:
 		request.Header.Set(a.Name, a.Prefix+a.Value.Reveal())
-	case mapping.AuthQuery:
+	case lookups.AuthQuery:
 		query := request.URL.Query()
 		query.Set(a.Name, a.Value.Reveal())
 		request.URL.RawQuery = query.Encode()
-	case mapping.AuthBasic:
+	case lookups.AuthBasic:
 		request.SetBasicAuth(a.User.Reveal(), a.Password.Reveal())
-	case mapping.AuthOAuth:
+	case lookups.AuthOAuth:
 		request.Header.Set("Authorization", a.HeaderScheme+" "+token)
 	}
 }

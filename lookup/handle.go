@@ -11,6 +11,7 @@ import (
 	"callbridge/bus"
 	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 	"callbridge/span"
 )
 
@@ -26,7 +27,7 @@ type job struct {
 	delivery bus.Delivery
 	in       mapping.Incoming
 	config   *mapping.Config
-	request  *mapping.LookupRequest
+	request  *lookups.Request
 }
 
 // handle looks up, maps and stores one pending event, or has it redelivered when
@@ -190,7 +191,7 @@ func (s *Service) apply(j job, r response, v verdict) (mapping.Incoming, verdict
 	in, err := j.in.WithLookup(r.body, r.contentType)
 	problem := ""
 	if err == nil {
-		problem = j.request.Problem(in)
+		problem = in.LookupProblem(j.request)
 	}
 	switch {
 	case err != nil:

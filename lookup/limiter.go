@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 )
 
 const (
@@ -37,7 +37,7 @@ type limiter struct {
 	pausedUntil  time.Time
 
 	// refusedAuth are credentials that the CRM refuses, nil if it accepts them.
-	refusedAuth *mapping.Auth
+	refusedAuth *lookups.Auth
 	// lastPause is the last delay between requests with refused credentials.
 	lastPause time.Duration
 	// accepted: the CRM has accepted credentials before. forbidden counts the 403
@@ -52,7 +52,7 @@ func newLimiter() *limiter {
 
 // acquire returns zero if the event may be looked up now. Else it reserves a time
 // and returns the delay until then.
-func (l *limiter) acquire(id string, q *mapping.LookupRequest, now time.Time) time.Duration {
+func (l *limiter) acquire(id string, q *lookups.Request, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refusedAuth != nil && *l.refusedAuth != q.Auth {
@@ -113,7 +113,7 @@ func (l *limiter) accept() (changed bool) {
 
 // refuse records that the CRM refused the credentials, and pauses the source, each
 // time for twice as long. It reports whether it accepted them before.
-func (l *limiter) refuse(auth mapping.Auth, now time.Time) (pause time.Duration, changed bool) {
+func (l *limiter) refuse(auth lookups.Auth, now time.Time) (pause time.Duration, changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	changed = l.refusedAuth == nil

@@ -5,14 +5,14 @@ import (
 	"testing"
 	"time"
 
-	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func TestLimiterReservesATimePerEvent(t *testing.T) {
 	t.Parallel()
-	l, q := newLimiter(), &mapping.LookupRequest{Rate: 2}
+	l, q := newLimiter(), &lookups.Request{Rate: 2}
 	waits := map[string]time.Duration{}
 	for i := range 6 {
 		waits[strconv.Itoa(i)] = l.acquire(strconv.Itoa(i), q, noon)
@@ -37,7 +37,7 @@ func TestLimiterReservesATimePerEvent(t *testing.T) {
 
 func TestExpiredReservationsAreRemoved(t *testing.T) {
 	t.Parallel()
-	l, q := newLimiter(), &mapping.LookupRequest{Rate: 1000}
+	l, q := newLimiter(), &lookups.Request{Rate: 1000}
 	for i := range 5 * sweepSize {
 		l.acquire(strconv.Itoa(i), q, noon.Add(time.Duration(i)*10*time.Microsecond))
 	}
@@ -49,7 +49,7 @@ func TestExpiredReservationsAreRemoved(t *testing.T) {
 
 func TestPauseCancelsReservations(t *testing.T) {
 	t.Parallel()
-	l, q := newLimiter(), &mapping.LookupRequest{Rate: 1}
+	l, q := newLimiter(), &lookups.Request{Rate: 1}
 	for _, id := range []string{"a", "b", "c"} {
 		l.acquire(id, q, noon)
 	}
@@ -66,8 +66,8 @@ func TestPauseCancelsReservations(t *testing.T) {
 
 func TestPauseAfterRefusedCredentialsDoublesAndEnds(t *testing.T) {
 	t.Parallel()
-	auth := mapping.Auth{Kind: mapping.AuthBearer, Token: "old"}
-	l, q := newLimiter(), &mapping.LookupRequest{Rate: 1000, Auth: auth}
+	auth := lookups.Auth{Kind: lookups.AuthBearer, Token: "old"}
+	l, q := newLimiter(), &lookups.Request{Rate: 1000, Auth: auth}
 	now := noon
 	for _, want := range []time.Duration{minPause, 2 * minPause, 4 * minPause} {
 		if pause, _ := l.refuse(auth, now); pause != want || l.acquire("a", q, now) != want || !l.refused(now) {

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 )
 
 const (
@@ -30,11 +30,11 @@ const (
 type tokens struct {
 	client *http.Client
 	mu     sync.Mutex
-	byAuth map[mapping.Auth]*access
+	byAuth map[lookups.Auth]*access
 }
 
 func newTokens(client *http.Client) *tokens {
-	return &tokens{client: client, byAuth: map[mapping.Auth]*access{}}
+	return &tokens{client: client, byAuth: map[lookups.Auth]*access{}}
 }
 
 // access is one access token and the refresh token for its successor.
@@ -49,7 +49,7 @@ type access struct {
 
 // get returns a token, and whether it comes from the cache and so may have been
 // revoked.
-func (t *tokens) get(ctx context.Context, auth mapping.Auth, now time.Time) (token string, cached bool, err error) {
+func (t *tokens) get(ctx context.Context, auth lookups.Auth, now time.Time) (token string, cached bool, err error) {
 	t.mu.Lock()
 	a, ok := t.byAuth[auth]
 	if !ok {
@@ -68,7 +68,7 @@ func (t *tokens) get(ctx context.Context, auth mapping.Auth, now time.Time) (tok
 }
 
 // invalidate removes a token that the API refused.
-func (t *tokens) invalidate(auth mapping.Auth, token string) {
+func (t *tokens) invalidate(auth lookups.Auth, token string) {
 	t.mu.Lock()
 	a := t.byAuth[auth]
 	t.mu.Unlock()
@@ -81,7 +81,7 @@ func (t *tokens) invalidate(auth mapping.Auth, token string) {
 
 // renew requests a token from the token endpoint: with a refresh token by RFC 6749
 // section 6, without one by section 4.4.
-func (a *access) renew(ctx context.Context, client *http.Client, auth mapping.Auth, now time.Time) error {
+func (a *access) renew(ctx context.Context, client *http.Client, auth lookups.Auth, now time.Time) error {
 	form := url.Values{"client_id": {auth.ClientID.Reveal()}, "client_secret": {auth.ClientSecret.Reveal()}}
 	if auth.Scope != "" {
 		form.Set("scope", auth.Scope)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"callbridge/mapping"
+	"callbridge/mapping/config"
 	"callbridge/signature"
 )
 
@@ -57,9 +58,9 @@ routes:
   - {name: dry, source: crm, call: {call_to: phone}}
   - {name: off, source: crm, enabled: false, mode: live, call: {call_to: phone}}
 `)
-	want := `callbridge.yaml:2:8: sources.crm: accepts webhooks from anybody: behind a VPN
+	want := `callbridge.yaml:2:8: sources.crm: accepts webhooks from any sender: behind a VPN
 callbridge.yaml:3:10: sources.other: no route uses this source; its events are skipped (no_route)
-callbridge.yaml:5:5: routes[0]: dry_run: nobody is dialled; write mode: live when the results are right
+callbridge.yaml:5:5: routes[0]: dry_run: no call is made; write mode: live when the results are right
 callbridge.yaml:6:5: routes[1]: the route is switched off`
 	if got := mapping.Problems(config.Warnings()).Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -121,7 +122,7 @@ func TestSnippetsPointAtTheirPlace(t *testing.T) {
 
 func TestEveryKeyIsDocumented(t *testing.T) {
 	t.Parallel()
-	for _, section := range mapping.Sections() {
+	for _, section := range config.Sections() {
 		for _, key := range section.Keys {
 			if key.Doc == "" || key.Kind == "" {
 				t.Errorf("%s: %s has no kind or no documentation", section.Name, key.Name)

@@ -1,41 +1,126 @@
 package mapping
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
+	"callbridge/mapping/config"
+	"callbridge/mapping/field"
 	"callbridge/mapping/payload"
 )
 
-// keptItem is where the event itself stands in a source that keeps parts of
-// the delivery around it.
-const keptItem = "item"
+// envelope says how events are contained in a delivery: split:, keep:, hide: and
+// max_events:.
+type envelope struct {
+	// split is the path to the events of a batch; nil if a delivery is one event.
+	split *payload.Path
+	// kept are parts of the delivery that each of its events gets a copy of.
+	kept []keptPart
+	// hidden are members that are removed, such as a secret in the body.
+	hidden    [][]string
+	maxEvents int
+}
 
-// kept is one part of a delivery that each of its events takes along.
-type kept struct {
+type keptPart struct {
 	name string
 	path payload.Path
 }
 
-func readKept(n node) []kept {
-	var parts []kept
-	named, _ := n.object()
-	for _, name := range named.keys {
-		if name == keptItem {
-			named.names[name].problem("the name "+quote(keptItem)+" is taken", "the event itself stands there")
+const (
+	// itemName is the member that has the event itself if parts are kept.
+	itemName = "item"
+	// defaultMaxEvents is far above what CRMs put into one delivery (HubSpot 100).
+	defaultMaxEvents = 1000
+)
+
+func readEnvelope(keys config.Object) envelope {
+	e := envelope{maxEvents: defaultMaxEvents}
+	if n, ok := keys.Get("split"); ok {
+		if path, ok := field.ReadTreePath(n, n.PlainText()); ok {
+			e.split = &path
 		}
-		if path, ok := readPath(named.values[name], plainText(named.values[name])); ok {
-			parts = append(parts, kept{name, path})
+	}
+	if n, ok := keys.Get("keep"); ok {
+		if e.kept = readKept(n); e.split == nil {
+			n.Problem(`needs "split"`, "an event that is the whole delivery has all of it")
+		}
+	}
+	if n, ok := keys.Get("hide"); ok {
+		e.hidden = readHidden(n)
+	}
+	if n, ok := keys.Get("max_events"); ok {
+		e.maxEvents = n.Count("")
+	}
+	return e
+}
+
+func readKept(n config.Node) []keptPart {
+	var parts []keptPart
+	named, _ := n.Object()
+	for _, name := range named.Keys {
+		if name == itemName {
+			named.Name(name).Problem("the name "+strconv.Quote(itemName)+" is taken", "it is the event itself")
+		}
+		if path, ok := field.ReadTreePath(named.Value(name), named.Value(name).PlainText()); ok {
+			parts = append(parts, keptPart{name, path})
 		}
 	}
 	return parts
 }
 
-// enclose puts an event of a batch together with what it keeps of the
-// delivery. The paths begin at the delivery, to which item is added.
-func (s *Source) enclose(root, item payload.Value) payload.Value {
-	if len(s.kept) == 0 {
+// readHidden reads members such as customData.secret: names with dots between
+// them, since each has to be exactly one member.
+func readHidden(n config.Node) [][]string {
+	var hidden [][]string
+	for _, item := range n.Items() {
+		text := item.PlainText()
+		names := strings.Split(text, ".")
+		if slices.Contains(names, "") || strings.ContainsAny(text, `[]"`) {
+			item.Problem("is no name of a member", "for example customData.secret")
+		}
+		hidden = append(hidden, names)
+	}
+	return hidden
+}
+
+// open returns the events of a delivery. A batch without events is not an error
+// here.
+func (e envelope) open(root payload.Value) ([]payload.Value, error) {
+	e.hide(root)
+	if e.split == nil {
+		return []payload.Value{root}, nil
+	}
+	items := e.split.All(root)
+	if len(items) > e.maxEvents {
+		return nil, fmt.Errorf("%w: %d, and max_events is %d", ErrTooManyEvents, len(items), e.maxEvents)
+	}
+	events := make([]payload.Value, len(items))
+	for i, item := range items {
+		events[i] = e.withKept(root, item)
+	}
+	return events, nil
+}
+
+// hide removes the hidden members: a secret that verifies the sender must not be
+// passed on with the event.
+func (e envelope) hide(root payload.Value) {
+	for _, names := range e.hidden {
+		object, _ := root.(map[string]any)
+		last := len(names) - 1
+		for _, name := range names[:last] {
+			object, _ = object[name].(map[string]any)
+		}
+		delete(object, names[last])
+	}
+}
+
+// withKept returns an event with the parts that it keeps of the delivery. The
+// paths begin at the delivery, which has the event as item.
+func (e envelope) withKept(root, item payload.Value) payload.Value {
+	if len(e.kept) == 0 {
 		if item == nil {
 			return root
 		}
@@ -46,40 +131,12 @@ func (s *Source) enclose(root, item payload.Value) payload.Value {
 	if view == nil {
 		view = map[string]any{}
 	}
-	view[keptItem] = item
-	event := map[string]any{keptItem: item}
-	for _, part := range s.kept {
+	view[itemName] = item
+	event := map[string]any{itemName: item}
+	for _, part := range e.kept {
 		if value, ok := part.path.Lookup(view); ok {
 			event[part.name] = value
 		}
 	}
 	return event
-}
-
-// readHidden reads places such as customData.secret: names with dots between,
-// since what is taken out must be in one place.
-func readHidden(n node) [][]string {
-	var hidden [][]string
-	for _, item := range n.items() {
-		text := plainText(item)
-		names := strings.Split(text, ".")
-		if slices.Contains(names, "") || strings.ContainsAny(text, `[]"`) {
-			item.problem("is no name of a member", "for example customData.secret")
-		}
-		hidden = append(hidden, names)
-	}
-	return hidden
-}
-
-// conceal takes what is to be hidden out of a delivery: a secret that proves
-// the sender must not go on to those who read events.
-func (s *Source) conceal(root payload.Value) {
-	for _, names := range s.hidden {
-		object, _ := root.(map[string]any)
-		last := len(names) - 1
-		for _, name := range names[:last] {
-			object, _ = object[name].(map[string]any)
-		}
-		delete(object, names[last])
-	}
 }

@@ -7,31 +7,36 @@ import (
 	"strings"
 
 	"callbridge/event"
+	"callbridge/mapping/call"
+	"callbridge/mapping/field"
+	"callbridge/mapping/lookups"
 	"callbridge/mapping/payload"
+	"callbridge/mapping/rule"
 )
 
-// Explanation is why an event leads to the calls it leads to: the answer to
-// "why was this lead not called". Numbers in it are masked; see Reveal.
+// Explanation says why an event leads to its decisions, for `callbridge map`:
+// for example, why a lead was not called. Phone numbers are masked; see Reveal.
 type Explanation struct {
 	// Event is without its payload.
 	Event event.Event `json:"event"`
 	// Problem says why the event cannot be read (bad_event).
 	Problem string `json:"problem,omitempty"`
-	// Lookup is nil where the source asks nothing about the event.
+	// Lookup is nil if the source asks nothing about the event.
 	Lookup    *LookupTrace   `json:"lookup,omitempty"`
 	Fields    []FieldTrace   `json:"fields"`
 	Routes    []RouteTrace   `json:"routes"`
 	Decisions []CallDecision `json:"decisions"`
 }
 
-// FieldTrace is one name with what it holds in the event.
+// FieldTrace is one name with its value in the event.
 type FieldTrace struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"`
 	Optional bool   `json:"optional,omitempty"`
-	// State is there, missing, unreadable, or awaited: the look-up will tell.
+	// State is there, missing, unreadable, or awaited: from a look-up that has
+	// not been made.
 	State string `json:"state"`
-	// Value is what metadata would get.
+	// Value is the value as metadata takes it.
 	Value any `json:"value,omitempty"`
 	// Detail says why there is no value.
 	Detail string `json:"detail,omitempty"`
@@ -47,22 +52,26 @@ type RouteTrace struct {
 	// not_reached after a route with stop.
 	State string `json:"state"`
 	When  string `json:"when,omitempty"`
-	// Parts are the parts of the rule between &&, || and !, each with true,
-	// false, or what keeps it from being either.
-	Parts []RulePart `json:"parts,omitempty"`
-	// Undecided are the fields that an undecided rule hangs on.
+	// Parts are the parts of the rule between &&, || and !, with their values.
+	Parts []rule.Part `json:"parts,omitempty"`
+	// Undecided are the fields that an undecided rule depends on.
 	Undecided []string `json:"undecided,omitempty"`
 	Problem   string   `json:"problem,omitempty"`
 }
 
-// RulePart is a part of a rule and its value.
-type RulePart struct {
-	Text  string `json:"text"`
-	Value string `json:"value"`
+// LookupTrace is the look-up of an event.
+type LookupTrace struct {
+	Method string `json:"method"`
+	URL    string `json:"url"`
+	Body   string `json:"body,omitempty"`
+	// State is made, awaited, or needless: no decision depends on it.
+	State string `json:"state"`
+
+	revealed *lookups.Request
 }
 
-// CallDecision is a Decision for people: the body of the call with masked
-// numbers, or why there is none.
+// CallDecision is a Decision with masked numbers: the body of the call, or why
+// there is none.
 type CallDecision struct {
 	Route   string          `json:"route,omitempty"`
 	Outcome string          `json:"outcome"` // requested, skipped or rejected
@@ -75,15 +84,16 @@ type CallDecision struct {
 	revealed json.RawMessage
 }
 
-var stateNames = map[state]string{there: "there", missing: "missing", unreadable: "unreadable", awaited: "awaited"}
+var stateNames = map[field.State]string{
+	field.Present: "there", field.Missing: "missing", field.Unreadable: "unreadable", field.Pending: "awaited",
+}
 
-// Explain does what Map does and says why. It is for people: some hundred
-// times slower than Map.
+// Explain does what Map does and says why. It is some hundred times slower.
 func (c *Config) Explain(in Incoming) Explanation {
 	x := Explanation{Event: in.Event, Fields: []FieldTrace{}, Routes: []RouteTrace{}}
-	x.Event.Data = nil // the payload holds whole numbers
+	x.Event.Data = nil // it has unmasked numbers
 	for _, d := range c.Map(in) {
-		x.Decisions = append(x.Decisions, explained(d))
+		x.Decisions = append(x.Decisions, traceDecision(d))
 	}
 	source, known := c.sources[in.Event.Source]
 	if in.Err != nil {
@@ -92,26 +102,28 @@ func (c *Config) Explain(in Incoming) Explanation {
 	if !known || in.Err != nil {
 		return x
 	}
-	r := source.reader(in)
-	x.Lookup = c.traceLookup(in, r)
-	x.Event.Type, x.Event.Time = r.event.Type, r.event.Time
-	for _, name := range source.names() {
-		x.Fields = append(x.Fields, traceField(r, name))
+	values, request := source.values(in)
+	if request != nil {
+		x.Lookup = traceLookup(request, in.answered, c.isPending(source, values))
 	}
-	stopped := source.tooOld(r) != nil
+	x.Event.Type, x.Event.Time = values.Event.Type, values.Event.Time
+	for _, name := range source.names.Names() {
+		x.Fields = append(x.Fields, source.traceField(values, name))
+	}
+	stopped := source.tooOld(values) != nil
 	for _, b := range c.bySource[source.name] {
-		trace := b.trace(r)
+		trace := b.trace(values)
 		if stopped {
 			trace.State = "not_reached"
 		}
-		_, takes := b.decide(r)
+		_, takes := b.decide(values)
 		stopped = stopped || takes && b.route.Stop
 		x.Routes = append(x.Routes, trace)
 	}
 	return x
 }
 
-func explained(d Decision) CallDecision {
+func traceDecision(d Decision) CallDecision {
 	call := CallDecision{Route: d.Route, To: d.To, Outcome: "requested"}
 	if d.Request != nil {
 		call.revealed = d.Request.Call
@@ -124,27 +136,28 @@ func explained(d Decision) CallDecision {
 }
 
 // maskCall masks the numbers of a call in every text of it.
-func maskCall(body json.RawMessage) json.RawMessage {
-	var call createCall
-	decoder := json.NewDecoder(bytes.NewReader(body))
+func maskCall(text json.RawMessage) json.RawMessage {
+	var body call.Body
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	if decoder.Decode(&call) != nil {
+	if decoder.Decode(&body) != nil {
 		return nil
 	}
-	call.CallTo, call.CallFrom = event.Phone(call.CallTo).String(), event.Phone(call.CallFrom).String()
-	call.Notes = event.Redact(call.Notes)
-	for name, text := range call.Variables {
-		call.Variables[name] = event.Redact(text)
+	body.CallTo, body.CallFrom = event.Phone(body.CallTo).String(), event.Phone(body.CallFrom).String()
+	body.Notes = event.Redact(body.Notes)
+	for name, text := range body.Variables {
+		body.Variables[name] = event.Redact(text)
 	}
-	call.Metadata, _ = masked(call.Metadata).(map[string]any)
-	text, err := payload.Encode(call)
+	body.Metadata, _ = masked(body.Metadata).(map[string]any)
+	written, err := payload.Encode(body)
 	if err != nil {
 		return nil
 	}
-	return text
+	return written
 }
 
-// masked masks texts. Numbers of JSON keep their digits: they are ids.
+// masked masks numbers in texts. JSON numbers keep their digits, since they are
+// ids.
 func masked(v payload.Value) payload.Value {
 	switch v := v.(type) {
 	case string:
@@ -161,27 +174,31 @@ func masked(v payload.Value) payload.Value {
 	return v
 }
 
-func traceField(r *reader, name string) FieldTrace {
-	value := r.read(name)
+func (s *Source) traceField(values *field.Values, name string) FieldTrace {
+	value := values.Get(name)
 	trace := FieldTrace{
-		Name: name, Type: r.source.kindOf(name), Optional: r.source.optional(name),
-		State: stateNames[value.state], Detail: value.detail,
+		Name: name, Type: s.names.TypeOf(name), Optional: s.names.IsOptional(name),
+		State: stateNames[value.State], Detail: value.Detail,
 	}
-	if value.state != there {
+	if value.State != field.Present {
 		return trace
 	}
-	trace.revealed = value.json()
+	trace.revealed = value.JSON()
 	trace.Value = trace.revealed
-	if text, ok := trace.Value.(string); ok && trace.Type != typeTime {
+	if text, ok := trace.Value.(string); ok && trace.Type != field.TypeTime {
 		trace.Value = event.Redact(text)
 	}
 	return trace
 }
 
-// Reveal returns the explanation with whole numbers.
+// Reveal returns the explanation with unmasked numbers.
 func (x Explanation) Reveal() Explanation {
 	x.Fields, x.Decisions = slices.Clone(x.Fields), slices.Clone(x.Decisions)
-	x.Lookup = x.Lookup.reveal()
+	if x.Lookup != nil {
+		whole := *x.Lookup
+		whole.URL, whole.Body = whole.revealed.URL, string(whole.revealed.Body)
+		x.Lookup = &whole
+	}
 	for i, field := range x.Fields {
 		x.Fields[i].Value = field.revealed
 	}
@@ -191,24 +208,38 @@ func (x Explanation) Reveal() Explanation {
 	return x
 }
 
-// trace evaluates a rule part by part.
-func (b *binding) trace(r *reader) RouteTrace {
+func traceLookup(request *lookups.Request, answered, isPending bool) *LookupTrace {
+	t := &LookupTrace{
+		Method: request.Method, URL: event.Redact(request.URL), Body: event.Redact(string(request.Body)),
+		State: "needless", revealed: request,
+	}
+	switch {
+	case answered:
+		t.State = "made"
+	case isPending:
+		t.State = "awaited"
+	}
+	return t
+}
+
+// trace evaluates a rule with the value of each part.
+func (b *binding) trace(values *field.Values) RouteTrace {
 	t := RouteTrace{Route: b.route.Name, Mode: b.route.Mode, When: strings.TrimSpace(b.route.When)}
 	if !b.route.Enabled {
 		t.State = "disabled"
 		return t
 	}
-	verdict, fields, err := b.rule.evaluate(r)
+	verdict, names, err := b.rule.Evaluate(values)
 	switch {
 	case err != nil:
 		t.State, t.Problem = "failed", event.Redact(err.Error())
-	case verdict == match:
+	case verdict == rule.Match:
 		t.State = "matched"
-	case verdict == undecided:
-		t.State, t.Undecided = "undecided", fields
+	case verdict == rule.Undecided:
+		t.State, t.Undecided = "undecided", names
 	default:
 		t.State = "not_matched"
 	}
-	t.Parts = b.rule.parts(r)
+	t.Parts = b.rule.Parts(values)
 	return t
 }

@@ -2,145 +2,157 @@ package mapping
 
 import (
 	"crypto/sha256"
-	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+
+	"callbridge/mapping/config"
+	"callbridge/mapping/field"
+	"callbridge/mapping/payload"
 )
 
-// readAnswers reads what the source says to a CRM, beside taking its events.
-func (l *loader) readAnswers(s *Source, keys object) {
-	if n, ok := keys.get("challenge"); ok {
-		s.challenges = l.readChallenges(n)
-	}
-	if n, ok := keys.get("answer"); ok {
-		s.answer = readAnswer(n)
-	}
+// Kinds of handshakes. A CRM checks with them, before it sends webhooks, that
+// the endpoint belongs to its customer. They are answered without verification,
+// by the package handlers.
+const (
+	HandshakeQuery   = "query_echo"
+	HandshakeBody    = "body_echo"
+	HandshakeHead    = "head_ok"
+	HandshakeHeader  = "header_echo"
+	HandshakeOptions = "cloudevents_options"
+	// handshakeIgnore is no handshake: a verified delivery that is no event,
+	// such as a ping.
+	handshakeIgnore = "ignore"
+)
+
+// handshakeKeys are the keys that each kind takes in addition to kind itself.
+var handshakeKeys = map[string][]string{
+	HandshakeQuery:   {"mode_param", "mode", "token_param", "token", "echo_param"},
+	HandshakeBody:    {"path", "only_if_absent"},
+	HandshakeHead:    {},
+	HandshakeHeader:  {"header", "field"},
+	HandshakeOptions: {"allowed_origins", "allowed_rate"},
+	handshakeIgnore:  {"path", "equals"},
 }
 
-// readChallenges reads the handshakes of a source.
-func (l *loader) readChallenges(at node) []challenge {
-	var challenges []challenge
-	for _, item := range at.items() {
-		if c, ok := l.challenge(item); ok {
-			challenges = append(challenges, c)
+var optionalHandshakeKeys = []string{"only_if_absent", "field", "allowed_rate"}
+
+// Handshake is one entry of challenge:. Kind says which other members are used.
+type Handshake struct {
+	Kind string
+	// ModeParam, TokenParam and EchoParam are query parameters of query_echo,
+	// Mode the value of the first one.
+	ModeParam, Mode, TokenParam, EchoParam string
+	// Tokens are the SHA-256 of the tokens that query_echo accepts.
+	Tokens [][sha256.Size]byte
+	// Member is what body_echo sends back; a body with OnlyIfAbsent is an event.
+	Member, OnlyIfAbsent string
+	// Header is what header_echo sends back: as a header, or as the member Field.
+	Header, Field string
+	// AllowedOrigins are the senders of cloudevents_options, or *.
+	AllowedOrigins []string
+	// AllowedRate is the most requests a minute; 0 for no limit.
+	AllowedRate int
+}
+
+// ignored is a verified delivery that is no event: it has the value at path.
+type ignored struct {
+	path   payload.Path
+	equals string
+}
+
+// Handshakes returns the handshakes of the source, in the order of the file.
+func (s *Source) Handshakes() []Handshake { return s.handshakes }
+
+// ignores reports whether a verified delivery is no event.
+func (s *Source) ignores(root payload.Value) bool {
+	return slices.ContainsFunc(s.ignored, func(i ignored) bool {
+		found, _ := i.path.Lookup(root)
+		text, ok := field.Scalar(found)
+		return ok && text == i.equals
+	})
+}
+
+func (l *loader) readHandshakes(s *Source, keys config.Object) {
+	at, ok := keys.Get("challenge")
+	if !ok {
+		return
+	}
+	for _, item := range at.Items() {
+		keys, ok := item.Known(config.HandshakeKeys)
+		if !ok {
+			continue
+		}
+		if _, ok := keys.Get("kind"); !ok {
+			item.Problem(`"kind" is missing`, "write "+strings.Join(kindsOfHandshakes(), ", "))
+			continue
+		}
+		h, i := Handshake{Kind: keys.OneOf("kind")}, ignored{}
+		if h.Kind == "" {
+			continue
+		}
+		checkHandshakeKeys(h.Kind, keys)
+		for _, key := range handshakeKeys[h.Kind] {
+			if n, ok := keys.Get(key); ok {
+				l.readHandshakeKey(&h, &i, key, n)
+			}
+		}
+		if h.Kind == handshakeIgnore {
+			s.ignored = append(s.ignored, i)
+		} else {
+			s.handshakes = append(s.handshakes, h)
 		}
 	}
-	return challenges
 }
 
-func (l *loader) challenge(at node) (challenge, bool) {
-	keys, ok := at.known(challengeSectionKeys)
-	if !ok {
-		return challenge{}, false
-	}
-	n, ok := keys.get("kind")
-	if !ok {
-		at.problem(`"kind" is missing`, "write "+strings.Join(challengeKinds(), ", "))
-		return challenge{}, false
-	}
-	c := challenge{kind: oneOf(n, challengeKinds())}
-	if c.kind == "" {
-		return c, false
-	}
-	l.readChallenge(&c, keys)
-	return c, true
+func kindsOfHandshakes() []string {
+	i := slices.IndexFunc(config.HandshakeKeys, func(k config.Key) bool { return k.Name == "kind" })
+	return config.HandshakeKeys[i].Values
 }
 
-func challengeKinds() []string { return slices.Sorted(maps.Keys(challengeKeys)) }
-
-// readChallenge wants the keys of the kind, and no others.
-func (l *loader) readChallenge(c *challenge, keys object) {
-	takes := challengeKeys[c.kind]
-	for _, key := range keys.keys {
+// checkHandshakeKeys requires the keys of the kind and refuses all others.
+func checkHandshakeKeys(kind string, keys config.Object) {
+	takes := handshakeKeys[kind]
+	for _, key := range keys.Keys {
 		if key != "kind" && !slices.Contains(takes, key) {
-			keys.names[key].problem("kind "+c.kind+" does not take it", "")
+			keys.Name(key).Problem("kind "+kind+" does not take it", "")
 		}
 	}
 	for _, key := range takes {
-		n, ok := keys.get(key)
-		switch {
-		case !ok && key != "only_if_absent" && key != "field" && key != "allowed_rate":
-			keys.at.problem(quote(key)+" is missing", "")
-		case ok:
-			l.challengeKey(c, key, n)
+		if _, ok := keys.Get(key); !ok && !slices.Contains(optionalHandshakeKeys, key) {
+			keys.At.Problem(strconv.Quote(key)+" is missing", "")
 		}
 	}
 }
 
-func (l *loader) challengeKey(c *challenge, key string, n node) {
+func (l *loader) readHandshakeKey(h *Handshake, i *ignored, key string, n config.Node) {
 	switch key {
 	case "token":
-		for _, token := range l.secrets(n) {
-			if !l.options.WithoutSecrets {
-				c.tokens = append(c.tokens, sha256.Sum256([]byte(token)))
+		for _, token := range n.Secrets() {
+			if !l.reader.WithoutSecrets {
+				h.Tokens = append(h.Tokens, sha256.Sum256([]byte(token)))
 			}
 		}
 		return
 	case "allowed_origins":
-		c.allowedOrigins = plainTexts(n)
+		h.AllowedOrigins = n.PlainTexts()
 		return
 	}
-	text := plainText(n)
+	text := n.PlainText()
 	if text == "" {
-		n.problem("is empty", "")
+		n.Problem("is empty", "")
 		return
 	}
 	switch key {
 	case "allowed_rate":
-		var err error
-		if c.allowedRate, err = strconv.Atoi(text); err != nil || c.allowedRate < 1 {
-			n.problem("must be a number above 0", "requests a minute")
-		}
+		h.AllowedRate = n.Count("requests a minute")
 	case "path":
-		c.member = text
-		c.path, _ = readPath(n, text)
+		h.Member = text
+		i.path, _ = field.ReadTreePath(n, text)
 	default:
 		*map[string]*string{
-			"mode_param": &c.modeParam, "mode": &c.mode, "token_param": &c.tokenParam, "echo_param": &c.echoParam,
-			"only_if_absent": &c.onlyIfAbsent, "header": &c.header, "field": &c.field, "equals": &c.equals,
+			"mode_param": &h.ModeParam, "mode": &h.Mode, "token_param": &h.TokenParam, "echo_param": &h.EchoParam,
+			"only_if_absent": &h.OnlyIfAbsent, "header": &h.Header, "field": &h.Field, "equals": &i.equals,
 		}[key] = text
 	}
-}
-
-// Answer is what a CRM wants to read after a success.
-type Answer struct {
-	// Status is one of 200 to 299.
-	Status int
-	// ContentType and Body are empty where callbridge's own JSON will do.
-	ContentType string
-	Body        string
-}
-
-// Answer returns what the CRM wants to read when everything that came out of a
-// delivery is stored: 202 and callbridge's JSON, unless the source says else.
-func (s *Source) Answer() Answer {
-	if s.answer.Status == 0 {
-		return Answer{Status: http.StatusAccepted}
-	}
-	return s.answer
-}
-
-func readAnswer(n node) Answer {
-	a := Answer{Status: http.StatusOK}
-	keys, ok := n.known(answerKeys)
-	if !ok {
-		return a
-	}
-	if n, ok := keys.get("status"); ok {
-		var err error
-		if a.Status, err = strconv.Atoi(plainText(n)); err != nil || a.Status < 200 || a.Status > 299 {
-			n.problem("must be 200 to 299", "what is refused has statuses of its own")
-		}
-	}
-	contentType, hasType := keys.get("content_type")
-	body, hasBody := keys.get("body")
-	if hasType != hasBody {
-		n.problem("content_type and body go together", "")
-	}
-	if hasType && hasBody {
-		a.ContentType, a.Body = plainText(contentType), plainText(body)
-	}
-	return a
 }

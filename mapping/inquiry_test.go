@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 )
 
 // inquiring is what each case of the table breaks in one place.
@@ -39,16 +40,16 @@ func TestLookupsAreCheckedAtLoad(t *testing.T) {
 	for _, c := range []problemCase{
 		{"unknown key", "rate: 9", "rates: 9", `callbridge.yaml:14:7: sources.crm.lookup: unknown key "rates"; did you mean "rate"?`},
 		{"host not named", `["{{params.company}}.example.com"]`, "[api.example.com]", `9:12: sources.crm.lookup.url: the host acme.example.com is not one of hosts`},
-		{"host from the event", "https://{{params.company}}.example", "https://{{object_id}}.example", `9:12: sources.crm.lookup.url: an event must not choose the host; only {{params.name}} may stand there`},
+		{"host from the event", "https://{{params.company}}.example", "https://{{object_id}}.example", `9:12: sources.crm.lookup.url: an event must not choose the host; only {{params.name}} is allowed there`},
 		{"host from the event, past a slash", "https://{{params.company}}.example.com/c/", "https://{{object_id}}/", `an event must not choose the host`},
 		{"unknown param", "params: {company: acme}", "params: {firm: acme}", `the look-up needs its param "company"; add params: {company: …}`},
 		{"param that leads elsewhere", "params: {company: acme}", "params: {company: evil.org/}", `a param is a-z, 0-9, - and single dots`},
 		{"no https", "https://", "http://", `must begin with https://`},
 		{"user in the URL", "https://{{params", "https://me@{{params", `must be a URL without user and fragment`},
-		{"secret in the URL", "{{object_id}}\n      headers", "{{object_id}}?api_token=x\n      headers", `a secret must not stand in the URL; write auth: {kind: query, name: api_token, value: "${NAME}"}`},
-		{"secret in a header", "headers: {Version", "headers: {X-Api-Token", `a secret must not stand among the headers`},
+		{"secret in the URL", "{{object_id}}\n      headers", "{{object_id}}?api_token=x\n      headers", `a secret must not be in the URL; write auth: {kind: query, name: api_token, value: "${NAME}"}`},
+		{"secret in a header", "headers: {Version", "headers: {X-Api-Token", `a secret must not be among the headers`},
 		{"header that is none", "headers: {Version", "headers: {\"Ver sion\"", `"Ver sion" is no name of a header`},
-		{"literal secret", `token: "${SECRET}"}`, `token: hunter2}`, `a secret must not stand in this file`},
+		{"literal secret", `token: "${SECRET}"}`, `token: hunter2}`, `a secret must not be written in this file`},
 		{"reference where none belongs", `"{{params.company}}.example.com"]`, `"${HOST}"]`, `${…} is only for secrets`},
 		{"unknown kind of auth", "kind: bearer", "kind: bear", `"bear" is not allowed here; did you mean "bearer"?`},
 		{"auth without its secret", `kind: bearer, token: "${SECRET}"`, "kind: bearer", `"token" is missing for bearer`},
@@ -90,7 +91,7 @@ func TestFieldOfALookupNeedsALookup(t *testing.T) {
 
 func TestSourceBringsItsOwnAuth(t *testing.T) {
 	t.Parallel()
-	for auth, want := range map[string]mapping.Auth{
+	for auth, want := range map[string]lookups.Auth{
 		`{kind: header, name: X-Token, prefix: "Token token=", value: "${SECRET}"}`: {Kind: "header", Name: "X-Token", Prefix: "Token token=", Value: "open sesame", HeaderScheme: "Bearer"},
 		`{kind: basic, user: "${SECRET}"}`:                                          {Kind: "basic", User: "open sesame", HeaderScheme: "Bearer"},
 		`{kind: basic, user: me/token, password: "${SECRET}"}`:                      {Kind: "basic", User: "me/token", Password: "open sesame", HeaderScheme: "Bearer"},

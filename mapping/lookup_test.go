@@ -9,10 +9,11 @@ import (
 
 	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/mapping/lookups"
 )
 
-// lookups is a source whose webhooks hold an id, and now and then a number.
-const lookups = `
+// lookupYAML has a source whose webhooks have an id, and sometimes a number.
+const lookupYAML = `
 sources:
   crm:
     verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
@@ -55,7 +56,7 @@ routes:
 
 func lookupConfig(t testing.TB) *mapping.Config {
 	t.Helper()
-	config, err := mapping.Parse("callbridge.yaml", []byte(lookups), withSecret())
+	config, err := mapping.Parse("callbridge.yaml", []byte(lookupYAML), withSecret())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +218,7 @@ func TestGraphQLErrorIsSeenDespiteItsStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := q.Problem(looked) != ""; got != want {
+		if got := looked.LookupProblem(q) != ""; got != want {
 			t.Errorf("%s is a problem: %t, want %t", answer, got, want)
 		}
 	}
@@ -261,7 +262,7 @@ func TestOlderNeedsTwoOfAKind(t *testing.T) {
 		{"2026-11-23T09:30:00Z", "2026-11-23T10:00:00+01:00", false}, {"2026-11-23T08:30:00Z", "2026-11-23T10:00:00+01:00", true},
 		{"9", "2026-11-23T09:30:00Z", false}, {"a", "b", false}, {"", "1", false}, {"1", "", false}, {"1e9", "2e9999999", false},
 	} {
-		if got := mapping.Older(c.version, c.than); got != c.want {
+		if got := lookups.Older(c.version, c.than); got != c.want {
 			t.Errorf("Older(%q, %q) = %t, want %t", c.version, c.than, got, c.want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"callbridge/mapping"
+	"callbridge/mapping/sources"
 )
 
 // presetParams are what a preset needs beside its secret, as its set-up says.
@@ -74,7 +75,7 @@ func loadPreset(t testing.TB, preset string) (*mapping.Config, *mapping.Source) 
 
 func TestEveryPresetLoadsWithItsSecretAlone(t *testing.T) {
 	t.Parallel()
-	for _, preset := range mapping.PresetNames() {
+	for _, preset := range sources.Names() {
 		t.Run(preset, func(t *testing.T) {
 			t.Parallel()
 			loadPreset(t, preset)
@@ -84,7 +85,7 @@ func TestEveryPresetLoadsWithItsSecretAlone(t *testing.T) {
 
 func TestEveryPresetSaysWhatItIsAndHowToSetItUp(t *testing.T) {
 	t.Parallel()
-	for _, preset := range mapping.Presets() {
+	for _, preset := range sources.All() {
 		for _, part := range []string{"# " + preset.Name + ": ", "\n# Set up\n", "\n# Phone: ", "\n# Retries: "} {
 			if !strings.Contains("\n"+preset.YAML, part) {
 				t.Errorf("%s has no %q", preset.Name, part)
@@ -95,7 +96,7 @@ func TestEveryPresetSaysWhatItIsAndHowToSetItUp(t *testing.T) {
 
 func TestNoPresetLoadsWithoutItsSecret(t *testing.T) {
 	t.Parallel()
-	for _, preset := range mapping.PresetNames() {
+	for _, preset := range sources.Names() {
 		t.Run(preset, func(t *testing.T) {
 			t.Parallel()
 			text := fmt.Sprintf("public_url: https://bridge.example.com\nsources: {crm: {preset: %s, params: {company: a, subdomain: a, org: a, region: crm, tenant: a}}}\nroutes: []\n", preset)

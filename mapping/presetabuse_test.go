@@ -9,13 +9,14 @@ import (
 
 	"callbridge/mapping"
 	"callbridge/mapping/payload"
+	"callbridge/mapping/sources"
 	"callbridge/signature"
 )
 
 // everyPreset runs a test on the first delivery of each preset.
 func everyPreset(t *testing.T, test func(t *testing.T, source *mapping.Source, s sender, c presetCase)) {
 	t.Helper()
-	for _, preset := range mapping.PresetNames() {
+	for _, preset := range sources.Names() {
 		t.Run(preset, func(t *testing.T) {
 			t.Parallel()
 			_, source := loadPreset(t, preset)

@@ -9,7 +9,8 @@ import (
 	"testing"
 
 	"callbridge/internal/testkit"
-	"callbridge/mapping"
+	"callbridge/mapping/config"
+	"callbridge/mapping/sources"
 )
 
 const pagesFolder = "../docs/sources"
@@ -19,7 +20,7 @@ const pagesFolder = "../docs/sources"
 func TestPagesAreThoseOfThePresets(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{"README.md": overview(t)}
-	for _, preset := range mapping.Presets() {
+	for _, preset := range sources.All() {
 		want[preset.Name+".md"] = page(t, facts(t, preset))
 	}
 	for name, text := range want {
@@ -32,9 +33,9 @@ func TestPagesAreThoseOfThePresets(t *testing.T) {
 	}
 }
 
-func facts(t *testing.T, preset mapping.Preset) mapping.Facts {
+func facts(t *testing.T, preset sources.Preset) config.Facts {
 	t.Helper()
-	f, err := preset.Facts()
+	f, err := config.FactsOf(preset)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ prints one with its set-up steps. A source without a preset: see [mapping.md](..
 | preset | verification | batch | identity | phone | retries by the CRM |
 |---|---|---|---|---|---|
 `)
-	for _, preset := range mapping.Presets() {
+	for _, preset := range sources.All() {
 		f := facts(t, preset)
 		batch := "one event"
 		if f.Split != "" {
@@ -119,7 +120,7 @@ func cell(text string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(text, "|", `\|`), "\n", " ")
 }
 
-func page(t *testing.T, f mapping.Facts) string {
+func page(t *testing.T, f config.Facts) string {
 	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n%s%s\n\n", f.Name, generated, strings.ToUpper(f.What[:1]), f.What[1:])

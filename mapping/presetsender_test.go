@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"callbridge/mapping"
+	"callbridge/mapping/sources"
 	"callbridge/signature"
 )
 
@@ -63,7 +64,7 @@ func newSender(t testing.TB, preset string, secrets ...string) sender {
 
 func presetYAML(t testing.TB, name string) string {
 	t.Helper()
-	for _, preset := range mapping.Presets() {
+	for _, preset := range sources.All() {
 		if preset.Name == name {
 			return preset.YAML
 		}

@@ -11,34 +11,37 @@ import (
 	"time"
 
 	"callbridge/event"
+	"callbridge/mapping/field"
+	"callbridge/mapping/lookups"
 	"callbridge/mapping/payload"
 	"callbridge/signature"
 )
 
-// Delivery is a webhook as it came in.
+// Delivery is a webhook as it was received.
 type Delivery struct {
 	Method string
 	URL    *url.URL
 	Header http.Header
-	// Body is what the sender signed, byte for byte. It must not be changed
-	// any more: events are parts of it.
+	// Body has the bytes that the sender signed. They must not be changed
+	// afterwards: events are parts of them.
 	Body []byte
-	// Received is when it came in: the only clock that mapping knows.
+	// Received is when the delivery came in, and the current time of mapping.
 	Received time.Time
 }
 
 // Incoming is one event of a delivery.
 type Incoming struct {
 	Event event.Event
-	// Err says why the event cannot be mapped (bad_event); the others of its
-	// batch can. Map makes one rejected result of it.
+	// Err says why the event cannot be mapped (bad_event); other events of its
+	// delivery can. Map makes one rejected result of it.
 	Err error
 
-	material    *material
+	// input is nil for an event that came from the bus.
+	input       *field.Input
 	timeProblem string
-	// kept is what Waiting saved of a delivery that is gone.
+	// kept is what Waiting stored of a delivery that is no longer available.
 	kept map[string]any
-	// answer is what the look-up brought, if it was made.
+	// answer is the answer of the look-up, if answered.
 	answer   payload.Value
 	answered bool
 }
@@ -46,10 +49,9 @@ type Incoming struct {
 // ErrTooManyEvents is a delivery with more events than the source's max_events.
 var ErrTooManyEvents = errors.New("too many events in one delivery")
 
-// Receive returns the events of a delivery that its sender has proved to be
-// his: what was not verified cannot be had. The error is a *signature.Failure
-// (401), payload.ErrUnsupported (415), a *payload.SyntaxError (400) or
-// ErrTooManyEvents (400).
+// Receive verifies a delivery and returns its events. The error is a
+// *signature.Failure (401), payload.ErrUnsupported (415), a *payload.SyntaxError
+// (400) or ErrTooManyEvents (400).
 func (s *Source) Receive(d Delivery) ([]Incoming, error) {
 	if s.verifier == nil {
 		return nil, &signature.Failure{
@@ -63,86 +65,74 @@ func (s *Source) Receive(d Delivery) ([]Incoming, error) {
 	return s.Read(d)
 }
 
-// Read is Receive without the proof, for `callbridge map` and for tests. A
+// Read is Receive without verification, for `callbridge map` and for tests. A
 // delivery that the source ignores, such as a ping, has no events.
 func (s *Source) Read(d Delivery) ([]Incoming, error) {
 	root, err := s.decode(d)
 	if err != nil || s.ignores(root) {
 		return nil, err
 	}
-	s.conceal(root)
-	if s.split == nil {
-		return []Incoming{s.incoming(d, root, root)}, nil
-	}
-	bodies := s.split.All(root)
-	if len(bodies) > s.maxEvents {
-		return nil, fmt.Errorf("%w: %d, and max_events is %d", ErrTooManyEvents, len(bodies), s.maxEvents)
+	bodies, err := s.envelope.open(root)
+	if err != nil {
+		return nil, err
 	}
 	if len(bodies) == 0 {
-		in := s.incoming(d, root, s.enclose(root, nil))
-		in.Err = fmt.Errorf("no event at split: %s", s.split)
+		in := s.incoming(d, root, s.envelope.withKept(root, nil))
+		in.Err = fmt.Errorf("no event at split: %s", s.envelope.split)
 		return []Incoming{in}, nil
 	}
 	events := make([]Incoming, len(bodies))
 	for i, body := range bodies {
-		events[i] = s.incoming(d, root, s.enclose(root, body))
+		events[i] = s.incoming(d, root, body)
 	}
 	return events, nil
 }
 
-// incoming names one event: its key, type and time.
-func (s *Source) incoming(d Delivery, root, body payload.Value) Incoming {
-	m := &material{
-		body: body, root: root, header: d.Header, url: d.url(), nullWords: s.nullWords,
+func (s *Source) decode(d Delivery) (payload.Value, error) {
+	if s.form == payload.CloudEvents {
+		return payload.DecodeCloudEvent(d.Header, d.Body)
 	}
-	in := Incoming{material: m, Event: event.Event{Source: s.name, Received: d.Received}}
+	return payload.Decode(d.Header.Get("Content-Type"), s.form, d.Body)
+}
+
+// incoming makes the event with its identity, type and time.
+func (s *Source) incoming(d Delivery, root, body payload.Value) Incoming {
+	input := &field.Input{Body: body, Root: root, Header: d.Header, URL: d.url(), NullWords: s.nullWords}
+	in := Incoming{input: input, Event: event.Event{Source: s.name, Received: d.Received}}
 	in.Event.Data, in.Err = s.data(d, body)
-	key, ok := s.key.text(m)
+	key, ok := s.key.Text(input)
 	if !ok {
-		// Not our clock: the same delivery again must be the same event.
-		key = "sha256:" + m.digest(&lookup{name: fromBody})
+		// Not the time: a repeated delivery has to be the same event.
+		key = "sha256:" + input.Digest()
 		in.Err = errors.New("the event has nothing that key: names")
 	}
 	in.Event.Key, in.Event.ID = key, event.EventID(s.name, key)
-	s.classify(&in, m)
+	s.classify(&in, input)
 	return in
 }
 
-// classify reads the event's type and time, as far as they are not known.
-func (s *Source) classify(in *Incoming, m *material) {
+// classify fills in the event's type and time, unless they are known already.
+func (s *Source) classify(in *Incoming, input *field.Input) {
 	if in.Event.Type == "" {
-		in.Event.Type, _ = s.kind.dotted(m)
+		in.Event.Type, _ = s.names.Type.Dotted(input)
 	}
-	if text, ok := s.moment.text(m); ok && in.Event.Time.IsZero() {
-		if in.Event.Time, ok = parseTime(text, s.timeFormats); !ok {
-			in.timeProblem = "found " + describe(text) + " where time belongs"
+	if text, ok := s.names.Time.Text(input); ok && in.Event.Time.IsZero() {
+		if in.Event.Time, ok = field.ParseTime(text, s.timeFormats); !ok {
+			in.timeProblem = "found " + field.Describe(text) + " where time belongs"
 		}
 	}
 }
 
-// data is the event as JSON. A delivery that is one event in plain JSON is it
-// already; to write the tree anew would take as long as reading it.
+// data returns the event as JSON. A delivery in plain JSON that is one event is
+// passed on as received: encoding its tree would take as long as decoding it.
 func (s *Source) data(d Delivery, body payload.Value) (json.RawMessage, error) {
 	contentType := strings.ToLower(d.Header.Get("Content-Type"))
-	plain := contentType == "application/json" || contentType == "application/json; charset=utf-8"
-	if asked := s.form == payload.Auto || s.form == payload.JSON; plain && asked && s.split == nil && s.hidden == nil {
+	isJSON := contentType == "application/json" || contentType == "application/json; charset=utf-8"
+	isUnchanged := s.envelope.split == nil && s.envelope.hidden == nil
+	if isJSON && isUnchanged && (s.form == payload.Auto || s.form == payload.JSON) {
 		return bytes.TrimPrefix(bytes.TrimSpace(d.Body), []byte("\xef\xbb\xbf")), nil
 	}
 	return payload.Encode(body)
-}
-
-// replayed is the material of an event that came from the bus: its delivery
-// is gone, its payload is not.
-func (s *Source) replayed(in Incoming) *material {
-	body, err := payload.Decode("application/json", payload.JSON, in.Event.Data)
-	if err != nil {
-		body = nil
-	}
-	m := &material{body: body, root: body, url: &url.URL{}, kept: in.kept, nullWords: s.nullWords}
-	if s.split != nil && in.kept != nil {
-		m.root = nil // the delivery, not the event
-	}
-	return m
 }
 
 func (d Delivery) url() *url.URL {
@@ -152,4 +142,44 @@ func (d Delivery) url() *url.URL {
 	return d.URL
 }
 
-func normal(word string) string { return strings.ToLower(strings.TrimSpace(word)) }
+// values are the values of an event, and the request that its look-up needs (nil
+// for none). Without the answer, values that depend on it are pending.
+func (s *Source) values(in Incoming) (*field.Values, *lookups.Request) {
+	fromBus := in.input == nil
+	if fromBus {
+		in.input = s.storedInput(in)
+	}
+	if !s.lookups.Exist() {
+		return s.names.Values(in.Event, in.input, in.timeProblem), nil
+	}
+	input := *in.input
+	request, refused := s.lookups.Request(s.names.Values(in.Event, in.input, in.timeProblem))
+	switch {
+	case in.answered:
+		input.Answer = in.answer
+	case request != nil:
+		input.Pending = true
+	case refused != nil:
+		input.NoLookup = refused.Field + ": " + refused.Detail
+	default:
+		input.NoLookup = "the source asks none for such an event"
+	}
+	if in.answered || fromBus {
+		s.classify(&in, &input)
+	}
+	return s.names.Values(in.Event, &input, in.timeProblem), request
+}
+
+// storedInput is the input of an event that came from the bus, which has stored
+// its payload but not its delivery.
+func (s *Source) storedInput(in Incoming) *field.Input {
+	body, err := payload.Decode("application/json", payload.JSON, in.Event.Data)
+	if err != nil {
+		body = nil
+	}
+	input := &field.Input{Body: body, Root: body, URL: &url.URL{}, Kept: in.kept, NullWords: s.nullWords}
+	if s.envelope.split != nil && in.kept != nil {
+		input.Root = nil // the delivery, of which only kept is available
+	}
+	return input
+}

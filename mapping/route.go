@@ -2,26 +2,29 @@ package mapping
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 
-	"go.yaml.in/yaml/v4"
+	"callbridge/event"
+	"callbridge/mapping/call"
+	"callbridge/mapping/config"
+	"callbridge/mapping/field"
+	"callbridge/mapping/phone"
+	"callbridge/mapping/rule"
 )
 
-// Mode is whom a route may dial.
+// Mode says which numbers a route may dial.
 type Mode string
 
 const (
-	// DryRun dials nobody and publishes the request that would have been
-	// sent. It is the mode of a route that names none.
+	// DryRun dials no number and publishes the call that would have been
+	// requested. It is the default.
 	DryRun Mode = "dry_run"
-	// Live dials.
+	// Live dials every number.
 	Live Mode = "live"
-	// AllowList dials the numbers of allow: only.
+	// AllowList dials only the numbers of allow:.
 	AllowList Mode = "allow_list"
 )
-
-var modes = []string{string(DryRun), string(Live), string(AllowList)}
 
 // Route says which events of which sources lead to which call.
 type Route struct {
@@ -30,139 +33,126 @@ type Route struct {
 	Sources []string
 	Enabled bool
 	Mode    Mode
-	// Stop keeps later routes from an event that this one takes.
+	// Stop ends the evaluation of later routes if this one takes the event.
 	Stop bool
-	// When is the rule as it is written. Empty takes every event.
+	// When is the rule as written; empty takes every event.
 	When string
-	// Regions are the countries that may be dialled. Empty means all.
+	// Regions are the countries that may be dialled; empty means all.
 	Regions []string
 	// AllowExtension dials the main number of a number with an extension.
 	AllowExtension bool
 
 	allow []string
-	at    node
+	at    config.Node
 }
 
-// binding is a route for the fields of one of its sources.
+// String is the route in logs.
+func (r *Route) String() string { return fmt.Sprintf("%s (%s)", r.Name, r.Mode) }
+
+// permits returns why the route must not dial the number, or nil.
+func (r *Route) permits(number phone.Number) *field.Refusal {
+	if number.Extension != "" && !r.AllowExtension {
+		return &field.Refusal{Reason: event.ReasonBadPhone, Detail: string(phone.HasExtension) + ": an extension cannot be dialled"}
+	}
+	if err := number.In(r.Regions); err != nil {
+		return &field.Refusal{Reason: event.ReasonBadPhone, Detail: err.Error()}
+	}
+	return nil
+}
+
+// binding is a route compiled for one of its sources.
 type binding struct {
 	route *Route
-	rule  *rule
-	call  *callTemplate
+	rule  *rule.Rule
+	call  *call.Call
 }
 
-// routeName is what a metric label and a log take without escaping.
-var routeName = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
-
-func (l *loader) routes(at node) {
-	if !at.is(yaml.SequenceNode, "a list (- name: …)") {
-		return
-	}
-	names := map[string]bool{}
-	for _, item := range at.items() {
-		keys, ok := item.known(routeKeys)
-		if !ok {
-			continue
-		}
-		route := l.route(keys)
-		if name, ok := keys.get("name"); ok && names[route.Name] {
-			name.problem("there is a route "+quote(route.Name)+" already", "")
-		}
-		names[route.Name] = true
-		l.config.routes = append(l.config.routes, route)
-		l.bind(keys, route)
-	}
-}
-
-func (l *loader) route(keys object) *Route {
-	r := &Route{Enabled: true, Mode: DryRun, at: keys.at}
-	if n, ok := keys.get("name"); ok {
-		if r.Name = plainText(n); !routeName.MatchString(r.Name) {
-			n.problem("a route name is 1 to 64 of a-z, 0-9 and -", "")
+func (l *loader) loadRoute(keys config.Object) *Route {
+	r := &Route{Enabled: true, Mode: DryRun, at: keys.At}
+	if n, ok := keys.Get("name"); ok {
+		if r.Name = n.PlainText(); !config.RouteName.MatchString(r.Name) {
+			n.Problem("a route name is 1 to 64 of a-z, 0-9 and -", "")
 		}
 	} else {
-		keys.at.problem(`"name" is missing`, "it becomes part of a call's identity")
+		keys.At.Problem(`"name" is missing`, "it becomes part of a call's identity")
 	}
-	if n, ok := keys.get("source"); ok {
+	if n, ok := keys.Get("source"); ok {
 		r.Sources = l.routeSources(n)
 	} else {
-		keys.at.problem(`"source" is missing`, "name one of the sources above")
+		keys.At.Problem(`"source" is missing`, "name one of the sources above")
 	}
 	for key, value := range map[string]*bool{"enabled": &r.Enabled, "stop": &r.Stop, "allow_extension": &r.AllowExtension} {
-		if n, ok := keys.get(key); ok {
-			*value = n.boolean()
+		if n, ok := keys.Get(key); ok {
+			*value = n.Bool()
 		}
 	}
-	if n, ok := keys.get("regions"); ok {
-		for _, item := range n.items() {
-			r.Regions = append(r.Regions, readRegion(item))
+	if n, ok := keys.Get("regions"); ok {
+		for _, item := range n.Items() {
+			r.Regions = append(r.Regions, field.ReadRegion(item))
 		}
 	}
-	if n, ok := keys.get("when"); ok {
-		r.When = n.Value
+	if n, ok := keys.Get("when"); ok {
+		r.When = n.Raw()
 	}
 	r.readMode(keys)
 	return r
 }
 
-func (l *loader) routeSources(at node) []string {
+func (l *loader) routeSources(at config.Node) []string {
 	var sources []string
-	for _, item := range at.items() {
-		name := plainText(item)
-		if _, ok := l.config.sources[name]; !ok {
+	for _, item := range at.Items() {
+		name := item.PlainText()
+		switch _, ok := l.config.sources[name]; {
+		case !ok:
 			var known []string
 			for _, source := range l.config.Sources() {
 				known = append(known, source.name)
 			}
-			item.problem("no source "+quote(name), suggest(name, known))
-			continue
+			item.Problem("no source "+strconv.Quote(name), config.Suggest(name, known))
+		case slices.Contains(sources, name):
+			item.Problem("the source "+strconv.Quote(name)+" is repeated", "")
+		default:
+			sources = append(sources, name)
 		}
-		if slices.Contains(sources, name) {
-			item.problem("the source "+quote(name)+" stands here twice", "")
-			continue
-		}
-		sources = append(sources, name)
 	}
 	return sources
 }
 
-func (r *Route) readMode(keys object) {
-	if n, ok := keys.get("mode"); ok {
-		r.Mode = Mode(oneOf(n, modes))
+func (r *Route) readMode(keys config.Object) {
+	if _, ok := keys.Get("mode"); ok {
+		r.Mode = Mode(keys.OneOf("mode"))
 	}
-	allow, ok := keys.get("allow")
+	allow, ok := keys.Get("allow")
 	switch {
 	case ok && r.Mode != AllowList:
-		allow.problem("is only for mode allow_list", "")
+		allow.Problem("is only for mode allow_list", "")
 	case ok:
-		for _, item := range allow.items() {
-			r.allow = append(r.allow, readNumber(item))
+		for _, item := range allow.Items() {
+			r.allow = append(r.allow, field.ReadPhone(item))
 		}
 	case r.Mode == AllowList:
-		keys.at.problem(`mode allow_list needs "allow"`, `name the numbers that may be dialled, for example ["+12025550100"]`)
+		keys.At.Problem(`mode allow_list needs "allow"`, `name the numbers that may be dialled, for example ["+12025550100"]`)
 	}
 }
 
-// bind checks the rule and the call against the fields of each source.
-func (l *loader) bind(keys object, route *Route) {
-	call, ok := keys.get("call")
+// bind compiles the rule and the call of a route for each of its sources.
+func (l *loader) bind(keys config.Object, route *Route) {
+	callNode, ok := keys.Get("call")
 	if !ok {
-		keys.at.problem(`"call" is missing`, "say whom to call")
+		keys.At.Problem(`"call" is missing`, "say whom to call")
 	}
 	for _, name := range route.Sources {
 		source := l.config.sources[name]
-		if l.broken[name] || source.env == nil {
+		if l.faulty[name] || source.rules == nil {
 			continue
 		}
 		b := &binding{route: route}
-		if when, ok := keys.get("when"); ok {
-			b.rule = compileRule(when, source)
+		if when, ok := keys.Get("when"); ok {
+			b.rule = source.rules.Compile(when)
 		}
 		if ok {
-			b.call = readCall(call, scope{source, b.rule.asked()}, &l.config.warnings)
+			b.call = call.Read(callNode, call.Scope{Set: source.names, Presence: b.rule.Presence()})
 		}
 		l.config.bySource[name] = append(l.config.bySource[name], b)
 	}
 }
-
-// String is for logs.
-func (r *Route) String() string { return fmt.Sprintf("%s (%s)", r.Name, r.Mode) }

@@ -7,6 +7,7 @@ import (
 
 	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/mapping/rule"
 )
 
 // parse is Parse for configurations that are right.
@@ -126,7 +127,7 @@ func TestOddFieldsNeverLeadToACall(t *testing.T) {
 func TestFunctionsDoWhatTheirExamplesSay(t *testing.T) {
 	t.Parallel()
 	const body = `{"phone": "+12025550142", "job": "Head of Sales", "created": "2026-11-20T09:00:00-05:00"}`
-	for _, f := range mapping.Functions() {
+	for _, f := range rule.Functions() {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
 			if got := decide(t, f.Example, body); got != "requested" {

@@ -51,10 +51,10 @@ func TestSecretsThatAreNone(t *testing.T) {
 	t.Parallel()
 	const hint = `; write "${NAME}" for an environment variable or "${file:/path}"`
 	for _, c := range []struct{ values, want string }{
-		{`[hunter2-literal]`, "a secret must not stand in this file" + hint},
-		{`["pre-${NEW}"]`, "a secret must not stand in this file" + hint},
-		{`[12345]`, "a secret must not stand in this file" + hint},
-		{`["${file:relative}"]`, "a secret must not stand in this file" + hint},
+		{`[hunter2-literal]`, "a secret must not be written in this file" + hint},
+		{`["pre-${NEW}"]`, "a secret must not be written in this file" + hint},
+		{`[12345]`, "a secret must not be written in this file" + hint},
+		{`["${file:relative}"]`, "a secret must not be written in this file" + hint},
 		{`[null]`, "a secret must be a text" + hint},
 		{`["${NO_SUCH}"]`, "the environment variable NO_SUCH is not set"},
 		{`["${EMPTY}"]`, "${EMPTY} is empty"},

@@ -1,59 +1,55 @@
 package mapping
 
 import (
-	"slices"
+	"net/http"
 	"strconv"
 	"time"
 
-	"cel.dev/cel-go/cel"
-
+	"callbridge/mapping/config"
+	"callbridge/mapping/field"
+	"callbridge/mapping/lookups"
 	"callbridge/mapping/payload"
+	"callbridge/mapping/rule"
 	"callbridge/signature"
 )
 
-// Source is one CRM that may send webhooks: how it proves itself, and what its
-// events hold. It is safe for concurrent use.
+// Source is one CRM that may send webhooks: how its deliveries are verified, and
+// where its events have their values. It is safe for concurrent use.
 type Source struct {
 	name     string
-	at       node
+	at       config.Node
 	verifier *signature.Verifier
 
 	form      payload.Form
-	split     *payload.Path
-	kept      []kept
-	hidden    [][]string
-	maxEvents int
+	envelope  envelope
+	nullWords []string
 
-	challenges []challenge
+	handshakes []Handshake
+	ignored    []ignored
 	answer     Answer
 
-	key, kind, moment expression
-	// version grows with every change of a record.
-	version expression
-	// inquiries are the look-ups, in the order of the file.
-	inquiries   []*inquiry
-	timeFormats []string
-	maxAge      time.Duration
-	nullWords   []string
+	key, version field.Expression
+	timeFormats  []string
+	maxAge       time.Duration
 
-	fields map[string]*field
-	// order is the names of the fields as they stand in the file.
-	order []string
-	// index numbers all names that rules and calls may use.
-	index map[string]int
-	env   *cel.Env
+	names   *field.Set
+	rules   *rule.Environment
+	lookups lookups.Lookups
 }
 
-// defaultMaxEvents is far above what CRMs put into one delivery (HubSpot 100).
-const defaultMaxEvents = 1000
-
-var bodyForms = []string{string(payload.JSON), string(payload.URLEncoded), string(payload.XML), string(formCloudEvents)}
+// Answer is the HTTP answer that a CRM expects after a success.
+type Answer struct {
+	// Status is one of 200 to 299.
+	Status int
+	// ContentType and Body are empty for callbridge's own JSON.
+	ContentType string
+	Body        string
+}
 
 // Name is the last part of /webhooks/<source>.
 func (s *Source) Name() string { return s.name }
 
-// Unverified returns why the source accepts webhooks from anybody, and "" if
-// it does not.
+// Unverified returns why the source accepts webhooks of any sender, or "".
 func (s *Source) Unverified() string {
 	if s.verifier == nil {
 		return ""
@@ -61,138 +57,112 @@ func (s *Source) Unverified() string {
 	return s.verifier.Unverified()
 }
 
-func (l *loader) source(name string, at node) *Source {
-	s := &Source{name: name, at: at, maxEvents: defaultMaxEvents, fields: map[string]*field{}}
-	own, ok := at.known(sourceKeys)
+// Answer returns the answer to a delivery whose events are all stored: 202 and
+// callbridge's JSON, unless the source has another one.
+func (s *Source) Answer() Answer {
+	if s.answer.Status == 0 {
+		return Answer{Status: http.StatusAccepted}
+	}
+	return s.answer
+}
+
+func (l *loader) loadSource(name string, at config.Node) *Source {
+	s := &Source{name: name, at: at, names: field.NewSet(nil, nil, nil)}
+	own, ok := at.Known(config.SourceKeys)
 	if !ok {
 		return s
 	}
-	keys, layers := own, []node(nil)
-	if n, ok := own.get("preset"); ok {
-		if preset, ok := l.preset(n); ok {
-			keys = preset.overlay(own)
-			if n, ok := preset.get("fields"); ok {
-				layers = append(layers, n)
+	keys, fields := own, []config.Node(nil)
+	if n, ok := own.Get("preset"); ok {
+		if preset, ok := l.reader.Preset(n); ok {
+			keys = preset.Overlay(own)
+			if n, ok := preset.Get("fields"); ok {
+				fields = append(fields, n)
 			}
 		}
 	}
-	if n, ok := own.get("fields"); ok {
-		layers = append(layers, n)
+	if n, ok := own.Get("fields"); ok {
+		fields = append(fields, n)
 	}
-	s.verifier = l.verifier(keys)
+	s.verifier = l.reader.Verifier(keys, l.publicURL)
 	s.readBody(keys)
-	l.readAnswers(s, keys)
-	s.readIdentity(keys)
-	s.declare(readFields(layers...))
-	env, err := newEnvironment(s)
-	if err != nil {
-		at.problem("declare fields: "+err.Error(), "")
+	l.readHandshakes(s, keys)
+	if n, ok := keys.Get("answer"); ok {
+		s.answer = readAnswer(n)
 	}
-	s.env = env
-	l.inquiries(s, keys)
+	typ, moment := s.readIdentity(keys)
+	s.names = field.NewSet(typ, moment, field.ReadFields(fields...))
+	var err error
+	if s.rules, err = rule.NewEnvironment(s.names.Names(), s.names.TypeOf); err != nil {
+		at.Problem(err.Error(), "")
+	}
+	s.lookups = lookups.Read(keys, lookups.Source{Name: name, Names: s.names, Rules: s.rules, Version: s.version})
 	return s
 }
 
-func (s *Source) readBody(keys object) {
-	if n, ok := keys.get("body"); ok {
-		s.form = payload.Form(oneOf(n, bodyForms))
-	}
-	if n, ok := keys.get("split"); ok {
-		if path, ok := readPath(n, plainText(n)); ok {
-			s.split = &path
-		}
-	}
-	if n, ok := keys.get("keep"); ok {
-		if s.kept = readKept(n); s.split == nil {
-			n.problem(`needs "split"`, "an event that is the whole delivery has all of it")
-		}
-	}
-	if n, ok := keys.get("hide"); ok {
-		s.hidden = readHidden(n)
-	}
-	if n, ok := keys.get("max_events"); ok {
-		most, err := strconv.Atoi(plainText(n))
-		if err != nil || most < 1 {
-			n.problem("must be a number above 0", "")
-		}
-		s.maxEvents = most
-	}
-	if n, ok := keys.get("null_words"); ok {
-		for _, word := range plainTexts(n) {
-			s.nullWords = append(s.nullWords, normal(word))
+func (s *Source) readBody(keys config.Object) {
+	s.form = payload.Form(keys.OneOf("body"))
+	s.envelope = readEnvelope(keys)
+	if n, ok := keys.Get("null_words"); ok {
+		for _, word := range n.PlainTexts() {
+			s.nullWords = append(s.nullWords, field.NormalWord(word))
 		}
 	}
 }
 
-func (s *Source) readIdentity(keys object) {
-	if n, ok := keys.get("key"); ok {
-		s.key = readExpression(n)
-		if s.key.constant() {
-			n.problem("text: is the same for every event, so only the first would be called", "name something that differs")
+// readIdentity reads what identifies an event. It returns where its type and time
+// are.
+func (s *Source) readIdentity(keys config.Object) (typ, moment field.Expression) {
+	if n, ok := keys.Get("key"); ok {
+		s.key = field.ReadExpression(n)
+		if s.key.IsConstant() {
+			n.Problem("text: is the same for every event, so only the first would be called", "name something that differs")
 		}
-		s.key.refuseLookups(n, "the key")
+		s.key.RefuseLookup(n, "the key")
 	} else {
-		keys.at.problem(`"key" is missing`, "say what makes an event that event, for example [body:id, sha256:body]")
+		keys.At.Problem(`"key" is missing`, "say what identifies an event, for example [body:id, sha256:body]")
 	}
-	if n, ok := keys.get("type"); ok {
-		s.kind = readExpression(n)
+	if n, ok := keys.Get("type"); ok {
+		typ = field.ReadExpression(n)
 	}
-	if n, ok := keys.get("time"); ok {
-		s.moment = readExpression(n)
+	if n, ok := keys.Get("time"); ok {
+		moment = field.ReadExpression(n)
 	}
-	if n, ok := keys.get("time_format"); ok {
-		s.timeFormats = readTimeFormats(n)
+	if n, ok := keys.Get("time_format"); ok {
+		s.timeFormats = field.ReadTimeFormats(n)
 	}
-	if n, ok := keys.get("version"); ok {
-		s.version = readExpression(n)
-		s.version.refuseLookups(n, "the version")
+	if n, ok := keys.Get("version"); ok {
+		s.version = field.ReadExpression(n)
+		s.version.RefuseLookup(n, "the version")
 	}
-	n, ok := keys.get("max_age")
+	if n, ok := keys.Get("max_age"); ok {
+		s.maxAge = n.Duration(0, "for example 24h or 15m")
+		if moment == nil {
+			n.Problem(`needs "time"`, "say where the CRM writes when it happened")
+		}
+	}
+	return typ, moment
+}
+
+func readAnswer(n config.Node) Answer {
+	a := Answer{Status: http.StatusOK}
+	keys, ok := n.Known(config.AnswerKeys)
 	if !ok {
-		return
+		return a
 	}
-	age, err := time.ParseDuration(plainText(n))
-	if err != nil || age <= 0 {
-		n.problem("must be a duration", "for example 24h or 15m")
+	if n, ok := keys.Get("status"); ok {
+		var err error
+		if a.Status, err = strconv.Atoi(n.PlainText()); err != nil || a.Status < 200 || a.Status > 299 {
+			n.Problem("must be 200 to 299", "a refusal has its own status")
+		}
 	}
-	if s.moment == nil {
-		n.problem(`needs "time"`, "say where the CRM writes when it happened")
+	contentType, hasType := keys.Get("content_type")
+	body, hasBody := keys.Get("body")
+	if hasType != hasBody {
+		n.Problem("content_type and body go together", "")
 	}
-	s.maxAge = age
-}
-
-func (s *Source) declare(fields []*field) {
-	for _, f := range fields {
-		s.fields[f.name] = f
-		s.order = append(s.order, f.name)
+	if hasType && hasBody {
+		a.ContentType, a.Body = contentType.PlainText(), body.PlainText()
 	}
-	s.index = map[string]int{}
-	for i, name := range s.names() {
-		s.index[name] = i
-	}
-}
-
-// names are all names that rules and calls may use.
-func (s *Source) names() []string { return append(slices.Clone(builtinNames), s.order...) }
-
-func (s *Source) declares(name string) bool {
-	_, ok := s.index[name]
-	return ok
-}
-
-// optional reports whether a rule may do without the name.
-func (s *Source) optional(name string) bool {
-	f, ok := s.fields[name]
-	return ok && f.optional
-}
-
-// kindOf is the type of a name.
-func (s *Source) kindOf(name string) string {
-	if f, ok := s.fields[name]; ok {
-		return f.kind
-	}
-	if name == nameTime {
-		return typeTime
-	}
-	return typeString
+	return a
 }

@@ -22,19 +22,28 @@ var ours = map[string][]string{
 	"callab/callabsim": {},
 	"mapping/payload":  {},
 	"mapping/phone":    {"event"},
-	"mapping":          {"event", "signature", "mapping/payload", "mapping/phone"},
+	"mapping/sources":  {},
+	"mapping/config":   {"signature", "mapping/sources"},
+	"mapping/field":    {"event", "mapping/config", "mapping/payload", "mapping/phone"},
+	"mapping/rule":     {"event", "mapping/config"},
+	"mapping/call":     {"event", "mapping/config", "mapping/field", "mapping/payload", "mapping/phone"},
+	"mapping/lookups":  {"event", "mapping/call", "mapping/config", "mapping/field", "mapping/payload", "mapping/rule"},
+	"mapping": {
+		"event", "signature", "mapping/call", "mapping/config", "mapping/field", "mapping/lookups",
+		"mapping/payload", "mapping/phone", "mapping/rule",
+	},
 	"mapping/golden":   {"event", "mapping"},
 	"bus":              {"event"},
 	"bus/bustest":      {"bus"},
 	"internal/testkit": {},
 	"handlers":         {"event", "signature", "mapping", "mapping/payload", "bus", "span"},
-	"lookup":           {"event", "mapping", "bus", "span"},
+	"lookup":           {"event", "mapping", "mapping/lookups", "bus", "span"},
 	"dispatch":         {"event", "callab", "bus", "span"},
 	"crash":            {},
 	"deploy":           {},
 	"docs":             {},
 	"bench":            {"callab/callabsim"},
-	"cmd/callbridge":   {"event", "callab", "callab/callabsim", "signature", "mapping", "mapping/golden", "mapping/payload", "bus", "handlers", "lookup", "dispatch", "span"},
+	"cmd/callbridge":   {"event", "callab", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "handlers", "lookup", "dispatch", "span"},
 }
 
 // testOnly are packages that only tests import.
@@ -47,7 +56,8 @@ var modules = []struct {
 }{
 	{"github.com/nats-io/", "JetStream's rules are hard enough to keep in one place; the demo subscribes as any client would", []string{"bus", "bus/bustest", "internal/testkit", "cmd/callbridge", "bench"}},
 	{"github.com/gin-gonic/", "HTTP ends at the front door", []string{"handlers", "bench"}},
-	{"cel.dev/", "rules are the mapping's business", []string{"mapping"}},
+	{"cel.dev/", "rules are one room's business", []string{"mapping/rule"}},
+	{"go.yaml.in/", "callbridge.yaml is read in one room, golden cases in another; signature decodes its own structs", []string{"mapping/config", "mapping/golden", "signature"}},
 	{"github.com/spf13/cobra", "commands belong to the process", []string{"cmd/callbridge"}},
 	{"github.com/sethvargo/", "the environment is read in one place", []string{"cmd/callbridge"}},
 }

@@ -22,6 +22,7 @@ import (
 	"callbridge/mapping"
 	"callbridge/mapping/golden"
 	"callbridge/mapping/payload"
+	"callbridge/mapping/rule"
 )
 
 // mapFlags are the flags of `map`.
@@ -222,7 +223,7 @@ func printExplanation(w io.Writer, x mapping.Explanation) {
 
 // columns splits a part of a rule into its value, one word, and its text with the reason
 // why it is neither true nor false.
-func columns(part mapping.RulePart) (value, text string) {
+func columns(part rule.Part) (value, text string) {
 	value, why, _ := strings.Cut(part.Value, ": ")
 	switch {
 	case why == "" || why == part.Text:

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"callbridge/mapping"
+	"callbridge/mapping/config"
 )
 
 func newSchema() *cobra.Command {
@@ -16,7 +16,7 @@ server take it from a first line in the file:
   # yaml-language-server: $schema=callbridge.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			text, err := mapping.Schema()
+			text, err := config.Schema()
 			if err != nil {
 				return err
 			}

@@ -9,7 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"callbridge/mapping"
+	"callbridge/mapping/config"
+	"callbridge/mapping/sources"
 )
 
 func newSources() *cobra.Command {
@@ -42,7 +43,7 @@ func refuseSourceName(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	name := args[len(args)-1]
-	if !slices.Contains(mapping.PresetNames(), name) {
+	if !slices.Contains(sources.Names(), name) {
 		name = "NAME"
 	}
 	return fmt.Errorf("unknown command %q: use `callbridge sources show %s`", cmd.CommandPath()+" "+args[0], name)
@@ -56,7 +57,7 @@ func newSourcesShow() *cobra.Command {
 		Long: `show prints the YAML of a preset. The comment at its head is for the CRM's
 administrator; callbridge.yaml can replace every key.`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cobra.FixedCompletions(mapping.PresetNames(), cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: cobra.FixedCompletions(sources.Names(), cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			preset, err := findPreset(args[0])
 			if err != nil {
@@ -66,12 +67,12 @@ administrator; callbridge.yaml can replace every key.`,
 				_, err = io.WriteString(cmd.OutOrStdout(), preset.YAML)
 				return err
 			}
-			facts, err := preset.Facts()
+			facts, err := config.FactsOf(preset)
 			if err != nil {
 				return err
 			}
 			return writeJSON(cmd.OutOrStdout(), struct {
-				mapping.Facts
+				config.Facts
 				YAML string `json:"yaml"`
 			}{facts, preset.YAML})
 		},
@@ -80,19 +81,19 @@ administrator; callbridge.yaml can replace every key.`,
 	return cmd
 }
 
-func findPreset(name string) (mapping.Preset, error) {
-	for _, preset := range mapping.Presets() {
+func findPreset(name string) (sources.Preset, error) {
+	for _, preset := range sources.All() {
 		if preset.Name == name {
 			return preset, nil
 		}
 	}
-	return mapping.Preset{}, fmt.Errorf("no preset %q: there are %s", name, strings.Join(mapping.PresetNames(), ", "))
+	return sources.Preset{}, fmt.Errorf("no preset %q: there are %s", name, strings.Join(sources.Names(), ", "))
 }
 
-func presetFacts() ([]mapping.Facts, error) {
-	var all []mapping.Facts
-	for _, preset := range mapping.Presets() {
-		facts, err := preset.Facts()
+func presetFacts() ([]config.Facts, error) {
+	var all []config.Facts
+	for _, preset := range sources.All() {
+		facts, err := config.FactsOf(preset)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +102,7 @@ func presetFacts() ([]mapping.Facts, error) {
 	return all, nil
 }
 
-func listPresets(w io.Writer, all []mapping.Facts) error {
+func listPresets(w io.Writer, all []config.Facts) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, facts := range all {
 		what, _, _ := strings.Cut(facts.What, ". ")

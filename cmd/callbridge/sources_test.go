@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"callbridge/mapping"
+	"callbridge/mapping/config"
+	"callbridge/mapping/sources"
 )
 
 func TestSourcesListsEveryPreset(t *testing.T) {
@@ -14,14 +15,14 @@ func TestSourcesListsEveryPreset(t *testing.T) {
 	if code != 0 {
 		t.Fatal(errs)
 	}
-	for _, name := range mapping.PresetNames() {
+	for _, name := range sources.Names() {
 		if !strings.Contains("\n"+out, "\n"+name+" ") {
 			t.Errorf("%s is not listed:\n%s", name, out)
 		}
 	}
 	code, out, errs = callbridge(t, "", "sources", "-o", "json")
-	var facts []mapping.Facts
-	if err := json.Unmarshal([]byte(out), &facts); err != nil || code != 0 || len(facts) != len(mapping.PresetNames()) {
+	var facts []config.Facts
+	if err := json.Unmarshal([]byte(out), &facts); err != nil || code != 0 || len(facts) != len(sources.Names()) {
 		t.Errorf("as JSON: %d presets, exit code %d: %s (%v)", len(facts), code, errs, err)
 	}
 	if strings.Contains(out, `"verified": ""`) || strings.Contains(out, `"set_up": ""`) {

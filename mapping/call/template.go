@@ -1,0 +1,190 @@
+package call
+
+import (
+	"callbridge/mapping/config"
+	"callbridge/mapping/field"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Template is text with merge tags: {{field}}, {{field|fallback}} and, for times,
+// {{field:2 January 2006}}.
+type Template struct {
+	Parts []Part
+}
+
+// Part is literal text or, with a name, a merge tag.
+type Part struct {
+	Literal  string
+	Name     string
+	layout   string
+	fallback *string
+}
+
+// Scope are the names that templates may use.
+type Scope struct {
+	*field.Set
+	// Presence are the names that the route's rule tests with present().
+	Presence []string
+}
+
+// mayLack reports whether the name may have no value when the call is made.
+func (s Scope) mayLack(name string) bool {
+	return s.IsOptional(name) && !s.HasDefault(name) && !slices.Contains(s.Presence, name)
+}
+
+// ReadTemplate parses text, which is the value of at or made of it. A tag whose
+// field may be missing needs a fallback, unless mayBeMissing says that the whole
+// text may be left out.
+func ReadTemplate(at config.Node, text string, s Scope, mayBeMissing bool) Template {
+	var t Template
+	for text != "" {
+		before, rest, found := strings.Cut(text, "{{")
+		if before != "" {
+			t.Parts = append(t.Parts, Part{Literal: before})
+		}
+		if !found {
+			break
+		}
+		inside, after, closed := strings.Cut(rest, "}}")
+		if !closed {
+			at.Problem("{{ without }}", "")
+			break
+		}
+		if p, ok := readTag(at, inside, s, mayBeMissing); ok {
+			t.Parts = append(t.Parts, p)
+		}
+		text = after
+	}
+	return t
+}
+
+func readTag(at config.Node, inside string, s Scope, mayBeMissing bool) (Part, bool) {
+	name, fallback, hasFallback := strings.Cut(inside, "|")
+	name, layout, hasLayout := strings.Cut(name, ":")
+	p := Part{Name: strings.TrimSpace(name), layout: strings.TrimSpace(layout)}
+	if hasFallback {
+		p.fallback = &fallback
+	}
+	switch {
+	case !s.Declares(p.Name):
+		at.Problem("undeclared name "+strconv.Quote(p.Name)+" in {{"+inside+"}}", config.Suggest(p.Name, s.Names()))
+		return p, false
+	case hasLayout && s.TypeOf(p.Name) != field.TypeTime:
+		at.Problem(strconv.Quote(p.Name)+" is no time, so "+strconv.Quote(p.layout)+" does not fit", "")
+		return p, false
+	case hasLayout && !field.IsDateLayout(p.layout) && !isClock(p.layout):
+		at.Problem(strconv.Quote(p.layout)+" is no way to write a time", `for example {{`+p.Name+`:2 January 2006}}`)
+		return p, false
+	case s.mayLack(p.Name) && !hasFallback && !mayBeMissing:
+		at.Problem(strconv.Quote(p.Name)+" is optional and may be missing here",
+			"write {{"+p.Name+"|what to say instead}}, or ask for it in the rule: present("+p.Name+")")
+		return p, false
+	}
+	return p, true
+}
+
+// Single returns the tag that is the whole text, such as "{{lead_id}}".
+func (t Template) Single() (Part, bool) {
+	if len(t.Parts) == 1 && t.Parts[0].Name != "" {
+		return t.Parts[0], true
+	}
+	return Part{}, false
+}
+
+// isLiteral reports whether the text has no tags.
+func (t Template) isLiteral() bool {
+	return !slices.ContainsFunc(t.Parts, func(p Part) bool { return p.Name != "" })
+}
+
+// Render replaces the tags by values.
+func (t Template) Render(values *field.Values) (string, *field.Refusal) {
+	if len(t.Parts) == 1 {
+		return t.Parts[0].Render(values)
+	}
+	var b strings.Builder
+	for i := range t.Parts {
+		value, refused := t.Parts[i].Render(values)
+		if refused != nil {
+			return "", refused
+		}
+		b.WriteString(value)
+	}
+	return b.String(), nil
+}
+
+// Render returns the literal text or the value of the tag. An optional field that
+// is unreadable counts as missing: the agent says the fallback.
+func (p *Part) Render(values *field.Values) (string, *field.Refusal) {
+	if p.Name == "" {
+		return p.Literal, nil
+	}
+	value := values.Get(p.Name)
+	switch {
+	case value.State == field.Present && p.layout != "":
+		return value.Time().Format(p.layout), nil
+	case value.State == field.Present:
+		return value.Text, nil
+	case p.fallback != nil && value.State != field.Pending && (value.State == field.Missing || values.IsOptional(p.Name)):
+		return *p.fallback, nil
+	default:
+		return "", values.Refuse(p.Name)
+	}
+}
+
+// isClock reports whether a layout has a time of the day, such as 15:04.
+func isClock(layout string) bool {
+	return strings.Contains(layout, "15") || strings.Contains(layout, "3:04")
+}
+
+// sanitized makes a text of a CRM safe for an agent's prompt: one line, no control
+// characters, no tags of a template language.
+func sanitized(text string) string {
+	if isPlainASCII(text) {
+		return strings.TrimSpace(text)
+	}
+	var b strings.Builder
+	b.Grow(len(text))
+	var last rune
+	for _, r := range text {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar {
+			r = ' '
+		}
+		if isTagDelimiter(last, r) {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+		last = r
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// isPlainASCII reports whether a text is printable ASCII without braces, which
+// needs no change: a shortcut for nearly all texts.
+func isPlainASCII(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '{' || c == '}' {
+			return false
+		}
+	}
+	return true
+}
+
+// isTagDelimiter reports whether two characters begin or end a tag of Liquid,
+// Jinja or Mustache: {{ }} {% %}.
+func isTagDelimiter(a, b rune) bool {
+	return a == '{' && (b == '{' || b == '%') || b == '}' && (a == '}' || a == '%')
+}
+
+// truncated cuts a text after so many characters.
+func truncated(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	if runes := []rune(text); len(runes) > most {
+		return strings.TrimSpace(string(runes[:most]))
+	}
+	return text
+}

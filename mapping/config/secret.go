@@ -1,0 +1,79 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+)
+
+// reference is the only way to write a secret: the name of an environment
+// variable, or a file that contains nothing else.
+var reference = regexp.MustCompile(`^\$\{(?:([A-Za-z_][A-Za-z0-9_]*)|file:(/[^}]+))\}$`)
+
+const referenceHint = `write "${NAME}" for an environment variable or "${file:/path}"`
+
+// HasReference reports whether a text contains ${…}. The dollar sign before a
+// merge tag, as in "${{price}}", does not count.
+func HasReference(text string) bool {
+	return strings.Contains(strings.ReplaceAll(text, "${{", ""), "${")
+}
+
+// isSecretKey reports whether a key of a source, a verifier or a handshake takes
+// secrets.
+func isSecretKey(key string) bool {
+	return key == "secret" || key == "keys" || key == "values" || key == "passwords" || key == "token"
+}
+
+// Secret resolves one reference. With Options.WithoutSecrets it returns a
+// placeholder. No problem quotes the text: it may be the secret itself, written
+// here by mistake.
+func (n Node) Secret() (string, bool) {
+	switch n.Kind() {
+	case List, Mapping, Null:
+		n.Problem("a secret must be a text", referenceHint)
+		return "", false
+	}
+	found := reference.FindStringSubmatch(n.Raw())
+	if found == nil {
+		n.Problem("a secret must not be written in this file", referenceHint)
+		return "", false
+	}
+	if n.doc.reader.WithoutSecrets {
+		return "without-secrets", true
+	}
+	value, ok := n.resolve(found[1], found[2])
+	if ok && value == "" {
+		n.Problem(n.Raw()+" is empty", "")
+		return "", false
+	}
+	return value, ok
+}
+
+func (n Node) resolve(variable, file string) (string, bool) {
+	reader := n.doc.reader
+	if variable != "" {
+		value, ok := reader.LookupEnv(variable)
+		if !ok {
+			text := "the environment variable " + variable + " is not set"
+			reader.unset[text] = true
+			n.Problem(text, "")
+		}
+		return value, ok
+	}
+	data, err := reader.ReadFile(file)
+	if err != nil {
+		n.Problem("read secret: "+err.Error(), "")
+		return "", false
+	}
+	return strings.TrimRight(string(data), "\r\n"), true
+}
+
+// Secrets resolves a reference or a list of them.
+func (n Node) Secrets() []string {
+	var values []string
+	for _, item := range n.Items() {
+		if value, ok := item.Secret(); ok {
+			values = append(values, value)
+		}
+	}
+	return values
+}

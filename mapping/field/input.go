@@ -1,0 +1,159 @@
+package field
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"callbridge/mapping/payload"
+)
+
+// Input is what the values of one event are read from: the event itself, its
+// delivery, and the answer of its look-up.
+type Input struct {
+	// Body is the tree of the event, Root that of the whole delivery.
+	Body, Root payload.Value
+	Header     http.Header
+	URL        *url.URL
+	// Kept are values by path of a delivery that is no longer available: the
+	// event came from the bus. See Set.Outside.
+	Kept map[string]any
+	// Answer is the tree that the CRM's API answered.
+	Answer payload.Value
+	// Pending says that there will be an answer, but is none yet.
+	Pending bool
+	// NoLookup is the reason why there will be no answer.
+	NoLookup string
+	// NullWords are the source's words for no value, in lower case.
+	NullWords []string
+}
+
+// find returns the first present value at the path.
+func (p *Path) find(in *Input) (payload.Value, bool) {
+	if p.many {
+		for _, v := range p.all(in) {
+			return v, true
+		}
+		return nil, false
+	}
+	var found payload.Value
+	switch p.origin {
+	case fromBody:
+		found, _ = p.path.Lookup(in.Body)
+	case fromRoot:
+		found, _ = p.path.Lookup(in.Root)
+	case fromHeader:
+		found = in.Header.Get(p.name)
+	case fromQuery:
+		found = in.URL.Query().Get(p.name)
+	case fromSHA256:
+		found = in.digest(p)
+	case fromText:
+		found = p.name
+	case fromLookup:
+		found, _ = p.path.Lookup(in.Answer)
+	}
+	if len(in.Kept) > 0 {
+		if kept, ok := in.Kept[p.String()]; ok {
+			found = kept
+		}
+	}
+	return found, in.isPresent(found) && !(p.wraps && isObject(found))
+}
+
+// all returns all present values of a path with [*].
+func (p *Path) all(in *Input) []payload.Value {
+	tree := in.Body
+	switch p.origin {
+	case fromRoot:
+		tree = in.Root
+	case fromLookup:
+		tree = in.Answer
+	}
+	values := p.path.All(tree)
+	if kept, ok := in.Kept[p.String()].([]any); ok {
+		values = slices.Clone(kept)
+	}
+	return slices.DeleteFunc(values, func(v payload.Value) bool {
+		return !in.isPresent(v) || p.wraps && isObject(v)
+	})
+}
+
+// text returns the first single value at the path: its text, or the digits of a
+// number.
+func (p *Path) text(in *Input) (string, bool) {
+	v, ok := p.find(in)
+	if !ok {
+		return "", false
+	}
+	text, ok := Scalar(v)
+	return strings.TrimSpace(text), ok
+}
+
+// digest is the SHA-256 of the event's tree, or of a part of it, as JSON with
+// sorted keys: a sender that repeats an event may change the order of its keys.
+// A part without a value has no digest.
+func (in *Input) digest(p *Path) string {
+	if p.name == fromBody {
+		return in.Digest()
+	}
+	part, _ := p.path.Lookup(in.Body)
+	if !in.isPresent(part) {
+		return ""
+	}
+	return digest(part)
+}
+
+// Digest is sha256:body, the SHA-256 of the event's tree.
+func (in *Input) Digest() string { return digest(in.Body) }
+
+func digest(tree payload.Value) string {
+	text, err := payload.Encode(tree)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// isPresent reports whether a value is more than null, "", an empty list or one
+// of the source's words for no value.
+func (in *Input) isPresent(v payload.Value) bool {
+	if list, ok := v.([]any); ok {
+		return len(list) > 0
+	}
+	if !payload.Present(v) {
+		return false
+	}
+	text, ok := v.(string)
+	return !ok || len(in.NullWords) == 0 || !slices.Contains(in.NullWords, NormalWord(text))
+}
+
+// NormalWord is the form in which words for no value are compared.
+func NormalWord(word string) string { return strings.ToLower(strings.TrimSpace(word)) }
+
+// Scalar returns the text of a single value. Objects and lists have no text.
+func Scalar(v payload.Value) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	case bool:
+		if v {
+			return "true", true
+		}
+		return "false", true
+	default:
+		return "", false
+	}
+}
+
+func isObject(v payload.Value) bool {
+	_, ok := v.(map[string]any)
+	return ok
+}

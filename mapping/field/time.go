@@ -1,0 +1,126 @@
+package field
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"callbridge/mapping/config"
+)
+
+// Names of time formats. Any other format is Go's reference time, 2 January 2006
+// 15:04:05, as the CRM would write it.
+const (
+	formatRFC3339 = "rfc3339"
+	formatUnix    = "unix"
+	formatUnixMS  = "unix_ms"
+	formatDate    = "date"
+	formatDotNet  = "dotnet"
+)
+
+var formatNames = []string{formatRFC3339, formatUnix, formatUnixMS, formatDate, formatDotNet}
+
+// isoLayouts are RFC 3339 and its variants in CRMs: a space instead of the T, an
+// offset without a colon (Meta), no offset (Close, read as UTC). Each may have a
+// fraction of a second.
+var isoLayouts = []string{
+	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z0700", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05",
+	"2006-01-02T15:04Z07:00", "2006-01-02T15:04",
+}
+
+// unixDigits are seconds or milliseconds since 1970. Seconds may have a fraction
+// (monday).
+var unixDigits = regexp.MustCompile(`^([0-9]{9,14})(?:\.([0-9]{1,9}))?$`)
+
+// unixMSFrom is the least number that means milliseconds: in seconds it is the
+// year 5138.
+const unixMSFrom = 100_000_000_000
+
+// dotNetDate is the format of Microsoft's DataContractJsonSerializer:
+// milliseconds since 1970, and an offset that is only for display.
+var dotNetDate = regexp.MustCompile(`^/Date\((-?[0-9]{1,14})(?:[+-][0-9]{4})?\)/$`)
+
+// ReadTimeFormats reads format: of a field or time_format: of a source.
+func ReadTimeFormats(n config.Node) []string {
+	var formats []string
+	for _, item := range n.Items() {
+		format := item.PlainText()
+		if !slices.Contains(formatNames, format) && !IsDateLayout(format) {
+			hint := config.Suggest(format, formatNames)
+			if hint == "" {
+				hint = `write rfc3339, unix, unix_ms, date, dotnet or an example such as "02.01.2006 15:04"`
+			}
+			item.Problem(strconv.Quote(format)+" is no time format", hint)
+		}
+		formats = append(formats, format)
+	}
+	return formats
+}
+
+// IsDateLayout reports whether a format tells two days apart.
+func IsDateLayout(format string) bool {
+	one := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	return format != "" && one.Format(format) != one.AddDate(1, 1, 1).Format(format)
+}
+
+// ParseTime parses a time in one of the formats; without formats, in any of the
+// named ones, which cannot be confused. A time without an offset is UTC.
+func ParseTime(text string, formats []string) (time.Time, bool) {
+	if len(formats) == 0 {
+		formats = formatNames
+	}
+	for _, format := range formats {
+		if t, ok := parseTimeAs(text, format); ok {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func parseTimeAs(text, format string) (time.Time, bool) {
+	switch format {
+	case formatRFC3339:
+		for _, layout := range isoLayouts {
+			if t, err := time.Parse(layout, text); err == nil {
+				return t, true
+			}
+		}
+		return time.Time{}, false
+	case formatUnix, formatUnixMS:
+		return parseUnix(text, format)
+	case formatDotNet:
+		return parseDotNet(text)
+	case formatDate:
+		format = time.DateOnly
+	}
+	t, err := time.Parse(format, text)
+	return t, err == nil
+}
+
+func parseDotNet(text string) (time.Time, bool) {
+	parts := dotNetDate.FindStringSubmatch(text)
+	if parts == nil {
+		return time.Time{}, false
+	}
+	ms, err := strconv.ParseInt(parts[1], 10, 64)
+	return time.UnixMilli(ms).UTC(), err == nil
+}
+
+func parseUnix(text, format string) (time.Time, bool) {
+	parts := unixDigits.FindStringSubmatch(text)
+	if parts == nil {
+		return time.Time{}, false
+	}
+	whole, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil || (whole >= unixMSFrom) != (format == formatUnixMS) {
+		return time.Time{}, false
+	}
+	fraction, _ := strconv.ParseInt((parts[2] + strings.Repeat("0", 9))[:9], 10, 64)
+	if format == formatUnixMS {
+		return time.UnixMilli(whole).UTC(), true
+	}
+	return time.Unix(whole, fraction).UTC(), true
+}

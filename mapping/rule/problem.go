@@ -1,0 +1,153 @@
+package rule
+
+import (
+	"callbridge/mapping/config"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+)
+
+var (
+	undeclaredName = regexp.MustCompile(`^undeclared reference to '([^']+)'`)
+	noOverload     = regexp.MustCompile(`^found no matching overload for '([^']+)' applied to '(.*)'$`)
+)
+
+// report turns CEL's messages into problems at their positions in the YAML file.
+func (e *Environment) report(at config.Node, issues *cel.Issues) {
+	for _, issue := range issues.Errors() {
+		text, hint := e.plainWords(issue.Message)
+		if hint == "" {
+			hint = wordHint(at.Raw(), issue.Location)
+		}
+		at.ProblemAt(offset(at.Raw(), nameOf(at.Raw(), issue)), text, hint)
+	}
+}
+
+// nameOf returns the position of an issue. For an undeclared function, CEL reports
+// the position of the parenthesis; this is that of the name.
+func nameOf(rule string, issue *cel.Error) common.Location {
+	found := undeclaredName.FindStringSubmatch(issue.Message)
+	lines := strings.Split(rule, "\n")
+	at := issue.Location
+	if found == nil || at.Line() < 1 || at.Line() > len(lines) {
+		return at
+	}
+	line := []rune(lines[at.Line()-1])
+	if before := string(line[:min(at.Column(), len(line))]); strings.HasSuffix(before, found[1]) {
+		return common.NewLocation(at.Line(), at.Column()-len([]rune(found[1])))
+	}
+	return at
+}
+
+// plainWords rewrites a message of CEL in the words of the configuration.
+func (e *Environment) plainWords(message string) (text, hint string) {
+	if found := undeclaredName.FindStringSubmatch(message); found != nil {
+		known := slices.Clone(e.names)
+		for _, function := range Functions() {
+			known = append(known, function.Name)
+		}
+		return "undeclared name " + strconv.Quote(found[1]), config.Suggest(found[1], known)
+	}
+	if found := noOverload.FindStringSubmatch(message); found != nil {
+		name := found[1]
+		if sign, ok := operators.FindReverse(name); ok && sign != "" {
+			name = sign
+		}
+		if name == elapsedName {
+			return "days_since and hours_since take a field of type time", ""
+		}
+		return fmt.Sprintf("%s does not take %s", strconv.Quote(name), inFieldTypes(found[2])), ""
+	}
+	if syntax, ok := strings.CutPrefix(message, "Syntax error: "); ok {
+		syntax, _, _ = strings.Cut(syntax, " expecting ")
+		return "syntax error: " + strings.ReplaceAll(syntax, "'<EOF>'", "end of the rule"), ""
+	}
+	return message, ""
+}
+
+// celType are the types of CEL, as it names them.
+var celType = regexp.MustCompile(`\b(google\.protobuf\.Timestamp|timestamp|double|u?int)\b`)
+
+// inFieldTypes replaces the names of CEL's types by those of field types.
+func inFieldTypes(text string) string {
+	return celType.ReplaceAllStringFunc(text, func(name string) string {
+		if strings.HasSuffix(strings.ToLower(name), "timestamp") {
+			return "time"
+		}
+		return "number"
+	})
+}
+
+func (e *Environment) undeclared(name string) string {
+	text := "undeclared name " + strconv.Quote(name)
+	if hint := config.Suggest(name, e.names); hint != "" {
+		text += "; " + hint
+	}
+	return text
+}
+
+// otherLanguages are operators of other languages that people write instead of
+// CEL's.
+var otherLanguages = []struct{ written, cel string }{
+	{"and ", "&&"}, {"or ", "||"}, {"not ", "!"}, {"AND ", "&&"}, {"OR ", "||"}, {"NOT ", "!"},
+	{"= ", "=="}, {"& ", "&&"}, {"| ", "||"}, {"<> ", "!="},
+}
+
+func wordHint(rule string, at common.Location) string {
+	rest := []rune(rule)[min(offset(rule, at), len([]rune(rule))):]
+	for _, word := range otherLanguages {
+		if strings.HasPrefix(string(rest), word.written) {
+			return "write " + word.cel
+		}
+	}
+	return ""
+}
+
+// offset is a position in a rule as a count of characters from its start.
+func offset(rule string, position common.Location) int {
+	at := 0
+	for i, line := range strings.Split(rule, "\n") {
+		if i+1 == position.Line() {
+			return at + max(position.Column(), 0)
+		}
+		at += len([]rune(line)) + 1
+	}
+	return at
+}
+
+// checkZones refuses literal names of time zones that do not exist.
+func checkZones(at config.Node, rule *cel.Ast) {
+	root := ast.NavigateAST(rule.NativeRep())
+	for _, call := range ast.MatchDescendants(root, ast.KindMatcher(ast.CallKind)) {
+		name, args := call.AsCall().FunctionName(), call.AsCall().Args()
+		if name != "local_hour" && name != "weekday" || args[1].Kind() != ast.LiteralKind {
+			continue
+		}
+		zone, _ := args[1].AsLiteral().(types.String)
+		if _, err := loadZone(string(zone)); err != nil {
+			position := rule.NativeRep().SourceInfo().GetStartLocation(args[1].ID())
+			at.ProblemAt(offset(at.Raw(), position), err.Error(), `write it as "Europe/Berlin"`)
+		}
+	}
+}
+
+// loadZone loads a zone. It refuses the two names of the machine's own zone.
+func loadZone(name string) (*time.Location, error) {
+	if name == "" || name == "Local" {
+		return nil, fmt.Errorf("no time zone %q", name)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("no time zone %q", name)
+	}
+	return zone, nil
+}
