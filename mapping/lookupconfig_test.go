@@ -9,8 +9,8 @@ import (
 	"callbridge/mapping/lookups"
 )
 
-// inquiring is what each case of the table breaks in one place.
-const inquiring = `sources:
+// lookupSource has a valid look-up; each case of the table breaks one part of it.
+const lookupSource = `sources:
   crm:
     verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
     key: body:id
@@ -34,7 +34,7 @@ routes:
 
 func TestLookupsAreCheckedAtLoad(t *testing.T) {
 	t.Parallel()
-	if _, err := mapping.Parse("callbridge.yaml", []byte(inquiring), withSecret()); err != nil {
+	if _, err := mapping.Parse("callbridge.yaml", []byte(lookupSource), withSecret()); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []problemCase{
@@ -69,10 +69,10 @@ func TestLookupsAreCheckedAtLoad(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if strings.Count(inquiring, c.old) == 0 {
+			if strings.Count(lookupSource, c.old) == 0 {
 				t.Fatalf("the text has no %q", c.old)
 			}
-			_, err := mapping.Parse("callbridge.yaml", []byte(strings.Replace(inquiring, c.old, c.new, 1)), withSecret())
+			_, err := mapping.Parse("callbridge.yaml", []byte(strings.Replace(lookupSource, c.old, c.new, 1)), withSecret())
 			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(fmt.Sprintf("%+v", err), "hunter2") {
 				t.Errorf("got %v\nwant %s", err, c.want)
 			}
@@ -82,8 +82,8 @@ func TestLookupsAreCheckedAtLoad(t *testing.T) {
 
 func TestFieldOfALookupNeedsALookup(t *testing.T) {
 	t.Parallel()
-	a, b := strings.Index(inquiring, "    lookup:"), strings.Index(inquiring, "    fields:")
-	_, err := mapping.Parse("callbridge.yaml", []byte(inquiring[:a]+inquiring[b:]), withSecret())
+	a, b := strings.Index(lookupSource, "    lookup:"), strings.Index(lookupSource, "    fields:")
+	_, err := mapping.Parse("callbridge.yaml", []byte(lookupSource[:a]+lookupSource[b:]), withSecret())
 	if err == nil || !strings.Contains(err.Error(), `"phone" is read from a look-up, and the source has none`) {
 		t.Errorf("got %v", err)
 	}
@@ -100,7 +100,7 @@ func TestSourceBringsItsOwnAuth(t *testing.T) {
 			Kind: "oauth", TokenURL: "https://id.example.com/acme/token", ClientID: "app", ClientSecret: "open sesame", RefreshToken: "open sesame", HeaderScheme: "Zoho-oauthtoken",
 		},
 	} {
-		text := strings.Replace(inquiring, "    params:", "    auth: "+auth+"\n    params:", 1)
+		text := strings.Replace(lookupSource, "    params:", "    auth: "+auth+"\n    params:", 1)
 		config := parse(t, text)
 		q, ok := config.Lookup(read(t, config, "crm", "application/json", `{"id":1,"object":5}`)[0])
 		if !ok || q.Auth != want {
