@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -210,6 +211,10 @@ var treesInside = json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Enco
 
 func appendTree(b []byte, v Value) (_ []byte, err error) {
 	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
 	case string:
 		return appendText(b, v), nil
 	case stdjson.Number:
@@ -231,7 +236,9 @@ func appendTree(b []byte, v Value) (_ []byte, err error) {
 		return append(b, ']'), nil
 	case map[string]any:
 		b = append(b, '{')
-		for i, key := range slices.Sorted(maps.Keys(v)) {
+		keys := slices.AppendSeq(make([]string, 0, len(v)), maps.Keys(v))
+		slices.Sort(keys)
+		for i, key := range keys {
 			if i > 0 {
 				b = append(b, ',')
 			}
