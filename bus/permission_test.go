@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus"
+	"callbridge/bus/bustest"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -39,17 +40,7 @@ func define(t *testing.T, s *server.Server, config bus.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := bus.Define(config)
-	for _, stream := range d.Streams {
-		if _, err := js.CreateStream(t.Context(), stream); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, c := range d.Consumers {
-		if _, err := js.CreateConsumer(t.Context(), c.Stream, c.Config); err != nil {
-			t.Fatal(err)
-		}
-	}
+	bustest.Create(t, js, bus.Define(config))
 }
 
 // TestDocumentedPermissionsAreEnoughAndNoneTooMany uses everything that a

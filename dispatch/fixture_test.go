@@ -152,6 +152,17 @@ func (f *fixture) result() event.Result {
 	return testkit.Receive[event.Result](f.t, f.results)
 }
 
+// wantFound expects that a request was dialled once and that its call was found in the list.
+func (f *fixture) wantFound(r event.Request) {
+	f.t.Helper()
+	if got := f.result(); got.Outcome != event.Accepted || got.Reason != event.ReasonFound {
+		f.t.Errorf("ended %s (%s: %s)", got.Outcome, got.Reason, got.Detail)
+	}
+	if n := f.dialled(r.ID); n != 1 {
+		f.t.Errorf("dialled %d times, want 1", n)
+	}
+}
+
 // dialled counts how often a request's call was placed.
 func (f *fixture) dialled(id uuid.UUID) int {
 	n := 0

@@ -99,12 +99,7 @@ func TestUnreadableListDecidesNothing(t *testing.T) {
 	f.run(config, good)
 	r := request("lead-1", "+12025550142")
 	f.send(r)
-	if got := f.result(); got.Outcome != event.Accepted || got.Reason != event.ReasonFound {
-		t.Errorf("ended %s (%s: %s)", got.Outcome, got.Reason, got.Detail)
-	}
-	if n := f.dialled(r.ID); n != 1 {
-		t.Errorf("dialled %d times, want 1", n)
-	}
+	f.wantFound(r)
 }
 
 // TestClaimOfARemoteProcessExpiresByAge: a second callbridge may use the NATS that

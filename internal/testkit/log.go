@@ -35,21 +35,6 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
-// Line waits until a line contains every one of the texts, and returns that line.
-func (l *Log) Line(t testing.TB, texts ...string) (found string) {
-	t.Helper()
-	Eventually(t, "a log line with "+strings.Join(texts, " and "), func() bool {
-		for line := range strings.Lines(l.String()) {
-			if containsAll(line, texts) {
-				found = line
-				return true
-			}
-		}
-		return false
-	})
-	return found
-}
-
 // Lines waits until the log has at least n lines, and decodes all of them as JSON objects.
 func (l *Log) Lines(t testing.TB, n int) (lines []map[string]any) {
 	t.Helper()
@@ -62,13 +47,4 @@ func (l *Log) Lines(t testing.TB, n int) (lines []map[string]any) {
 		lines = append(lines, line)
 	}
 	return lines
-}
-
-func containsAll(line string, texts []string) bool {
-	for _, text := range texts {
-		if !strings.Contains(line, text) {
-			return false
-		}
-	}
-	return true
 }
