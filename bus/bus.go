@@ -2,7 +2,7 @@
 // JetStream, embedded or remote, until they are done. It has one stream each for
 // requests, the ledger, results and limits. handlers and lookup publish to it,
 // lookup and dispatch consume from it, and other services subscribe to its results.
-// It imports only event of this module. The reasons for its settings are in
+// It imports event and storelock of this module. The reasons for its settings are in
 // docs/decisions.
 package bus
 
@@ -19,6 +19,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"callbridge/bus/storelock"
 )
 
 // minServer is the oldest nats-server version that callbridge supports: message
@@ -61,7 +63,7 @@ type Bus struct {
 	js        jetstream.JetStream
 	publisher *publisher
 	server    *server.Server
-	lock      *storeLock
+	lock      *storelock.Lock
 	// Streams are bound by name: they stay valid when a stream is made again.
 	requests, ledger, results, limits jetstream.Stream
 	durable                           durable
@@ -228,7 +230,7 @@ func (b *Bus) Close() {
 	for _, f := range b.durable {
 		f.stop()
 	}
-	b.lock.release()
+	b.lock.Release()
 }
 
 func (b *Bus) logDisconnect(_ *nats.Conn, err error) {

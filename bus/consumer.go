@@ -88,7 +88,7 @@ func (b *Bus) ConsumeLookups(ctx context.Context, workers int, w Worker) {
 }
 
 func (b *Bus) consume(ctx context.Context, consumer string, workers int, w Worker) {
-	p := newPuller(b, consumer, w)
+	p := &puller{bus: b, name: consumer, worker: w, lock: make(chan struct{}, 1)}
 	var all sync.WaitGroup
 	for range workers {
 		all.Go(func() {
@@ -171,10 +171,6 @@ type puller struct {
 	batch    jetstream.MessageBatch
 	// cancel withdraws the pull request of batch.
 	cancel context.CancelFunc
-}
-
-func newPuller(b *Bus, consumer string, w Worker) *puller {
-	return &puller{bus: b, name: consumer, worker: w, lock: make(chan struct{}, 1)}
 }
 
 // next waits for a message. It returns nil when ctx has ended.

@@ -6,12 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"callbridge/bus/storelock"
 )
 
 // Embedded configures the server in this process.
@@ -46,7 +47,7 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 	if err := os.MkdirAll(e.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make NATS store directory: %w", err)
 	}
-	if b.lock, err = lockStore(e.Dir); err != nil {
+	if b.lock, err = storelock.Acquire(e.Dir); err != nil {
 		return nil, err
 	}
 	b.server, err = server.NewServer(&server.Options{
@@ -68,8 +69,7 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 	return b.connectEmbedded(options)
 }
 
-// connectEmbedded connects within the process. Writes have no deadline, which would
-// cost a timer each: the server that reads them is in the same process.
+// connectEmbedded connects within the process, without deadlines (a timer each) for writes.
 func (b *Bus) connectEmbedded(options []nats.Option) (*nats.Conn, error) {
 	options = append(options, nats.InProcessServer(b.server), nats.FlusherTimeout(0))
 	if e := b.config.Embedded; e.User != "" {
@@ -138,52 +138,20 @@ func rootCause(err error) error {
 	}
 }
 
-// natsLog writes the server's log lines to ours. Its notices are of no use to an
-// operator in normal operation, so they have level debug.
+// natsLog writes the server's log lines to ours, notices at level debug.
 type natsLog struct{ log *slog.Logger }
 
 func (l natsLog) Noticef(format string, v ...any) {
-	l.log.Debug("nats.server", "line", sprintf(format, v))
+	l.log.Debug("nats.server", "line", fmt.Sprintf(format, v...))
 }
 func (l natsLog) Warnf(format string, v ...any) {
-	l.log.Warn("nats.server", "line", sprintf(format, v))
+	l.log.Warn("nats.server", "line", fmt.Sprintf(format, v...))
 }
 func (l natsLog) Errorf(format string, v ...any) {
-	l.log.Error("nats.server", "line", sprintf(format, v))
+	l.log.Error("nats.server", "line", fmt.Sprintf(format, v...))
 }
 func (l natsLog) Fatalf(format string, v ...any) {
-	l.log.Error("nats.server", "line", sprintf(format, v))
+	l.log.Error("nats.server", "line", fmt.Sprintf(format, v...))
 }
 func (l natsLog) Debugf(string, ...any) {}
 func (l natsLog) Tracef(string, ...any) {}
-
-func sprintf(format string, v []any) string { return fmt.Sprintf(format, v...) }
-
-// storeLock is an exclusive lock on the store directory. nats-server has none: a
-// second server starts on the same files without an error and destroys data. The
-// kernel frees the lock when the process ends for any reason, so a process that
-// holds it knows that all earlier processes on this directory have ended.
-type storeLock struct{ file *os.File }
-
-var errLocked = errors.New("locked")
-
-func lockStore(dir string) (*storeLock, error) {
-	file, err := os.OpenFile(filepath.Join(dir, "callbridge.lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock NATS store directory: %w", err)
-	}
-	if err := lockFile(file); err != nil {
-		_ = file.Close()
-		if errors.Is(err, errLocked) {
-			return nil, fmt.Errorf("NATS store directory %s is in use by another callbridge: stop it, or set NATS_STORE_DIR to another directory", dir)
-		}
-		return nil, fmt.Errorf("lock NATS store directory: %w", err)
-	}
-	return &storeLock{file}, nil
-}
-
-func (l *storeLock) release() {
-	if l != nil {
-		_ = l.file.Close()
-	}
-}

@@ -12,10 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The limits hold over all processes that share one NATS
-// (docs/decisions/0006-limits.md). Each token of the rate and each concurrency slot
-// is one subject of the stream of limits; the process that stores its first
-// message has it, and the message expires by itself.
+// A token or a slot is one subject of the stream of limits; the process that stores
+// its first message has it, and it expires by itself (docs/decisions/0006-limits.md).
 
 const (
 	// slotPollInterval is how often a process looks for a free slot.
@@ -146,8 +144,7 @@ func (s *Slot) Renew(ctx context.Context) error {
 
 func (s *Slot) renewUntil(ctx context.Context) {
 	for sleep(ctx, s.lease/3) == nil {
-		// A failure needs no action here: the next renewal tries again, and the
-		// holder calls Renew before it relies on the slot.
+		// After a failure the next renewal tries again; the holder calls Renew itself.
 		_ = s.Renew(ctx)
 	}
 }

@@ -56,7 +56,6 @@ const (
 	// depthMaxAge is how long a queue depth is reused: frequent scrapes must not
 	// load NATS.
 	depthMaxAge = 5 * time.Second
-	// depthTimeout bounds the requests to NATS of one scrape.
 	depthTimeout = 2 * time.Second
 )
 

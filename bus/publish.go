@@ -72,8 +72,8 @@ type publisher struct {
 
 func newPublisher(conn *nats.Conn, maxPending int) (*publisher, error) {
 	p := &publisher{conn: conn, maxPending: maxPending}
-	var err error
-	p.js, err = p.newContext()
+	js, err := p.newContext()
+	p.js = js
 	return p, err
 }
 

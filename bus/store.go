@@ -90,7 +90,6 @@ func tooLarge(e event.Event) event.Item {
 	}}
 }
 
-// noOwner marks a message that does not tell whether its item was stored before.
 const noOwner = -1
 
 // haveResults reports for each item whether it is a result that is stored already.

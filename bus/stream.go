@@ -181,8 +181,7 @@ func (b *Bus) Declare(ctx context.Context) error {
 			return err
 		}
 	}
-	// AckWait follows the configuration of the process that started last. It only
-	// delays redelivery; the ledger prevents a second call.
+	// AckWait, which only delays redelivery, follows the process that started last.
 	for _, want := range b.consumers() {
 		if _, err := b.js.CreateOrUpdateConsumer(ctx, b.streamName("requests"), want); err != nil {
 			return fmt.Errorf("declare consumer %s: %w", want.Durable, err)
