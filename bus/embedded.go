@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -141,17 +142,13 @@ func rootCause(err error) error {
 // natsLog writes the server's log lines to ours, notices at level debug.
 type natsLog struct{ log *slog.Logger }
 
-func (l natsLog) Noticef(format string, v ...any) {
-	l.log.Debug("nats.server", "line", fmt.Sprintf(format, v...))
+func (l natsLog) Noticef(f string, v ...any) { l.write(slog.LevelDebug, f, v) }
+func (l natsLog) Warnf(f string, v ...any)   { l.write(slog.LevelWarn, f, v) }
+func (l natsLog) Errorf(f string, v ...any)  { l.write(slog.LevelError, f, v) }
+func (l natsLog) Fatalf(f string, v ...any)  { l.write(slog.LevelError, f, v) }
+func (l natsLog) Debugf(string, ...any)      {}
+func (l natsLog) Tracef(string, ...any)      {}
+
+func (l natsLog) write(level slog.Level, format string, v []any) {
+	l.log.Log(context.Background(), level, "nats.server", "line", fmt.Sprintf(format, v...))
 }
-func (l natsLog) Warnf(format string, v ...any) {
-	l.log.Warn("nats.server", "line", fmt.Sprintf(format, v...))
-}
-func (l natsLog) Errorf(format string, v ...any) {
-	l.log.Error("nats.server", "line", fmt.Sprintf(format, v...))
-}
-func (l natsLog) Fatalf(format string, v ...any) {
-	l.log.Error("nats.server", "line", fmt.Sprintf(format, v...))
-}
-func (l natsLog) Debugf(string, ...any) {}
-func (l natsLog) Tracef(string, ...any) {}

@@ -55,7 +55,7 @@ func (m *metrics) count(item event.Item, seen bool) {
 const (
 	// depthMaxAge is how long a queue depth is reused: frequent scrapes must not
 	// load NATS.
-	depthMaxAge = 5 * time.Second
+	depthMaxAge  = 5 * time.Second
 	depthTimeout = 2 * time.Second
 )
 
