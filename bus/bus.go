@@ -199,7 +199,10 @@ func (b *Bus) ReconcileStreams(ctx context.Context) {
 		return
 	}
 	for sleep(ctx, reconcileInterval) == nil {
-		if !b.conn.IsConnected() || b.readyWithin(ctx, reconcileInterval) == nil {
+		checking, cancel := context.WithTimeout(ctx, reconcileInterval)
+		err := b.Ready(checking)
+		cancel()
+		if err == nil || !b.conn.IsConnected() {
 			continue
 		}
 		if err := b.Declare(ctx); err != nil {
@@ -208,12 +211,6 @@ func (b *Bus) ReconcileStreams(ctx context.Context) {
 		}
 		b.config.Log.Warn("nats.streams_remade", "hint", "NATS had lost a stream or a consumer; events accepted before may be lost")
 	}
-}
-
-func (b *Bus) readyWithin(ctx context.Context, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return b.Ready(ctx)
 }
 
 // Close sends what is buffered, closes the connection, and stops the embedded

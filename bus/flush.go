@@ -23,9 +23,6 @@ type durable map[string]*flusher
 // files that we may not read, such as the lost+found of a volume.
 func (e Embedded) jetStreamDir() string { return filepath.Join(e.Dir, "jetstream") }
 
-// streamsDir is the directory of the streams of the global account.
-func (e Embedded) streamsDir() string { return filepath.Join(e.jetStreamDir(), "$G", "streams") }
-
 // startFlushers makes the flushers. The streams must exist.
 func (b *Bus) startFlushers() error {
 	if !b.Embedded() || !b.config.Embedded.SyncAlways {
@@ -36,7 +33,7 @@ func (b *Bus) startFlushers() error {
 	}
 	b.durable = durable{}
 	for _, name := range []string{"requests", "ledger", "results"} {
-		f, err := newFlusher(filepath.Join(b.config.Embedded.streamsDir(), b.streamName(name), "msgs"))
+		f, err := newFlusher(filepath.Join(b.config.Embedded.jetStreamDir(), "$G", "streams", b.streamName(name), "msgs"))
 		if err != nil {
 			return err
 		}
