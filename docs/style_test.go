@@ -17,10 +17,13 @@ import (
 
 // The limits of CONTRIBUTING.md.
 const (
-	maxAvoidedWords  = 45   // per 1,000 comment lines
-	maxPackageLines  = 6700 // without tests
+	maxAvoidedWords  = 14   // per 1,000 comment lines; 5 when the comments of mapping are rewritten
+	maxPackageLines  = 2500 // without tests
 	maxFunctionLines = 60
 )
+
+// unfinished are the packages that are still larger, and their limits for now.
+var unfinished = map[string]int{"mapping": 6600, "bus": 2600}
 
 // avoided are the words of CONTRIBUTING.md that the test counts.
 var avoided = regexp.MustCompile(`(?i)\b(who|nobody|somebody|everybody|stands|behind|anew|hangs on)\b`)
@@ -91,8 +94,8 @@ func TestPackagesAreSmallEnoughToRead(t *testing.T) {
 		lines[path.Dir(file.name)] += strings.Count(file.text, "\n")
 	}
 	for name, n := range lines {
-		if n > maxPackageLines {
-			t.Errorf("package %s has %d lines, %d allowed", name, n, maxPackageLines)
+		if limit := max(maxPackageLines, unfinished[name]); n > limit {
+			t.Errorf("package %s has %d lines, %d allowed", name, n, limit)
 		}
 	}
 }
