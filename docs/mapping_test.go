@@ -173,7 +173,7 @@ func TestPageListsEveryKeyAndItsValues(t *testing.T) {
 	page := mappingPage(t)
 	for _, section := range config.Sections() {
 		if !slices.Contains([]string{"file", "source", "field", "route", "call"}, section.Name) {
-			continue // handshakes and look-ups are the matter of presets
+			continue // handshakes and lookups are the matter of presets
 		}
 		for _, key := range section.Keys {
 			if !regexp.MustCompile("[`{\n ]" + key.Name + "[`:]").MatchString(page) {

@@ -63,7 +63,7 @@ type Item struct {
 	Request *Request
 	// Result says why there is no call.
 	Result *Result
-	// Pending is the event itself, to be mapped after a look-up in its CRM.
+	// Pending is the event itself, to be mapped after a lookup in its CRM.
 	Pending *Pending
 }
 

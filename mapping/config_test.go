@@ -246,7 +246,7 @@ func TestSecretsThatAreNone(t *testing.T) {
 }
 
 // TestVariableThatIsNotSetIsReportedOnce, however many places want it: a preset
-// names its token in each look-up.
+// names its token in each lookup.
 func TestVariableThatIsNotSetIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	const config = `sources:

@@ -29,7 +29,7 @@ func (d Decision) item() event.Item { return event.Item{Request: d.Request, Resu
 // Map decides what to do about an event: one decision for each route that takes
 // it or cannot be decided, or one for the event if there is none. It is never
 // empty. The event may come from the bus; of its delivery, only what Waiting has
-// stored is available then. Values of a look-up that was not made are missing.
+// stored is available then. Values of a lookup that was not made are missing.
 func (c *Config) Map(in Incoming) []Decision {
 	source, known := c.sources[in.Event.Source]
 	switch {

@@ -33,7 +33,7 @@ type FieldTrace struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"`
 	Optional bool   `json:"optional,omitempty"`
-	// State is there, missing, unreadable, or awaited: from a look-up that has
+	// State is there, missing, unreadable, or awaited: from a lookup that has
 	// not been made.
 	State string `json:"state"`
 	// Value is the value as metadata takes it.
@@ -59,7 +59,7 @@ type RouteTrace struct {
 	Problem   string   `json:"problem,omitempty"`
 }
 
-// LookupTrace is the look-up of an event.
+// LookupTrace is the lookup of an event.
 type LookupTrace struct {
 	Method string `json:"method"`
 	URL    string `json:"url"`

@@ -77,7 +77,7 @@ func TestLookupIsMadeOnlyWhereSomethingHangsOnIt(t *testing.T) {
 		want       bool
 	}{
 		{"an id alone", `{"id":1,"type":"contact.creation","object":5}`, true},
-		{"no type before the look-up", `{"id":1,"object":5}`, true},
+		{"no type before the lookup", `{"id":1,"object":5}`, true},
 		{"another list entry", `{"id":1,"type":"item","object":5}`, true},
 		{"a type that asks nothing", `{"id":1,"type":"deal","object":5}`, false},
 		{"what no route wants", `{"id":1,"type":"contact.deletion","object":5}`, false},
@@ -88,7 +88,7 @@ func TestLookupIsMadeOnlyWhereSomethingHangsOnIt(t *testing.T) {
 		{"no key", `{"type":"contact.creation","object":5}`, false},
 	} {
 		if _, got := config.Lookup(one(t, config, c.body)); got != c.want {
-			t.Errorf("%s: a look-up is made: %t, want %t", c.name, got, c.want)
+			t.Errorf("%s: a lookup is made: %t, want %t", c.name, got, c.want)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func TestLookupRequestIsWhatTheSourceSays(t *testing.T) {
 	config := lookupConfig(t)
 	q, ok := config.Lookup(one(t, config, `{"id":1,"type":"contact.creation","object":"5/../x?y","city":"a&b=c","rev":7}`))
 	if !ok {
-		t.Fatal("no look-up")
+		t.Fatal("no lookup")
 	}
 	if want := "https://acme.example.com/contacts/5%2F..%2Fx%3Fy?fields=phone&near=a%26b%3Dc"; q.URL != want {
 		t.Errorf("URL %s, want %s", q.URL, want)
@@ -124,7 +124,7 @@ func TestAnswerFillsFieldsTypeAndTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, again := config.Lookup(in); again {
-		t.Error("a look-up is asked for once more")
+		t.Error("a lookup is asked for once more")
 	}
 	d := config.Map(in)[0]
 	if d.Request == nil || d.To != "+442079460123" {
@@ -182,10 +182,10 @@ func TestWithoutItsLookupAnEventMakesNoCall(t *testing.T) {
 	t.Parallel()
 	config := lookupConfig(t)
 	for body, detail := range map[string]string{
-		`{"id":1,"type":"contact.creation","object":5}`:    "waits for the look-up",
-		`{"id":1,"type":"contact.creation"}`:               "no look-up: object_id",
+		`{"id":1,"type":"contact.creation","object":5}`:    "waits for the lookup",
+		`{"id":1,"type":"contact.creation"}`:               "no lookup: object_id",
 		`{"id":1,"type":"deal","object":5}`:                "asks none for such an event",
-		`{"id":1,"type":"contact.creation","object":"\n"}`: "no look-up: object_id",
+		`{"id":1,"type":"contact.creation","object":"\n"}`: "no lookup: object_id",
 	} {
 		d := config.Map(one(t, config, body))[0]
 		if d.Result == nil || d.Result.Reason != event.ReasonMissingField || d.Result.Field != "phone" || !strings.Contains(d.Result.Detail, detail) {

@@ -9,7 +9,7 @@ import (
 	"callbridge/mapping/lookups"
 )
 
-// lookupSource has a valid look-up; each case of the table breaks one part of it.
+// lookupSource has a valid lookup; each case of the table breaks one part of it.
 const lookupSource = `sources:
   crm:
     verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
@@ -42,7 +42,7 @@ func TestLookupsAreCheckedAtLoad(t *testing.T) {
 		{"host not named", `["{{params.company}}.example.com"]`, "[api.example.com]", `9:12: sources.crm.lookup.url: the host acme.example.com is not one of hosts`},
 		{"host from the event", "https://{{params.company}}.example", "https://{{object_id}}.example", `9:12: sources.crm.lookup.url: an event must not choose the host; only {{params.name}} is allowed there`},
 		{"host from the event, past a slash", "https://{{params.company}}.example.com/c/", "https://{{object_id}}/", `an event must not choose the host`},
-		{"unknown param", "params: {company: acme}", "params: {firm: acme}", `the look-up needs its param "company"; add params: {company: …}`},
+		{"unknown param", "params: {company: acme}", "params: {firm: acme}", `the lookup needs its param "company"; add params: {company: …}`},
 		{"param that leads elsewhere", "params: {company: acme}", "params: {company: evil.org/}", `a param is a-z, 0-9, - and single dots`},
 		{"no https", "https://", "http://", `must begin with https://`},
 		{"user in the URL", "https://{{params", "https://me@{{params", `must be a URL without user and fragment`},
@@ -55,17 +55,17 @@ func TestLookupsAreCheckedAtLoad(t *testing.T) {
 		{"auth without its secret", `kind: bearer, token: "${SECRET}"`, "kind: bearer", `"token" is missing for bearer`},
 		{"key of another kind", "kind: bearer,", "kind: bearer, scope: x,", `"scope" is not for bearer`},
 		{"undeclared field in the URL", "/c/{{object_id}}", "/c/{{objekt_id}}", `undeclared name "objekt_id"`},
-		{"answer asks for itself", "/c/{{object_id}}", "/c/{{phone}}", `"phone" is not known before the look-up`},
-		{"rule over the answer", `when: object_id != ""`, `when: phone != ""`, `"phone" is not known before the look-up`},
-		{"presence of the answer", `when: object_id != ""`, `when: present(phone)`, `"phone" is not known before the look-up`},
-		{"unless over the answer", "rate: 9", "unless: phone", `"phone" is not known before the look-up`},
+		{"answer asks for itself", "/c/{{object_id}}", "/c/{{phone}}", `"phone" is not known before the lookup`},
+		{"rule over the answer", `when: object_id != ""`, `when: phone != ""`, `"phone" is not known before the lookup`},
+		{"presence of the answer", `when: object_id != ""`, `when: present(phone)`, `"phone" is not known before the lookup`},
+		{"unless over the answer", "rate: 9", "unless: phone", `"phone" is not known before the lookup`},
 		{"bare tag in a body", `"{{object_id}}"}'`, `{{object_id}}}'`, `must be JSON, with every {{field}} inside of quotes`},
 		{"body of a GET", "method: POST", "method: GET", `only a POST has a body`},
 		{"rate", "rate: 9", "rate: 0", `must be a number above 0 and up to 1000`},
 		{"timeout", "timeout: 2m", "timeout: 48h", `must be a duration above 0 and up to 24h0m0s`},
 		{"coalesce", "timeout: 2m", "coalesce: soon", `must be a duration above 0 and up to 1m0s`},
-		{"key from the answer", "key: body:id", "key: lookup:id", `the key has to be known before the look-up`},
-		{"version from the answer", "key: body:id", "key: body:id\n    version: lookup:rev", `the version has to be known before the look-up`},
+		{"key from the answer", "key: body:id", "key: lookup:id", `the key has to be known before the lookup`},
+		{"version from the answer", "key: body:id", "key: body:id\n    version: lookup:rev", `the version has to be known before the lookup`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +84,7 @@ func TestFieldOfALookupNeedsALookup(t *testing.T) {
 	t.Parallel()
 	a, b := strings.Index(lookupSource, "    lookup:"), strings.Index(lookupSource, "    fields:")
 	_, err := mapping.Parse("callbridge.yaml", []byte(lookupSource[:a]+lookupSource[b:]), withSecret())
-	if err == nil || !strings.Contains(err.Error(), `"phone" is read from a look-up, and the source has none`) {
+	if err == nil || !strings.Contains(err.Error(), `"phone" is read from a lookup, and the source has none`) {
 		t.Errorf("got %v", err)
 	}
 }

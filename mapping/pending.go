@@ -33,7 +33,7 @@ func (in Incoming) WithLookup(answer []byte, contentType string) (Incoming, erro
 		tree, err = payload.Decode("", payload.JSON, answer)
 	}
 	if err != nil {
-		return in, fmt.Errorf("read the look-up's answer: %w", err)
+		return in, fmt.Errorf("read the lookup's answer: %w", err)
 	}
 	in.answer, in.answered = tree, true
 	return in, nil
@@ -49,7 +49,7 @@ func (in Incoming) LookupProblem(request *lookups.Request) string {
 }
 
 // Items returns what the bus stores of an event: the event itself (Pending) if
-// its look-up has to be made first, else one request or result per Decision of
+// its lookup has to be made first, else one request or result per Decision of
 // Map. It is never empty, unless Waiting's error is returned.
 func (c *Config) Items(in Incoming) ([]event.Item, error) {
 	if _, needed := c.Lookup(in); needed {
@@ -67,7 +67,7 @@ func (c *Config) Items(in Incoming) ([]event.Item, error) {
 	return items, nil
 }
 
-// Waiting returns what has to be stored of an event until its look-up is made:
+// Waiting returns what has to be stored of an event until its lookup is made:
 // the event, and the values that its fields need of the rest of the delivery.
 func (c *Config) Waiting(in Incoming) (event.Pending, error) {
 	p := event.Pending{Event: in.Event}
@@ -83,7 +83,7 @@ func (c *Config) Waiting(in Incoming) (event.Pending, error) {
 	return p, nil
 }
 
-// Resume continues with an event that has waited for its look-up.
+// Resume continues with an event that has waited for its lookup.
 func Resume(p event.Pending) (Incoming, error) {
 	in := Incoming{Event: p.Event, kept: map[string]any{}}
 	if len(p.Delivery) == 0 {
@@ -98,7 +98,7 @@ func Resume(p event.Pending) (Incoming, error) {
 }
 
 // Rejected returns the item of an event that cannot be mapped for a reason
-// outside of the mapping, such as a failed look-up.
+// outside of the mapping, such as a failed lookup.
 func (in Incoming) Rejected(reason event.Reason, detail string) event.Item {
 	return rejected(in.Event, "", field.Refusal{Reason: reason, Detail: detail}).item()
 }
@@ -108,7 +108,7 @@ func (in Incoming) Skipped(reason event.Reason, detail string) event.Item {
 	return skipped(in.Event, "", reason, detail).item()
 }
 
-// isPending reports whether a decision about the event depends on its look-up.
+// isPending reports whether a decision about the event depends on its lookup.
 func (c *Config) isPending(source *Source, values *field.Values) bool {
 	if tooOld := source.tooOld(values); tooOld != nil || values.SawPending() {
 		return values.SawPending()
@@ -122,7 +122,7 @@ func (c *Config) isPending(source *Source, values *field.Values) bool {
 	return false
 }
 
-// isPending reports whether the route's decision depends on the look-up and, if
+// isPending reports whether the route's decision depends on the lookup and, if
 // not, whether the route takes the event.
 func (b *binding) isPending(values *field.Values) (pending, takes bool) {
 	if !b.route.Enabled {

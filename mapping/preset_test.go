@@ -54,7 +54,7 @@ func presetConfig(preset string) string {
 func presetSecret(preset, name string) string {
 	switch {
 	case name != "SECRET" && name != "OTHER":
-		return "for a look-up"
+		return "for a lookup"
 	case name == "OTHER" && preset == "close":
 		return "ff0000000000000000000000000000000000000000000000000000000000000a"
 	case name == "OTHER" && preset == "standard-webhooks":
@@ -117,7 +117,7 @@ func TestNoPresetLoadsWithoutItsSecret(t *testing.T) {
 }
 
 // presetCase is one delivery in testdata/sources/<preset>: a body, beside it
-// headers and what the CRM's API answers to a look-up.
+// headers and what the CRM's API answers to a lookup.
 type presetCase struct {
 	preset, name, folder string
 	body                 string

@@ -106,7 +106,7 @@ func dialled(e mappedEvent) string {
 	case number != "":
 		return number
 	case e.Lookup != "":
-		return "by look-up"
+		return "by lookup"
 	}
 	return strings.ReplaceAll(e.Reason, "_", " ")
 }

@@ -41,7 +41,7 @@ type Incoming struct {
 	timeProblem string
 	// kept is what Waiting stored of a delivery that is no longer available.
 	kept map[string]any
-	// answer is the answer of the look-up, if answered.
+	// answer is the answer of the lookup, if answered.
 	answer   payload.Value
 	answered bool
 }
@@ -142,7 +142,7 @@ func (d Delivery) url() *url.URL {
 	return d.URL
 }
 
-// values are the values of an event, and the request that its look-up needs (nil
+// values are the values of an event, and the request that its lookup needs (nil
 // for none). Without the answer, values that depend on it are pending.
 func (s *Source) values(in Incoming) (*field.Values, *lookups.Request) {
 	fromBus := in.input == nil

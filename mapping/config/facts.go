@@ -28,7 +28,7 @@ type Facts struct {
 	Time     []string `json:"time,omitempty"`
 	// Phone says whether the webhook has the phone number.
 	Phone string `json:"phone"`
-	// Lookups are the hosts of the look-ups.
+	// Lookups are the hosts of the lookups.
 	Lookups []string `json:"lookups,omitempty"`
 	// Retries is how long the CRM retries a delivery.
 	Retries string `json:"retries"`
@@ -130,7 +130,7 @@ func proof(c signature.Config) string {
 	where := "in the header " + strings.Join(c.Header, " or ")
 	switch {
 	case c.Query != "":
-		where = "behind the URL (?" + c.Query + "=…)"
+		where = "in the URL (?" + c.Query + "=…)"
 	case c.BodyPath != "":
 		where = "in the body (" + c.BodyPath + ")"
 	}

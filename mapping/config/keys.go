@@ -34,120 +34,120 @@ func Sections() []Section {
 
 // FileKeys are the keys of the file itself.
 var FileKeys = []Key{
-	{Name: "public_url", Kind: "text", Doc: "Base URL under which CRMs reach this bridge; needed where a CRM signs the URL."},
-	{Name: "sources", Kind: "object", Doc: "Who may send webhooks: name → source. The name is the last part of /webhooks/<source>."},
-	{Name: "routes", Kind: "list", Doc: "Which event leads to which call, in order."},
+	{Name: "public_url", Kind: "text", Doc: "Base URL at which CRMs reach this bridge; required if a CRM signs the URL."},
+	{Name: "sources", Kind: "object", Doc: "Senders of webhooks: name → source. The name is the last part of /webhooks/<source>."},
+	{Name: "routes", Kind: "list", Doc: "Rules and calls, in order."},
 }
 
 // SourceKeys are the keys of a source and of a preset.
 var SourceKeys = []Key{
-	{Name: "preset", Kind: "text", Doc: "The CRM this source starts from; every key here replaces the preset's, fields one by one."},
-	{Name: "secret", Kind: "list", Doc: "Fills the verifiers of the preset: ${ENV} or ${file:/path}; two of them while a secret is changed."},
-	{Name: "verify", Kind: "any", Doc: "Verifiers; all of them must be content with a webhook."},
-	{Name: "body", Kind: "text", Values: []string{"json", "form", "xml", "cloudevents"}, Doc: "Form of the body; without it the Content-Type says."},
-	{Name: "split", Kind: "text", Doc: "Path with [*] to the events of a batch; without it a delivery is one event."},
-	{Name: "keep", Kind: "object", Doc: "What each event of a batch takes along from the delivery around it: name → path. The event is then {item: …, name: …}; a path may ask for its own item, as in list[id={item}]."},
-	{Name: "hide", Kind: "list", Doc: "Members of the delivery that are not kept or passed on, such as a secret in the body: token, customData.secret."},
-	{Name: "max_events", Kind: "number", Doc: "Most events in one delivery; 1000 without it. A larger delivery is refused whole."},
-	{Name: "key", Kind: "any", Doc: "Identity of an event: the first value that is there. A list in the list is one value made of all its parts."},
-	{Name: "type", Kind: "any", Doc: "What happened, in the CRM's words. A list in the list is its parts with a dot between, as in change.deal."},
-	{Name: "time", Kind: "any", Doc: "When it happened, as the CRM says."},
-	{Name: "time_format", Kind: "list", Doc: "How time is written; see format of a field."},
-	{Name: "max_age", Kind: "duration", Doc: "An event older than this by its time leads to no call (too_old). Without it age does not matter."},
-	{Name: "null_words", Kind: "list", Doc: "Words that this CRM writes for nothing, such as null or n/a."},
-	{Name: "lookup", Kind: "any", Doc: "What to ask the CRM's API about an event that is little more than an id; of several the first whose when holds."},
-	{Name: "auth", Kind: "object", Doc: "How look-ups prove who asks; takes the place of the auth of each look-up."},
-	{Name: "params", Kind: "object", Doc: "Words of your own for {{params.name}} in look-ups, such as the CRM's name of your company: a-z, 0-9, - and single dots."},
-	{Name: "version", Kind: "any", Doc: "Number or time that grows with every change of a record. An event older than one already looked up is skipped (superseded)."},
-	{Name: "fields", Kind: "object", Doc: "The only names that rules and calls may use: name → field."},
-	{Name: "challenge", Kind: "any", Doc: "Handshakes of the CRM, and deliveries that are no events."},
-	{Name: "answer", Kind: "object", Doc: "What the CRM wants to read after a success; without it 202 and a small JSON body."},
+	{Name: "preset", Kind: "text", Doc: "The preset of this source; every key here replaces the preset's, fields one by one."},
+	{Name: "secret", Kind: "list", Doc: "Secret for the verifiers of the preset: ${ENV} or ${file:/path}; two during a rotation."},
+	{Name: "verify", Kind: "any", Doc: "Verifiers; a webhook has to satisfy all of them."},
+	{Name: "body", Kind: "text", Values: []string{"json", "form", "xml", "cloudevents"}, Doc: "Format of the body; default: that of the Content-Type."},
+	{Name: "split", Kind: "text", Doc: "Path with [*] to the events of a batch; default: a delivery is one event."},
+	{Name: "keep", Kind: "object", Doc: "Values of the delivery that are added to each event of a batch: name → path. The event is then {item: …, name: …}; a path may refer to its own item, as in list[id={item}]."},
+	{Name: "hide", Kind: "list", Doc: "Members of the delivery that are not stored or passed on, such as a secret in the body: token, customData.secret."},
+	{Name: "max_events", Kind: "number", Doc: "Maximum number of events in one delivery; default: 1000. A larger delivery is refused."},
+	{Name: "key", Kind: "any", Doc: "Identity of an event: the first present value. A list in the list is one value made of all its parts."},
+	{Name: "type", Kind: "any", Doc: "Type of the event, as the CRM writes it. A list in the list joins its parts with dots, as in change.deal."},
+	{Name: "time", Kind: "any", Doc: "Time of the event, as the CRM says."},
+	{Name: "time_format", Kind: "list", Doc: "Format of time; see format of a field."},
+	{Name: "max_age", Kind: "duration", Doc: "An event whose time is older causes no call (too_old). Default: no limit."},
+	{Name: "null_words", Kind: "list", Doc: "Texts that mean a missing value in this CRM, such as null or n/a."},
+	{Name: "lookup", Kind: "any", Doc: "Request to the CRM's API for an event that contains only an id; of several the first whose when is true."},
+	{Name: "auth", Kind: "object", Doc: "Credentials of lookups; replaces the auth of each lookup."},
+	{Name: "params", Kind: "object", Doc: "Values of {{params.name}} in lookups, such as your company's name in the CRM: a-z, 0-9, - and single dots."},
+	{Name: "version", Kind: "any", Doc: "Number or time that increases with every change of a record. An event older than one already looked up is skipped (superseded)."},
+	{Name: "fields", Kind: "object", Doc: "The names for rules and calls: name → field."},
+	{Name: "challenge", Kind: "any", Doc: "Handshakes of the CRM, and deliveries that are not events."},
+	{Name: "answer", Kind: "object", Doc: "Answer that the CRM requires after a success; default: 202 and a small JSON body."},
 }
 
 // HandshakeKeys are the keys of a handshake (challenge:).
 var HandshakeKeys = []Key{
 	{Name: "kind", Kind: "text", Values: []string{"body_echo", "cloudevents_options", "head_ok", "header_echo", "ignore", "query_echo"}, Doc: "query_echo (Meta), body_echo (monday, Slack), header_echo (Asana, Okta), head_ok (Intercom) and cloudevents_options answer before anything is verified; ignore is for a verified POST that is no event."},
-	{Name: "mode_param", Kind: "text", Doc: "query_echo: query parameter that holds mode."},
-	{Name: "mode", Kind: "text", Doc: "query_echo: what mode_param must say."},
-	{Name: "token_param", Kind: "text", Doc: "query_echo: query parameter that holds the token."},
-	{Name: "token", Kind: "list", Doc: "query_echo: the token that was given to the CRM, as ${ENV} or ${file:/path}."},
-	{Name: "echo_param", Kind: "text", Doc: "query_echo: query parameter whose value is sent back."},
-	{Name: "path", Kind: "text", Doc: "body_echo: member that is sent back. ignore: where equals stands."},
+	{Name: "mode_param", Kind: "text", Doc: "query_echo: query parameter with mode."},
+	{Name: "mode", Kind: "text", Doc: "query_echo: required value of mode_param."},
+	{Name: "token_param", Kind: "text", Doc: "query_echo: query parameter with the token."},
+	{Name: "token", Kind: "list", Doc: "query_echo: the token configured in the CRM, as ${ENV} or ${file:/path}."},
+	{Name: "echo_param", Kind: "text", Doc: "query_echo: query parameter whose value is returned."},
+	{Name: "path", Kind: "text", Doc: "body_echo: member that is returned. ignore: path of the value of equals."},
 	{Name: "only_if_absent", Kind: "text", Doc: "body_echo: a body with this member is an event."},
-	{Name: "header", Kind: "text", Doc: "header_echo: header that is sent back."},
-	{Name: "field", Kind: "text", Doc: "header_echo: sent back as this member of a JSON body instead of as a header."},
-	{Name: "allowed_origins", Kind: "list", Doc: "cloudevents_options: who may send, or *."},
-	{Name: "allowed_rate", Kind: "number", Doc: "cloudevents_options: most requests a minute; without it any number."},
-	{Name: "equals", Kind: "text", Doc: "ignore: what stands at path in a delivery that is no event."},
+	{Name: "header", Kind: "text", Doc: "header_echo: header that is returned."},
+	{Name: "field", Kind: "text", Doc: "header_echo: returned as this member of a JSON body instead of as a header."},
+	{Name: "allowed_origins", Kind: "list", Doc: "cloudevents_options: allowed origins, or *."},
+	{Name: "allowed_rate", Kind: "number", Doc: "cloudevents_options: maximum requests per minute; default: no limit."},
+	{Name: "equals", Kind: "text", Doc: "ignore: value at path in a delivery that is not an event."},
 }
 
 // AnswerKeys are the keys of the answer to a delivery.
 var AnswerKeys = []Key{
-	{Name: "status", Kind: "number", Doc: "200 to 299; 200 without it."},
+	{Name: "status", Kind: "number", Doc: "200 to 299; default: 200."},
 	{Name: "content_type", Kind: "text", Doc: "Content-Type of body."},
-	{Name: "body", Kind: "text", Doc: "The body; without it callbridge's own JSON."},
+	{Name: "body", Kind: "text", Doc: "The body; default: callbridge's own JSON."},
 }
 
 // FieldKeys are the keys of a field.
 var FieldKeys = []Key{
-	{Name: "path", Kind: "list", Doc: "Where the value is; of a list the first that is there."},
-	{Name: "type", Kind: "text", Values: []string{"string", "number", "bool", "time", "phone", "country", "list"}, Doc: "What the value is; string without it."},
+	{Name: "path", Kind: "list", Doc: "Path of the value; of a list the first present one."},
+	{Name: "type", Kind: "text", Values: []string{"string", "number", "bool", "time", "phone", "country", "list"}, Doc: "Type of the value; default: string."},
 	{Name: "optional", Kind: "bool", Doc: "The field may be missing."},
-	{Name: "default", Kind: "text", Doc: "The value if the field is missing. Not if it is unreadable."},
-	{Name: "region", Kind: "text", Doc: "phone: country (US, DE) of numbers written without one."},
-	{Name: "country", Kind: "list", Doc: "phone: where the contact's country is; it goes before region."},
-	{Name: "join", Kind: "text", Doc: "string: all values of a path with [*], with this between them."},
-	{Name: "separator", Kind: "text", Doc: "list: a text is cut at this."},
+	{Name: "default", Kind: "text", Doc: "The value if the field is missing. Not if it is invalid."},
+	{Name: "region", Kind: "text", Doc: "phone: country (US, DE) of numbers without country code."},
+	{Name: "country", Kind: "list", Doc: "phone: path of the contact's country; takes precedence over region."},
+	{Name: "join", Kind: "text", Doc: "string: separator that joins the values of a path with [*]."},
+	{Name: "separator", Kind: "text", Doc: "list: separator at which a text is split."},
 	{Name: "format", Kind: "list", Doc: "time: rfc3339, unix, unix_ms, date, dotnet (/Date(0)/), or an example in Go's reference time (02.01.2006 15:04)."},
 }
 
 // RouteKeys are the keys of a route.
 var RouteKeys = []Key{
 	{Name: "name", Kind: "text", Doc: "Unique, [a-z0-9-]. It is part of a call's identity: a renamed route calls again."},
-	{Name: "source", Kind: "list", Doc: "The source or sources whose events this route looks at."},
-	{Name: "enabled", Kind: "bool", Doc: "false switches the route off; true without it."},
-	{Name: "mode", Kind: "text", Values: []string{"dry_run", "live", "allow_list"}, Doc: "dry_run without it: nobody is dialled until this says live."},
+	{Name: "source", Kind: "list", Doc: "The source or sources of this route."},
+	{Name: "enabled", Kind: "bool", Doc: "false disables the route; default: true."},
+	{Name: "mode", Kind: "text", Values: []string{"dry_run", "live", "allow_list"}, Doc: "Default: dry_run, which makes no calls; live makes them."},
 	{Name: "allow", Kind: "list", Doc: "mode allow_list: the numbers that may be dialled."},
-	{Name: "regions", Kind: "list", Doc: "Countries (US, CA) that may be dialled; without it every one."},
+	{Name: "regions", Kind: "list", Doc: "Countries (US, CA) that may be dialled; default: all."},
 	{Name: "allow_extension", Kind: "bool", Doc: "Dial the main number of a number with an extension."},
-	{Name: "stop", Kind: "bool", Doc: "If this route takes an event, later routes do not see it."},
-	{Name: "when", Kind: "text", Doc: "The rule, in CEL; without it every event of the source."},
+	{Name: "stop", Kind: "bool", Doc: "If this route matches an event, later routes are not tried."},
+	{Name: "when", Kind: "text", Doc: "The rule, in CEL; default: every event of the source."},
 	{Name: "call", Kind: "object", Doc: "The call to make: the body of Callab's create call."},
 }
 
-// LookupKeys are the keys of a look-up.
+// LookupKeys are the keys of a lookup.
 var LookupKeys = []Key{
-	{Name: "when", Kind: "text", Doc: "The events that need this look-up, in CEL, over what is known without it; every event if left out."},
-	{Name: "unless", Kind: "text", Doc: "A field that makes the look-up needless where the webhook has it already."},
-	{Name: "method", Kind: "text", Values: []string{"GET", "POST"}, Doc: "GET, or POST for GraphQL; GET without it."},
-	{Name: "url", Kind: "text", Doc: "Where to ask, over https. {{field}} is put in escaped; in the host only {{params.name}} may stand."},
-	{Name: "headers", Kind: "object", Doc: "Headers that the API wants beside auth, such as a version. No secrets."},
-	{Name: "body", Kind: "text", Doc: "Body of a POST, in JSON. {{field}} stands inside of quotes and is put in escaped."},
-	{Name: "auth", Kind: "object", Doc: "How callbridge proves who it is."},
-	{Name: "hosts", Kind: "list", Doc: "The only hosts that are asked, also where the API redirects; that of url without it."},
-	{Name: "rate", Kind: "number", Doc: "Look-ups a second for the whole source and process; 5 without it."},
-	{Name: "timeout", Kind: "duration", Doc: "How long after the webhook a look-up that fails is tried again; 2m without it. Then the event is rejected (lookup_failed)."},
-	{Name: "coalesce", Kind: "duration", Doc: "Events about the same URL within this time share one look-up; it is made that much later."},
-	{Name: "error_path", Kind: "text", Doc: "Where the answer tells of an error despite HTTP 200, as GraphQL does."},
+	{Name: "when", Kind: "text", Doc: "Rule in CEL for the events that need this lookup, without lookup fields; default: every event."},
+	{Name: "unless", Kind: "text", Doc: "A field; if the webhook has it, there is no lookup."},
+	{Name: "method", Kind: "text", Values: []string{"GET", "POST"}, Doc: "GET, or POST for GraphQL; default: GET."},
+	{Name: "url", Kind: "text", Doc: "URL of the lookup, https only. {{field}} is inserted escaped; the host may only contain {{params.name}}."},
+	{Name: "headers", Kind: "object", Doc: "Headers that the API requires besides auth, such as a version. No secrets."},
+	{Name: "body", Kind: "text", Doc: "Body of a POST, in JSON. {{field}} has to be inside quotes and is inserted escaped."},
+	{Name: "auth", Kind: "object", Doc: "Credentials for the API."},
+	{Name: "hosts", Kind: "list", Doc: "The only allowed hosts, also for redirects; default: the host of url."},
+	{Name: "rate", Kind: "number", Doc: "Lookups per second for the whole source, per process; default: 5."},
+	{Name: "timeout", Kind: "duration", Doc: "How long after the webhook a failing lookup is retried; default: 2m. Then the event is rejected (lookup_failed)."},
+	{Name: "coalesce", Kind: "duration", Doc: "Events with the same URL within this time share one lookup, which is delayed by this time."},
+	{Name: "error_path", Kind: "text", Doc: "Path of the error in an answer with HTTP 200, as in GraphQL."},
 }
 
 // CallKeys are the keys of a call: the body of Callab's create call.
 var CallKeys = []Key{
 	{Name: "company_id", Kind: "text", Doc: "Callab's id of your company (UUID)."},
-	{Name: "campaign_id", Kind: "text", Doc: "Campaign the call belongs to (UUID)."},
-	{Name: "ai_agent_id", Kind: "text", Doc: "Agent that speaks (UUID)."},
+	{Name: "campaign_id", Kind: "text", Doc: "Campaign of the call (UUID)."},
+	{Name: "ai_agent_id", Kind: "text", Doc: "AI agent of the call (UUID)."},
 	{Name: "contact_id", Kind: "text", Doc: "Callab's id of the contact (UUID)."},
 	{Name: "call_provider", Kind: "text", Doc: "Telephony provider."},
-	{Name: "call_from", Kind: "text", Doc: "Number the call comes from."},
+	{Name: "call_from", Kind: "text", Doc: "Number of the caller."},
 	{Name: "call_to", Kind: "text", Doc: "Number to dial: the name of a field of type phone."},
-	{Name: "call_direction", Kind: "text", Doc: "outbound, unless inbound is written."},
-	{Name: "notes", Kind: "text", Doc: "Note on the call; callbridge and the request id without it."},
+	{Name: "call_direction", Kind: "text", Doc: "outbound (default) or inbound."},
+	{Name: "notes", Kind: "text", Doc: "Note on the call; default: callbridge and the request id."},
 	{Name: "workspace_id", Kind: "text", Doc: "Workspace."},
 	{Name: "workspace", Kind: "text", Doc: "Workspace, in newer versions of the API."},
 	{Name: "call_sid", Kind: "text", Doc: "Id of the call at the provider, in newer versions of the API."},
 	{Name: "is_test", Kind: "bool", Doc: "Marks the call as a test; true, false or a field of type bool."},
-	{Name: "metadata", Kind: "any", Doc: "Any JSON; comes back with the call. A text that is one {{field}} keeps the field's type."},
-	{Name: "agent_dynamic_variables", Kind: "object", Doc: "What the agent may say: name → text."},
+	{Name: "metadata", Kind: "any", Doc: "Any JSON; returned with the call. A text that is one {{field}} keeps the field's type."},
+	{Name: "agent_dynamic_variables", Kind: "object", Doc: "Values for the agent to say: name → text."},
 }
 
 // CallDirections are the values of call_direction; the first is the default.
@@ -163,21 +163,21 @@ var (
 	VariableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 )
 
-// AuthKeys are the keys of the credentials of look-ups.
+// AuthKeys are the keys of the credentials of lookups.
 var AuthKeys = []Key{
-	{Name: "kind", Kind: "text", Values: []string{"bearer", "header", "query", "basic", "oauth"}, Doc: "How the API wants it: bearer, header, query, basic or oauth."},
+	{Name: "kind", Kind: "text", Values: []string{"bearer", "header", "query", "basic", "oauth"}, Doc: "Kind of authentication: bearer, header, query, basic or oauth."},
 	{Name: "token", Kind: "secret", Doc: "bearer: the token."},
 	{Name: "name", Kind: "text", Doc: "header, query: name of the header or parameter."},
 	{Name: "value", Kind: "secret", Doc: "header, query: the key."},
-	{Name: "prefix", Kind: "text", Doc: "header: what stands before the key, such as \"Token token=\"."},
-	{Name: "user", Kind: "text", Doc: "basic: user name, or ${…} where the API wants its key here."},
-	{Name: "password", Kind: "secret", Doc: "basic: password; empty if left out."},
-	{Name: "token_url", Kind: "text", Doc: "oauth: where access tokens are had, over https."},
+	{Name: "prefix", Kind: "text", Doc: "header: text before the key, such as \"Token token=\"."},
+	{Name: "user", Kind: "text", Doc: "basic: user name, or ${…} if the API expects its key here."},
+	{Name: "password", Kind: "secret", Doc: "basic: password; default: empty."},
+	{Name: "token_url", Kind: "text", Doc: "oauth: URL for access tokens, https only."},
 	{Name: "client_id", Kind: "text", Doc: "oauth: id of the app, or ${…}."},
 	{Name: "client_secret", Kind: "secret", Doc: "oauth: secret of the app."},
-	{Name: "refresh_token", Kind: "secret", Doc: "oauth: refresh token; without it the app asks for itself (client_credentials)."},
-	{Name: "scope", Kind: "text", Doc: "oauth: what is asked for."},
-	{Name: "header_scheme", Kind: "text", Doc: "oauth: word before the access token; Bearer without it."},
+	{Name: "refresh_token", Kind: "secret", Doc: "oauth: refresh token; without it the grant is client_credentials."},
+	{Name: "scope", Kind: "text", Doc: "oauth: requested scope."},
+	{Name: "header_scheme", Kind: "text", Doc: "oauth: scheme of the access token; default: Bearer."},
 }
 
 func keyNames(keys []Key) []string {

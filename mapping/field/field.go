@@ -204,12 +204,12 @@ func (f *Field) read(in *Input) Value {
 	}
 	detail := "nothing at " + strings.Join(names, ", ")
 	if in.NoLookup != "" && useLookup(f.paths) {
-		detail += "; no look-up: " + in.NoLookup
+		detail += "; no lookup: " + in.NoLookup
 	}
 	return missing(detail)
 }
 
-// isPending reports whether the answer of the look-up may bring the value: no
+// isPending reports whether the answer of the lookup may bring the value: no
 // earlier path has one.
 func isPending(paths []Path, in *Input) bool {
 	for i := range paths {
@@ -303,7 +303,7 @@ func (s *Set) HasDefault(name string) bool {
 	return ok && f.fallback != nil
 }
 
-// OnlyAfterLookup reports whether the name has no value before the look-up.
+// OnlyAfterLookup reports whether the name has no value before the lookup.
 func (s *Set) OnlyAfterLookup(name string) bool {
 	if f, ok := s.fields[name]; ok {
 		return onlyLookup(f.paths)

@@ -13,7 +13,7 @@ import (
 )
 
 // Input is what the values of one event are read from: the event itself, its
-// delivery, and the answer of its look-up.
+// delivery, and the answer of its lookup.
 type Input struct {
 	// Body is the tree of the event, Root that of the whole delivery.
 	Body, Root payload.Value

@@ -160,25 +160,25 @@ func (e Expression) IsConstant() bool {
 	})
 }
 
-// RefuseLookup reports a problem if the value, named what, depends on a look-up
+// RefuseLookup reports a problem if the value, named what, depends on a lookup
 // although it has to be known before.
 func (e Expression) RefuseLookup(at config.Node, what string) {
 	if slices.ContainsFunc(e, useLookup) {
-		at.Problem(what+" has to be known before the look-up", "name a value of the webhook")
+		at.Problem(what+" has to be known before the lookup", "name a value of the webhook")
 	}
 }
 
-// useLookup reports whether any of the paths leads into the answer of a look-up.
+// useLookup reports whether any of the paths leads into the answer of a lookup.
 func useLookup(paths []Path) bool {
 	return slices.ContainsFunc(paths, func(p Path) bool { return p.origin == fromLookup })
 }
 
-// onlyLookup reports whether all of the paths lead into the answer of a look-up.
+// onlyLookup reports whether all of the paths lead into the answer of a lookup.
 func onlyLookup(paths []Path) bool {
 	return useLookup(paths) && !slices.ContainsFunc(paths, func(p Path) bool { return p.origin != fromLookup })
 }
 
-// isPending reports whether the value has to wait for the look-up.
+// isPending reports whether the value has to wait for the lookup.
 func (e Expression) isPending(in *Input) bool {
 	return in.Pending && slices.ContainsFunc(e, useLookup)
 }

@@ -18,7 +18,7 @@ const (
 	Present State = iota
 	Missing
 	Unreadable
-	// Pending is a value that the answer of a look-up will bring.
+	// Pending is a value that the answer of a lookup will bring.
 	Pending
 )
 
@@ -78,7 +78,7 @@ func unreadable(reason event.Reason, detail string) Value {
 }
 
 func pending(name string) Value {
-	return Value{State: Pending, Reason: event.ReasonMissingField, Detail: name + " waits for the look-up, which was not made"}
+	return Value{State: Pending, Reason: event.ReasonMissingField, Detail: name + " waits for the lookup, which was not made"}
 }
 
 // Values are the values of one event. Each is read when it is first asked for.
@@ -165,7 +165,7 @@ func (v *Values) RuleValue(name string) (value any, missing bool) {
 // Received is when the webhook came in. It implements rule.Values.
 func (v *Values) Received() time.Time { return v.Event.Received }
 
-// Refusal is why an event leads to no call, or to no look-up.
+// Refusal is why an event leads to no call, or to no lookup.
 type Refusal struct {
 	Reason event.Reason
 	// Field is the name or the key that is at fault; it may be empty.

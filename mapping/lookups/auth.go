@@ -31,7 +31,7 @@ const (
 	AuthOAuth  = "oauth"
 )
 
-// Auth are the credentials of a look-up, comparable with ==.
+// Auth are the credentials of a lookup, comparable with ==.
 type Auth struct {
 	// Kind says which other members are used.
 	Kind string

@@ -25,7 +25,7 @@ import (
 	"callbridge/mapping/rule"
 )
 
-// Source is the source whose look-ups are read.
+// Source is the source whose lookups are read.
 type Source struct {
 	Name  string
 	Names *field.Set
@@ -35,7 +35,7 @@ type Source struct {
 	Version field.Expression
 }
 
-// Lookups are the look-ups of one source, in the order of the file. They are safe
+// Lookups are the lookups of one source, in the order of the file. They are safe
 // for concurrent use.
 type Lookups struct {
 	source  Source
@@ -65,15 +65,15 @@ const (
 	defaultTimeout = 2 * time.Minute
 )
 
-// Read reads the look-ups from the keys of a source. A field that is read from a
-// look-up although the source has none is a problem.
+// Read reads the lookups from the keys of a source. A field that is read from a
+// lookup although the source has none is a problem.
 func Read(keys config.Object, s Source) Lookups {
 	l := Lookups{source: s}
 	at, ok := keys.Get("lookup")
 	if !ok {
 		for _, name := range s.Names.Names() {
 			if s.Names.OnlyAfterLookup(name) {
-				keys.At.Problem(strconv.Quote(name)+" is read from a look-up, and the source has none", "add lookup:")
+				keys.At.Problem(strconv.Quote(name)+" is read from a lookup, and the source has none", "add lookup:")
 			}
 		}
 		return l
@@ -155,10 +155,10 @@ func (r entryReader) readCondition(e *entry) {
 	r.refuseUnknown(n, e.unless)
 }
 
-// refuseUnknown reports a name that has no value before the look-up.
+// refuseUnknown reports a name that has no value before the lookup.
 func (r entryReader) refuseUnknown(at config.Node, name string) {
 	if r.source.Names.OnlyAfterLookup(name) {
-		at.Problem(strconv.Quote(name)+" is not known before the look-up", "")
+		at.Problem(strconv.Quote(name)+" is not known before the lookup", "")
 	}
 }
 
@@ -261,7 +261,7 @@ func (r entryReader) readBody(n config.Node, method string) pattern {
 }
 
 // readPattern reads a text with tags. A field that may be missing needs no
-// fallback: without it there is no look-up.
+// fallback: without it there is no lookup.
 func (r entryReader) readPattern(n config.Node, text string) pattern {
 	p := pattern{call.ReadTemplate(n, text, call.Scope{Set: r.source.Names}, true)}
 	for _, part := range p.Parts {
@@ -301,7 +301,7 @@ func (r entryReader) withParams(n config.Node) string {
 		if !n.SameFile(r.home) {
 			at = r.home
 		}
-		at.Problem("the look-up needs its param "+strconv.Quote(name), "add params: {"+name+": …}")
+		at.Problem("the lookup needs its param "+strconv.Quote(name), "add params: {"+name+": …}")
 		return "x"
 	})
 }

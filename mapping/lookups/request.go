@@ -27,7 +27,7 @@ type Request struct {
 	Auth   Auth
 	// Hosts are the only hosts that the request may go to, also by redirects.
 	Hosts []string
-	// Rate is the limit of the source in look-ups per second.
+	// Rate is the limit of the source in lookups per second.
 	Rate float64
 	// Timeout counts from the moment the webhook came in.
 	Timeout time.Duration
@@ -48,7 +48,7 @@ type Request struct {
 // everywhere, and ids are far shorter.
 const maxURLBytes = 8000
 
-// Exist reports whether the source has look-ups at all.
+// Exist reports whether the source has lookups at all.
 func (l Lookups) Exist() bool { return len(l.entries) > 0 }
 
 // Request returns the request that the event needs, as far as that is known
@@ -73,7 +73,7 @@ func (e *entry) request(values *field.Values, source Source) (*Request, *field.R
 		return nil, refused
 	}
 	if len(address) > maxURLBytes {
-		return nil, &field.Refusal{Reason: event.ReasonBadField, Field: "url", Detail: "the look-up's URL is too long"}
+		return nil, &field.Refusal{Reason: event.ReasonBadField, Field: "url", Detail: "the lookup's URL is too long"}
 	}
 	body, refused := e.body.render(values, jsonEscaped)
 	if refused != nil {

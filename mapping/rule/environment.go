@@ -1,4 +1,4 @@
-// Package rule evaluates the conditions of routes and look-ups: CEL over the
+// Package rule evaluates the conditions of routes and lookups: CEL over the
 // declared names of one source. It compiles a rule against the names and their
 // types, reports what is wrong at its position in the YAML file and in the words
 // of the configuration, and evaluates it with the values of one event.
@@ -91,7 +91,7 @@ var (
 	// usualSizes are texts of two hundred characters, lists of a hundred.
 	usualSizes = sizes{text: 200, list: 100}
 	// largestSizes are larger than any payload: a webhook, and the answer of a
-	// look-up, have a megabyte at most.
+	// lookup, have a megabyte at most.
 	largestSizes = sizes{text: 16 << 20, list: 16 << 20}
 )
 

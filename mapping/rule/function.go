@@ -27,13 +27,13 @@ type Function struct {
 // and those of its strings extension.
 func Functions() []Function {
 	return []Function{
-		{"present", "present(field) → bool", "Whether the field is there. A field that is there but unreadable leaves the rule undecided.", `!present(nickname)`},
-		{"days_since", "days_since(time) → number", "Days from the time to the moment the webhook came in, with a fraction; negative for a time to come.", `days_since(created) < 7`},
+		{"present", "present(field) → bool", "Whether the field is present. A present but invalid field leaves the rule undecided.", `!present(nickname)`},
+		{"days_since", "days_since(time) → number", "Days from the time to the receipt of the webhook, with a fraction; negative for a future time.", `days_since(created) < 7`},
 		{"hours_since", "hours_since(time) → number", "The same in hours.", `hours_since(created) >= 24`},
 		{"local_hour", "local_hour(time, zone) → number", "Hour of the day, 0 to 23, in a zone such as Europe/Berlin.", `local_hour(created, "America/New_York") == 9`},
 		{"weekday", "weekday(time, zone) → text", "monday to sunday, in a zone.", `weekday(created, "Europe/Berlin") in ["monday", "friday"]`},
 		{"starts_with_any", "starts_with_any(text, list) → bool", "Whether the text begins with one of the list.", `starts_with_any(phone, ["+1", "+44"])`},
-		{"contains_any", "contains_any(text, list) → bool", "Whether one of the list is in the text. Letters count as they are; see lower.", `contains_any(lower(job), ["chief", "head of"])`},
+		{"contains_any", "contains_any(text, list) → bool", "Whether the text contains one of the list. Case matters; see lower.", `contains_any(lower(job), ["chief", "head of"])`},
 		{"lower", "lower(text) → text", "The text in lower case, in every script.", `lower(job) == "head of sales"`},
 	}
 }
