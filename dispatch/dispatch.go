@@ -8,7 +8,7 @@
 //   - request.go: parse a delivered request, add its id to the call
 //   - limiter.go: concurrency, rate, and pauses of the whole process
 //   - dial.go: claim, fence, POST; nothing else calls the create endpoint
-//   - classify.go: what an answer means: accepted, rejected, free, unknown
+//   - classify.go: the state after an answer: accepted, rejected, free, unknown
 //   - reconcile.go: expired claims, unknown calls, stuck requests
 //   - ledger.go: the record of a request, changed by compare-and-set
 //   - report.go: results, log lines, metrics
