@@ -2,8 +2,8 @@
 // JetStream, embedded or remote, until they are done. It has one stream each for
 // requests, the ledger, results and limits. handlers and lookup publish to it,
 // lookup and dispatch consume from it, and other services subscribe to its results.
-// It imports event and storelock of this module. The reasons for its settings are in
-// docs/decisions.
+// It imports event and storelock of this module. stream.go has the streams and their
+// limits, docs/decisions the reasons.
 package bus
 
 import (
