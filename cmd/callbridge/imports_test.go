@@ -26,7 +26,7 @@ var ours = map[string][]string{
 	"mapping/config":   {"signature", "mapping/sources"},
 	"mapping/field":    {"event", "mapping/config", "mapping/payload", "mapping/phone"},
 	"mapping/rule":     {"event", "mapping/config"},
-	"mapping/call":     {"event", "mapping/config", "mapping/field", "mapping/payload", "mapping/phone"},
+	"mapping/call":     {"event", "mapping/config", "mapping/field", "mapping/phone"},
 	"mapping/lookups":  {"event", "mapping/call", "mapping/config", "mapping/field", "mapping/payload", "mapping/rule"},
 	"mapping": {
 		"event", "signature", "mapping/call", "mapping/config", "mapping/field", "mapping/lookups",
