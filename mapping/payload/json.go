@@ -25,7 +25,8 @@ func decodeJSON(body []byte, set charset) (Value, error) {
 	if !utf8.Valid(text) {
 		return nil, syntaxErrorAt(JSON, string(text), invalidUTF8(text), notUTF8)
 	}
-	r := jsonReader{text: string(text), dec: jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true))}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	r := jsonReader{text: string(text), dec: dec}
 	tree, err := r.value(0)
 	if err != nil {
 		return nil, err
@@ -36,7 +37,8 @@ func decodeJSON(body []byte, set charset) (Value, error) {
 	return tree, nil
 }
 
-// jsonReader makes a tree of the decoder's values.
+// jsonReader makes a tree of the decoder's values. It refuses repeated keys
+// itself: the decoder would keep a second set of them for that.
 type jsonReader struct {
 	// text is the whole body. Strings of the tree are parts of it.
 	text  string
@@ -101,9 +103,13 @@ func (r *jsonReader) object(depth int) (Value, error) {
 		if kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray {
 			return nil, r.fail(r.next(), notJSON) // not a key
 		}
+		at := r.next()
 		var key string
 		if key, err = r.scalar(); err != nil {
 			return nil, err
+		}
+		if _, repeated := object[key]; repeated {
+			return nil, r.fail(at, repeatedKey)
 		}
 		if object[key], err = r.value(depth); err != nil {
 			return nil, err
@@ -133,15 +139,13 @@ func (r *jsonReader) list(depth int) (Value, error) {
 
 // problem converts an error of the decoder, whose text quotes the body.
 func (r *jsonReader) problem(err error) error {
-	var syntax *jsontext.SyntacticError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return r.fail(len(r.text), endsEarly)
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return r.fail(r.next(), repeatedKey)
 	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return r.fail(len(r.text), endsEarly)
+	}
+	var syntax *jsontext.SyntacticError
 	at := r.next()
 	if errors.As(err, &syntax) && strings.HasPrefix(r.text[at:], `"`) {
 		if exact := int(syntax.ByteOffset); exact < len(r.text) && r.text[exact] < ' ' {
