@@ -130,7 +130,7 @@ func (f *fixture) claimed(r event.Request, owner string) {
 // write writes the first ledger record of a request.
 func (f *fixture) write(r event.Request, record dispatch.Record) {
 	f.t.Helper()
-	data, err := json.Marshal(record)
+	data, err := event.Marshal(record)
 	if err != nil {
 		f.t.Fatal(err)
 	}

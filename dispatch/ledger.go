@@ -65,11 +65,11 @@ type Record struct {
 	// NotBefore is when a free request may be claimed again.
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// Reason and Detail go into the result.
-	Reason event.Reason `json:"reason,omitempty"`
-	Detail string       `json:"detail,omitempty"`
+	Reason event.Reason `json:"reason,omitzero"`
+	Detail string       `json:"detail,omitzero"`
 	// Call is Callab's answer. The result can be published from it again
 	// after a crash.
-	Call json.RawMessage `json:"call,omitempty"`
+	Call json.RawMessage `json:"call,omitzero"`
 }
 
 // ledgerTimeout limits one read or write of the ledger.
@@ -97,7 +97,7 @@ func (d *Dispatcher) load(ctx context.Context, id uuid.UUID) (entry, error) {
 		return entry{}, err
 	}
 	e := entry{revision: got.Revision, stored: got.Stored}
-	if err := json.Unmarshal(got.Data, &e.Record); err != nil {
+	if err := event.Unmarshal(got.Data, &e.Record); err != nil {
 		return entry{}, fmt.Errorf("decode ledger %s: %w", id, err)
 	}
 	return e, nil
@@ -111,7 +111,7 @@ func (d *Dispatcher) compareAndSet(ctx context.Context, id uuid.UUID, next Recor
 		return entry{Record: next, stored: time.Now(), fresh: true}, nil
 	}
 	next.Owner, next.Nonce = d.instance, uuid.NewString()
-	data, err := json.Marshal(next)
+	data, err := event.Marshal(next)
 	if err != nil {
 		return entry{}, fmt.Errorf("encode ledger %s: %w", id, err)
 	}

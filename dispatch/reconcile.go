@@ -234,7 +234,7 @@ func (d *Dispatcher) sweep(ctx context.Context) error {
 	var stuck []uuid.UUID
 	err = d.ledger.Each(ctx, func(id uuid.UUID, e bus.Entry) error {
 		var r Record
-		if json.Unmarshal(e.Data, &r) != nil {
+		if event.Unmarshal(e.Data, &r) != nil {
 			return nil
 		}
 		age := now.Sub(e.Stored)
