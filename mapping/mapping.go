@@ -61,7 +61,7 @@ func parse(file string, data []byte, r *config.Reader) (*Config, error) {
 		reader: r, faulty: map[string]bool{},
 		config: &Config{sources: map[string]*Source{}, bySource: map[string][]*binding{}},
 	}
-	if root, ok := r.Document(file, data); ok {
+	if root, ok := r.Document(file, data, "sources: and routes:"); ok {
 		l.load(root)
 	}
 	if err := r.Err(); err != nil {

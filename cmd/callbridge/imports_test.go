@@ -32,7 +32,7 @@ var ours = map[string][]string{
 		"event", "signature", "mapping/call", "mapping/config", "mapping/field", "mapping/lookups",
 		"mapping/payload", "mapping/phone", "mapping/rule",
 	},
-	"mapping/golden":   {"event", "mapping"},
+	"mapping/golden":   {"event", "mapping", "mapping/config"},
 	"bus":              {"event", "bus/storelock"},
 	"bus/storelock":    {},
 	"bus/bustest":      {"bus"},

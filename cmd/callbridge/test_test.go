@@ -120,7 +120,7 @@ func TestTestErrorsAreOneSentence(t *testing.T) {
 		"no such file":              {[]string{"nowhere.test.yaml"}, "nowhere.test.yaml"},
 		"empty folder":              {[]string{empty}, "ends in .test.yaml"},
 		"no configuration":          {[]string{"-c", "nowhere.yaml", "example/callbridge.test.yaml"}, "nowhere.yaml"},
-		"mistake in the cases":      {[]string{testFolder(t, "cases: x\n")}, "callbridge.test.yaml:1:8: cases: this is no list"},
+		"mistake in the cases":      {[]string{testFolder(t, "cases: x\n")}, "callbridge.test.yaml:1:8: cases: found a single value where a list of cases belongs"},
 	} {
 		code, out, errs := callbridge(t, "", append([]string{"test"}, c.args...)...)
 		if code != 1 || out != "" || !strings.Contains(errs, c.want) {

@@ -51,7 +51,7 @@ type FieldFacts struct {
 // fault of the preset.
 func FactsOf(p sources.Preset) (Facts, error) {
 	r := NewReader(Options{})
-	top, _ := r.Document("preset "+p.Name, []byte(p.YAML))
+	top, _ := r.Document("preset "+p.Name, []byte(p.YAML), "the keys of a source")
 	if err := r.Err(); err != nil {
 		return Facts{}, fmt.Errorf("read preset %s: %w", p.Name, err)
 	}

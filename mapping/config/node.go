@@ -15,9 +15,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// document is one YAML file: callbridge.yaml, or a preset.
+// document is one YAML file: callbridge.yaml, a preset or golden cases.
 type document struct {
 	file   string
+	root   yaml.Node
 	lines  []string
 	reader *Reader
 	// hidden are the lines that may contain a secret: no problem quotes them.
@@ -33,31 +34,32 @@ type Node struct {
 	path string
 }
 
-// Document reads the YAML document in data and returns its root. Whatever is
-// wrong with it becomes a problem of the reader.
-func (r *Reader) Document(file string, data []byte) (Node, bool) {
+// Document reads the YAML document in data and returns its topmost value. Whatever
+// is wrong with it becomes a problem of the reader. Needs says what the file has to
+// contain, for the hint to an empty one.
+func (r *Reader) Document(file string, data []byte, needs string) (Node, bool) {
 	r.hash.Write(data)
 	doc := &document{
 		file: file, lines: strings.Split(string(data), "\n"), reader: r, hidden: map[int]bool{},
 	}
 	if strings.TrimSpace(string(data)) == "" {
-		r.problems.add(Problem{File: file, Text: "the file is empty", Hint: "it needs sources: and routes:"})
+		r.problems.add(Problem{File: file, Text: "the file is empty", Hint: "it needs " + needs})
 		return Node{}, false
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
-	var first, second yaml.Node
+	var second yaml.Node
 	if err == nil {
-		err = loader.Load(&first)
+		err = loader.Load(&doc.root)
 	}
 	switch {
-	case errors.Is(err, io.EOF) || err == nil && len(first.Content) == 0:
-		r.problems.add(Problem{File: file, Text: "the file contains only comments", Hint: "it needs sources: and routes:"})
+	case errors.Is(err, io.EOF) || err == nil && len(doc.root.Content) == 0:
+		r.problems.add(Problem{File: file, Text: "the file contains only comments", Hint: "it needs " + needs})
 		return Node{}, false
 	case err != nil:
 		doc.syntaxProblem(err)
 		return Node{}, false
 	}
-	root := Node{yaml: first.Content[0], doc: doc}
+	root := Node{yaml: doc.root.Content[0], doc: doc}
 	if err := loader.Load(&second); err == nil {
 		Node{yaml: &second, doc: doc}.Problem("more than one YAML document", "remove the line with ---")
 		return root, false
@@ -74,7 +76,7 @@ func (r *Reader) Document(file string, data []byte) (Node, bool) {
 func (n Node) hideSecrets(secret bool) {
 	if secret {
 		lines := strings.Count(n.yaml.Value, "\n") + 1
-		if n.isBlock() {
+		if n.IsBlock() {
 			lines++ // the line with | or >
 		}
 		for line := range lines {
@@ -96,11 +98,26 @@ func (n Node) refuseAliases() bool {
 		return false
 	}
 	fine := true
-	for _, child := range n.yaml.Content {
-		fine = Node{yaml: child, doc: n.doc}.refuseAliases() && fine
+	for i, child := range n.yaml.Content {
+		path := n.path
+		switch {
+		case n.yaml.Kind == yaml.SequenceNode:
+			path = fmt.Sprintf("%s[%d]", n.path, i)
+		case i%2 == 1:
+			path = join(n.path, n.yaml.Content[i-1].Value)
+		}
+		fine = Node{yaml: child, doc: n.doc, path: path}.refuseAliases() && fine
 	}
 	return fine
 }
+
+// YAML returns the parsed value: for callbridge test --update, which changes it
+// and writes the file again.
+func (n Node) YAML() *yaml.Node { return n.yaml }
+
+// Root returns the document of the value, with the comments at its beginning and
+// end.
+func (n Node) Root() *yaml.Node { return &n.doc.root }
 
 func (d *document) syntaxProblem(err error) {
 	problem := Problem{File: d.file, Line: 1, Column: 1, Text: "not YAML: " + err.Error()}
@@ -159,7 +176,7 @@ func (n Node) locate(offset int) (line, column int) {
 	rest := []rune(strings.Join(n.doc.lines[min(line-1, len(n.doc.lines)):], "\n"))
 	at := min(column-1, len(rest))
 	switch {
-	case n.isBlock():
+	case n.IsBlock():
 		for at < len(rest) && rest[at] != '\n' {
 			at++ // the line with | or > has no text
 		}
@@ -192,8 +209,8 @@ func (n Node) locate(offset int) (line, column int) {
 	return line, column
 }
 
-// isBlock reports whether the text begins on the line after | or >.
-func (n Node) isBlock() bool { return n.yaml.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 }
+// IsBlock reports whether the text begins on the line after | or >.
+func (n Node) IsBlock() bool { return n.yaml.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 }
 
 // Kind is what a value is in YAML.
 type Kind int

@@ -5,8 +5,8 @@
 //
 // It knows how the file is written, not what it means: fields, rules and calls
 // are read from its nodes by the packages mapping/field, mapping/rule,
-// mapping/call and mapping. It is the only package that imports the YAML
-// library.
+// mapping/call and mapping. Golden cases are read from its nodes by
+// mapping/golden.
 package config
 
 import (
@@ -101,7 +101,7 @@ func (r *Reader) Preset(n Node) (Object, bool) {
 		n.Problem("preset "+strconv.Quote(name)+": "+err.Error(), "")
 		return Object{}, false
 	}
-	top, ok := r.Document("preset "+name, data)
+	top, ok := r.Document("preset "+name, data, "the keys of a source")
 	if !ok {
 		return Object{}, false
 	}

@@ -11,6 +11,7 @@ import (
 
 	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/mapping/config"
 )
 
 // expectation is a decision in the form in which a case writes it.
@@ -20,29 +21,34 @@ type expectation struct {
 	call *yaml.Node
 }
 
-func parseExpectation(n node) expectation {
-	keys := n.known(expectKeys...)
-	e := expectation{route: keys["route"].text(), field: keys["field"].text()}
-	if !keys["outcome"].present() {
-		n.problem(`"outcome" is missing`, "write requested, skipped or rejected")
+func parseExpectation(n config.Node) expectation {
+	keys, ok := n.Known(expectKeys)
+	if !ok {
+		return expectation{}
+	}
+	e := expectation{route: text(keys, "route"), field: text(keys, "field")}
+	outcome, ok := value(keys, "outcome")
+	if !ok {
+		n.Problem(`"outcome" is missing`, "write requested, skipped or rejected")
 		return e
 	}
-	e.outcome = keys["outcome"].oneOf(requested, string(event.Skipped), string(event.Rejected))
+	e.outcome = outcome.OneOf([]string{requested, string(event.Skipped), string(event.Rejected)})
 	var allowed []string
 	for _, reason := range Reasons[e.outcome] {
 		allowed = append(allowed, string(reason))
 	}
-	switch reason := keys["reason"]; {
-	case reason.present() && e.outcome == requested:
-		reason.problem("a call that is requested has no reason", "")
-	case allowed != nil:
-		e.reason = reason.oneOf(allowed...)
-	}
-	if call := keys["call"]; call.present() {
-		if _, ok := call.tree().(map[string]any); !ok {
-			call.problem("this is no mapping (key: value)", "")
+	if reason, ok := value(keys, "reason"); ok {
+		switch {
+		case e.outcome == requested:
+			reason.Problem("a call that is requested has no reason", "")
+		case allowed != nil:
+			e.reason = reason.OneOf(allowed)
 		}
-		e.call = call.yaml
+	}
+	if call, ok := value(keys, "call"); ok {
+		call.Object()
+		checkKeys(call)
+		e.call = call.YAML()
 	}
 	return e
 }
@@ -70,16 +76,16 @@ func expectationOf(d mapping.Decision) (expectation, error) {
 // tree returns the expectation as JSON has it, without the ids that callbridge adds to a
 // call: they change with every name that goes into them.
 func (e expectation) tree() map[string]any {
-	tree := map[string]any{"outcome": e.outcome}
+	whole := map[string]any{"outcome": e.outcome}
 	for key, text := range map[string]string{"route": e.route, "reason": e.reason, "field": e.field} {
 		if text != "" {
-			tree[key] = text
+			whole[key] = text
 		}
 	}
 	if e.call != nil {
-		tree["call"] = node{yaml: withoutIDs(e.call), document: &document{}}.tree()
+		whole["call"] = tree(withoutIDs(e.call))
 	}
-	return tree
+	return whole
 }
 
 // withoutIDs copies a call without metadata.callbridge_request_id and without the note that

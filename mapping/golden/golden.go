@@ -19,20 +19,21 @@ import (
 
 	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/mapping/config"
 )
 
 // Suite is a file of golden cases and the configuration that it tests.
 type Suite struct {
-	file     string
-	text     []byte
-	document *document
-	config   *mapping.Config
-	cases    []goldenCase
+	file   string
+	text   []byte
+	root   *yaml.Node
+	config *mapping.Config
+	cases  []goldenCase
 }
 
 // goldenCase is a webhook and the decisions that are expected.
 type goldenCase struct {
-	node     node
+	node     config.Node
 	name     string
 	source   *mapping.Source
 	delivery mapping.Delivery
@@ -59,8 +60,9 @@ type Verdict struct {
 
 // Keys of the file.
 var (
-	caseKeys   = []string{"name", "source", "payload", "content_type", "headers", "lookup", "received", "expect"}
-	expectKeys = []string{"route", "outcome", "reason", "field", "call"}
+	fileKeys   = keyTable("cases")
+	caseKeys   = keyTable("name", "source", "payload", "content_type", "headers", "lookup", "received", "expect")
+	expectKeys = keyTable("route", "outcome", "reason", "field", "call")
 )
 
 // contentTypes is the Content-Type of a body by the ending of its file.
@@ -74,66 +76,81 @@ func ContentType(file string) string { return contentTypes[filepath.Ext(file)] }
 
 // Parse reads a file of cases. The error is mapping.Problems: all mistakes with their
 // positions.
-func Parse(file string, text []byte, config *mapping.Config) (*Suite, error) {
-	d := &document{file: file}
-	s := &Suite{file: file, text: text, document: d, config: config}
-	top, ok := d.parse(text)
-	if !ok {
-		return nil, d.problems
+func Parse(file string, text []byte, mapped *mapping.Config) (*Suite, error) {
+	r := config.NewReader(config.Options{})
+	s := &Suite{file: file, text: text, config: mapped}
+	if top, ok := r.Document(file, text, "cases:"); ok {
+		s.root = top.Root()
+		s.parse(top)
 	}
-	cases, ok := top.known("cases")["cases"]
-	if !ok {
-		top.problem(`"cases" is missing`, "it is a list of cases, each with name, source and payload")
-		return nil, d.problems
-	}
-	names := map[string]bool{}
-	for _, n := range cases.items() {
-		c := s.parseCase(n)
-		if names[c.name] {
-			n.problem(fmt.Sprintf("there is a case %q already", c.name), "")
-		}
-		names[c.name] = true
-		s.cases = append(s.cases, c)
-	}
-	if len(d.problems) > 0 {
-		return nil, d.problems
+	if err := r.Err(); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Suite) parseCase(n node) goldenCase {
-	keys := n.known(caseKeys...)
+func (s *Suite) parse(top config.Node) {
+	keys, ok := top.Known(fileKeys)
+	if !ok {
+		return
+	}
+	cases, ok := keys.Get("cases")
+	if !ok {
+		top.Problem(`"cases" is missing`, "it is a list of cases, each with name, source and payload")
+		return
+	}
+	items, _ := cases.List("a list of cases")
+	names := map[string]bool{}
+	for _, n := range items {
+		c := s.parseCase(n)
+		if c.name != "" && names[c.name] {
+			n.Problem(fmt.Sprintf("there is a case %q already", c.name), "")
+		}
+		names[c.name] = true
+		s.cases = append(s.cases, c)
+	}
+}
+
+func (s *Suite) parseCase(n config.Node) goldenCase {
+	c := goldenCase{node: n}
+	keys, ok := n.Known(caseKeys)
+	if !ok {
+		return c
+	}
 	for _, key := range []string{"name", "source", "payload"} {
-		if !keys[key].present() {
-			n.problem(fmt.Sprintf("%q is missing", key), "")
+		if _, ok := value(keys, key); !ok {
+			n.Problem(fmt.Sprintf("%q is missing", key), "")
 		}
 	}
-	c := goldenCase{node: n, name: keys["name"].text()}
-	source := keys["source"]
+	c.name = text(keys, "name")
+	name := text(keys, "source")
 	var known bool
-	if c.source, known = s.config.Source(source.text()); !known && source.present() {
-		source.problem(fmt.Sprintf("no source %q", source.text()), "there are "+sourceNames(s.config))
+	if c.source, known = s.config.Source(name); !known {
+		if source, ok := value(keys, "source"); ok {
+			source.Problem(fmt.Sprintf("no source %q", name), "there are "+sourceNames(s.config))
+		}
 	}
 	c.delivery = mapping.Delivery{
-		Method: http.MethodPost, URL: &url.URL{Path: "/webhooks/" + source.text()}, Header: http.Header{}, Received: time.Now(),
+		Method: http.MethodPost, URL: &url.URL{Path: "/webhooks/" + name}, Header: http.Header{}, Received: time.Now(),
 	}
 	var contentType string
-	c.delivery.Body, contentType = keys["payload"].content("payload", filepath.Dir(s.file))
-	c.answer, c.answerType = keys["lookup"].content("lookup", filepath.Dir(s.file))
-	if contentType = cmp.Or(keys["content_type"].text(), contentType); contentType != "" {
+	c.delivery.Body, contentType = content(keys, "payload", filepath.Dir(s.file))
+	c.answer, c.answerType = content(keys, "lookup", filepath.Dir(s.file))
+	if contentType = cmp.Or(text(keys, "content_type"), contentType); contentType != "" {
 		c.delivery.Header.Set("Content-Type", contentType)
 	}
-	c.parseHeaders(keys["headers"])
-	if received := keys["received"]; received.present() {
-		instant, err := time.Parse(time.RFC3339, received.text())
+	c.parseHeaders(keys)
+	if received, ok := value(keys, "received"); ok {
+		instant, err := time.Parse(time.RFC3339, text(keys, "received"))
 		if err != nil {
-			received.problem("this is no time", "for example 2026-11-23T09:30:00Z")
+			received.Problem("this is no time", "for example 2026-11-23T09:30:00Z")
 		}
 		c.delivery.Received, c.timed = instant, true
 	}
-	if expect := keys["expect"]; expect.present() {
+	if expect, ok := value(keys, "expect"); ok {
 		c.expected = []expectation{}
-		for _, item := range expect.items() {
+		items, _ := expect.List("a list of decisions")
+		for _, item := range items {
 			c.expected = append(c.expected, parseExpectation(item))
 		}
 	}
@@ -150,37 +167,38 @@ func sourceNames(c *mapping.Config) string {
 
 // content returns a body: YAML that becomes JSON, a text written with |, or the content of
 // the file that a plain text names.
-func (n node) content(what, folder string) (body []byte, contentType string) {
+func content(keys config.Object, key, folder string) (body []byte, contentType string) {
+	n, ok := value(keys, key)
 	switch {
-	case !n.present():
+	case !ok:
 		return nil, ""
-	case n.yaml.Kind != yaml.ScalarNode:
-		body, err := json.Marshal(n.tree())
+	case n.Kind() == config.Mapping || n.Kind() == config.List:
+		checkKeys(n)
+		body, err := json.Marshal(tree(n.YAML()))
 		if err != nil {
-			n.problem("this is no JSON: "+err.Error(), "")
+			n.Problem("this is no JSON: "+err.Error(), "")
 		}
 		return body, "application/json"
-	case n.yaml.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-		return []byte(strings.TrimSuffix(n.text(), "\n")), ""
+	case n.IsBlock():
+		return []byte(strings.TrimSuffix(n.Raw(), "\n")), ""
 	}
-	body, err := os.ReadFile(filepath.Join(folder, n.text()))
+	body, err := os.ReadFile(filepath.Join(folder, n.Raw()))
 	if err != nil {
-		n.problem("read "+what+": "+err.Error(), "a file beside this one; a body itself is written with |")
+		n.Problem("read "+key+": "+err.Error(), "a file beside this one; a body itself is written with |")
 	}
-	return body, ContentType(n.text())
+	return body, ContentType(n.Raw())
 }
 
-func (c *goldenCase) parseHeaders(n node) {
-	if !n.present() {
+func (c *goldenCase) parseHeaders(keys config.Object) {
+	n, ok := value(keys, "headers")
+	if !ok {
 		return
 	}
-	for _, m := range n.members() {
-		if m.value.yaml.Kind != yaml.SequenceNode {
-			c.delivery.Header.Set(m.name, m.value.text())
-			continue
-		}
-		for _, item := range m.value.items() {
-			c.delivery.Header.Add(m.name, item.text())
+	headers, _ := n.Object()
+	for _, name := range headers.Keys {
+		c.delivery.Header.Del(name)
+		for _, item := range headers.Value(name).Items() {
+			c.delivery.Header.Add(name, textOf(item))
 		}
 	}
 }
@@ -191,7 +209,7 @@ func (s *Suite) Run(update bool) ([]Verdict, error) {
 	verdicts := make([]Verdict, len(s.cases))
 	changed := map[int][]expectation{}
 	for i, c := range s.cases {
-		v := Verdict{File: s.file, Line: c.node.yaml.Line, Case: c.name}
+		v := Verdict{File: s.file, Line: c.node.YAML().Line, Case: c.name}
 		got, err := c.run(s.config)
 		switch {
 		case err != nil:

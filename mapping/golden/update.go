@@ -14,12 +14,12 @@ import (
 // comments. The layout is that of the YAML library: blank lines are not kept.
 func (s *Suite) update(decided map[int][]expectation) error {
 	for i, decisions := range decided {
-		setValue(s.cases[i].node.yaml, "expect", decisionNodes(decisions))
+		setValue(s.cases[i].node.YAML(), "expect", decisionNodes(decisions))
 	}
 	var text bytes.Buffer
 	dumper, err := yaml.NewDumper(&text, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1))
 	if err == nil {
-		err = errors.Join(dumper.Dump(&s.document.root), dumper.Close())
+		err = errors.Join(dumper.Dump(s.root), dumper.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("update %s: %w", s.file, err)
@@ -79,7 +79,7 @@ func merge(old, fresh *yaml.Node) *yaml.Node {
 			fresh.Content[i] = merge(old.Content[i], fresh.Content[i])
 		}
 		old.Content = fresh.Content
-	case (node{yaml: old}).tree() != (node{yaml: fresh}).tree():
+	case tree(old) != tree(fresh):
 		old.Value, old.Tag, old.Style = fresh.Value, fresh.Tag, fresh.Style
 	}
 	return old
