@@ -2,8 +2,8 @@
 // JetStream, embedded or remote, until they are done. It has one stream each for
 // requests, the ledger, results and limits. handlers and lookup publish to it,
 // lookup and dispatch consume from it, and other services subscribe to its results.
-// It imports event and storelock of this module. stream.go has the streams and their
-// limits, docs/decisions the reasons.
+// It imports event, bus/flush and bus/storelock of this module. stream.go has the
+// streams and their limits, docs/decisions the reasons.
 package bus
 
 import (
@@ -225,7 +225,7 @@ func (b *Bus) Close() {
 		b.server.WaitForShutdown()
 	}
 	for _, f := range b.durable {
-		f.stop()
+		f.Close()
 	}
 	b.lock.Release()
 }

@@ -1,4 +1,7 @@
-package bus
+// Package flush is no step of a webhook's way: bus uses it with an embedded NATS to
+// flush acknowledged messages to the disk (fsync), many messages with one flush. It
+// imports nothing of this module.
+package flush
 
 import (
 	"context"
@@ -14,56 +17,9 @@ import (
 	"sync"
 )
 
-// durable implements Embedded.SyncAlways: it flushes what a stream has acknowledged
-// to the disk before callers are told. It has a flusher for each stream, and is nil
-// at a remote server and with SyncAlways off.
-type durable map[string]*flusher
-
-// jetStreamDir is the directory of nats-server's files. Its parent may contain
-// files that we may not read, such as the lost+found of a volume.
-func (e Embedded) jetStreamDir() string { return filepath.Join(e.Dir, "jetstream") }
-
-// startFlushers makes the flushers. The streams must exist.
-func (b *Bus) startFlushers() error {
-	if !b.Embedded() || !b.config.Embedded.SyncAlways {
-		return nil
-	}
-	if err := syncTree(b.config.Embedded.jetStreamDir()); err != nil {
-		return err
-	}
-	b.durable = durable{}
-	for _, name := range []string{"requests", "ledger", "results"} {
-		f, err := newFlusher(filepath.Join(b.config.Embedded.jetStreamDir(), "$G", "streams", b.streamName(name), "msgs"))
-		if err != nil {
-			return err
-		}
-		b.durable[name] = f
-	}
-	return nil
-}
-
-// flush returns when everything that a stream has acknowledged before the call is
-// on the disk.
-func (d durable) flush(ctx context.Context, stream string) error {
-	if d == nil {
-		return nil
-	}
-	return d[stream].flush(ctx)
-}
-
-// err returns the first failed flush, or nil.
-func (d durable) err() error {
-	for _, f := range d {
-		if err := f.err(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// syncTree flushes all files and directories below dir: nats-server writes the
+// Tree flushes all files and directories below dir: nats-server writes the
 // definitions of streams and consumers without a flush.
-func syncTree(dir string) error {
+func Tree(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil // directories cannot be flushed, and NTFS journals their entries
 	}
@@ -83,18 +39,19 @@ func syncTree(dir string) error {
 	})
 }
 
-// flusher flushes the messages of one stream of the embedded server in groups.
+// Flusher flushes the messages of one stream of the embedded server in groups.
 // nats-server's own sync_interval "always" flushes each message by itself, one
 // after the other; here all messages that were acknowledged during one flush share
 // the next one (docs/decisions/0008-flush.md).
 //
 // It relies on nats-server's file store: an acknowledged message has been written
-// to the newest of the block files 1.blk, 2.blk, … of its stream. A test checks
-// this with the server. A file that is missing at run time is an error.
-type flusher struct {
+// to the newest of the block files 1.blk, 2.blk, … of its stream. A test of bus
+// checks this with the server. A file that is missing at run time is an error.
+type Flusher struct {
+	// Sync is (*os.File).Sync. Tests replace it while no flush is running.
+	Sync func(*os.File) error
+
 	dir string
-	// sync is (*os.File).Sync; tests replace it.
-	sync func(*os.File) error
 
 	mu sync.Mutex
 	// next is the flush that callers join while another one is running.
@@ -116,10 +73,11 @@ type flush struct {
 	err  error
 }
 
-// newFlusher starts at the newest block of the directory: messages acknowledged
-// from now on are in it or in later ones.
-func newFlusher(dir string) (*flusher, error) {
-	f := &flusher{dir: dir, sync: (*os.File).Sync}
+// New makes the Flusher of a stream, whose block files are in dir. It starts at the
+// newest block: messages acknowledged from now on are in it or in later ones. The
+// directory may be missing until the first Flush.
+func New(dir string) (*Flusher, error) {
+	f := &Flusher{dir: dir, Sync: (*os.File).Sync}
 	blocks, err := f.blocks()
 	if len(blocks) > 0 {
 		f.block = blocks[len(blocks)-1] - 1
@@ -127,9 +85,10 @@ func newFlusher(dir string) (*flusher, error) {
 	return f, err
 }
 
-// flush returns when every message that was acknowledged before the call is on the
-// disk. After an error it may not be.
-func (f *flusher) flush(ctx context.Context) error {
+// Flush returns when every message that was acknowledged before the call is on the
+// disk, or with an error when ctx ends before that. After an error a message may not
+// be on the disk. A failed fsync is the error of all later calls as well.
+func (f *Flusher) Flush(ctx context.Context) error {
 	f.mu.Lock()
 	if f.failed != nil {
 		f.mu.Unlock()
@@ -153,7 +112,7 @@ func (f *flusher) flush(ctx context.Context) error {
 }
 
 // run flushes until no caller waits.
-func (f *flusher) run() {
+func (f *Flusher) run() {
 	for {
 		f.mu.Lock()
 		current := f.next
@@ -182,11 +141,11 @@ func (f *flusher) run() {
 // flushBlocks flushes the current block and every newer one. It looks for a newer
 // block before each flush: if there is none, every acknowledged message is in the
 // block that is flushed.
-func (f *flusher) flushBlocks() error {
+func (f *Flusher) flushBlocks() error {
 	for {
 		newest := f.isNewest()
 		if f.file != nil {
-			if err := f.sync(f.file); err != nil {
+			if err := f.Sync(f.file); err != nil {
 				return fmt.Errorf("flush to disk: %w", err)
 			}
 		}
@@ -201,7 +160,7 @@ func (f *flusher) flushBlocks() error {
 
 // isNewest reports whether the current block is the one that is being written. If
 // the stream was made again, its blocks are numbered from 1 again.
-func (f *flusher) isNewest() bool {
+func (f *Flusher) isNewest() bool {
 	if f.file == nil {
 		return false
 	}
@@ -217,7 +176,7 @@ func (f *flusher) isNewest() bool {
 }
 
 // openNextBlock opens the next block and flushes its directory entry.
-func (f *flusher) openNextBlock() error {
+func (f *Flusher) openNextBlock() error {
 	blocks, err := f.blocks()
 	if err != nil {
 		return err
@@ -239,7 +198,7 @@ func (f *flusher) openNextBlock() error {
 }
 
 // blocks lists the numbers of the block files in ascending order.
-func (f *flusher) blocks() ([]int, error) {
+func (f *Flusher) blocks() ([]int, error) {
 	entries, err := os.ReadDir(f.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list blocks: %w", err)
@@ -256,11 +215,11 @@ func (f *flusher) blocks() ([]int, error) {
 	return blocks, nil
 }
 
-func (f *flusher) path(block int) string {
+func (f *Flusher) path(block int) string {
 	return filepath.Join(f.dir, strconv.Itoa(block)+".blk")
 }
 
-func (f *flusher) syncDir() error {
+func (f *Flusher) syncDir() error {
 	if runtime.GOOS == "windows" {
 		return nil // directories cannot be flushed
 	}
@@ -269,21 +228,21 @@ func (f *flusher) syncDir() error {
 		return fmt.Errorf("flush to disk: %w", err)
 	}
 	defer dir.Close()
-	if err := f.sync(dir); err != nil {
+	if err := f.Sync(dir); err != nil {
 		return fmt.Errorf("flush to disk: %w", err)
 	}
 	return nil
 }
 
-func (f *flusher) closeFile() {
+func (f *Flusher) closeFile() {
 	if f.file != nil {
 		_ = f.file.Close()
 		f.file = nil
 	}
 }
 
-// stop closes the file after the running flush.
-func (f *flusher) stop() {
+// Close closes the open block file, after the running flush if there is one.
+func (f *Flusher) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed = true; !f.running {
@@ -291,8 +250,8 @@ func (f *flusher) stop() {
 	}
 }
 
-// err returns the first failed flush, or nil.
-func (f *flusher) err() error {
+// Err returns the error of the first failed flush, or nil.
+func (f *Flusher) Err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.failed

@@ -1,0 +1,122 @@
+package bus
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"callbridge/event"
+)
+
+// durably opens a bus with an embedded server and SyncAlways.
+func durably(t *testing.T, dir string) *Bus {
+	t.Helper()
+	b, err := Open(t.Context(), Config{
+		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 30 * time.Second, Log: slog.New(slog.DiscardHandler),
+		Embedded: Embedded{Dir: dir, SyncAlways: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+// A volume may contain a directory that callbridge may not read.
+func TestForeignFilesInTheStoreDirectoryAreIgnored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Symlink("nowhere", filepath.Join(dir, "lost+found")); err != nil {
+		t.Fatal(err)
+	}
+	b := durably(t, dir)
+	r := sample("lead-1", 10)
+	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); err != nil {
+		t.Error(err)
+	}
+}
+
+func sample(key string, size int) event.Request {
+	e := event.Event{ID: event.EventID("website", key), Source: "website", Key: key, Data: json.RawMessage(`"` + strings.Repeat("x", size) + `"`)}
+	return event.Request{ID: event.RequestID(e.ID, "new-lead"), Route: "new-lead", Event: e, Call: json.RawMessage(`{}`)}
+}
+
+// What the flusher relies on: every acknowledged message is in the blocks that it has
+// flushed, also when the server begins a new block.
+func TestEveryAcknowledgedMessageIsInAFlushedBlock(t *testing.T) {
+	t.Parallel()
+	b := durably(t, t.TempDir())
+	flushed := map[string]map[string][]byte{} // by stream and file, as of its last flush
+	for name, f := range b.durable {
+		flushed[name] = map[string][]byte{}
+		f.Sync = func(file *os.File) error {
+			if strings.HasSuffix(file.Name(), ".blk") {
+				content, err := os.ReadFile(file.Name())
+				if err != nil {
+					return err
+				}
+				flushed[name][file.Name()] = content
+			}
+			return file.Sync()
+		}
+	}
+	wantFlushed := func(stream, text string) {
+		t.Helper()
+		for _, content := range flushed[stream] {
+			if bytes.Contains(content, []byte(text)) {
+				return
+			}
+		}
+		t.Fatalf("%s was acknowledged, and is in no flushed block of %s", text, stream)
+	}
+	const block = 4 << 20 // the effect of unlimitedPerSubject
+	for i := range 40 {
+		r := sample(fmt.Sprint("lead-", i), 300_000)
+		result := event.Result{RequestID: r.ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: r.Event}
+		if _, err := b.Store(t.Context(), "", event.Item{Request: &r}, event.Item{Result: &result}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Ledger().Put(t.Context(), r.ID, []byte(`{"state":"claimed"}`), 0); err != nil {
+			t.Fatal(err)
+		}
+		wantFlushed("requests", r.ID.String())
+		wantFlushed("ledger", r.ID.String())
+		wantFlushed("results", r.ID.String())
+	}
+	for _, stream := range []string{"requests", "results"} {
+		if n := len(flushed[stream]); n < 2 {
+			t.Errorf("%d blocks of %s were flushed, want several", n, stream)
+		}
+		for name, content := range flushed[stream] {
+			if len(content) > block {
+				t.Errorf("%s has %d bytes, want at most %d", name, len(content), block)
+			}
+		}
+	}
+}
+
+func TestAFailedFlushIsAPermanentError(t *testing.T) {
+	t.Parallel()
+	b := durably(t, t.TempDir())
+	broken := errors.New("the disk is gone")
+	b.durable["requests"].Sync = func(*os.File) error { return broken }
+	r := sample("lead-1", 10)
+	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); !errors.Is(err, broken) {
+		t.Errorf("stored on a broken disk: %v", err)
+	}
+	// The kernel has dropped the pages, even if the disk works again.
+	b.durable["requests"].Sync = (*os.File).Sync
+	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); !errors.Is(err, broken) {
+		t.Errorf("stored after a failed flush: %v", err)
+	}
+	if err := b.Ready(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("ready after a failed flush: %v", err)
+	}
+}
