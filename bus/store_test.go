@@ -2,8 +2,10 @@ package bus_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -63,6 +65,85 @@ func TestASkippedRequestIsRefusedWhenTheRouteGoesLive(t *testing.T) {
 	}
 	if seen, err := b.Store(t.Context(), "", event.Item{Request: &other}); err != nil || seen[0] {
 		t.Errorf("no route matched it before: seen %v, error %v", seen, err)
+	}
+}
+
+func TestStoreResumedStoresOnlyWhatHasNoResult(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	results := testkit.Subscribe(t, b.Conn(), "callbridge.result.>")
+	first, other := request("lead-1"), request("lead-1")
+	other.ID, other.Route = event.RequestID(other.Event.ID, "other"), "other"
+	ended := event.Result{RequestID: first.ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Route: first.Route, Event: first.Event}
+	if err := b.PublishResult(t.Context(), ended); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Next(t, results)
+	// At this delivery the CRM's answer makes a route skip that has called before.
+	skipped := event.Result{RequestID: first.ID, Outcome: event.Skipped, Reason: event.ReasonDryRun, Route: first.Route, Event: first.Event}
+	if err := b.StoreResumed(t.Context(), "", event.Item{Request: &first}, event.Item{Result: &skipped}, event.Item{Request: &other}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.StoredRequest(t.Context(), first.ID); !errors.Is(err, bus.ErrGone) {
+		t.Errorf("the request of a route with a result: %v, want %v", err, bus.ErrGone)
+	}
+	if _, err := b.StoredRequest(t.Context(), other.ID); err != nil {
+		t.Errorf("the request of another route: %v", err)
+	}
+	// The event as a whole has a result: no route can request a call.
+	second := request("lead-2")
+	whole := event.Result{RequestID: event.RequestID(second.Event.ID, ""), Outcome: event.Rejected, Reason: event.ReasonBadCall, Event: second.Event}
+	if err := b.PublishResult(t.Context(), whole); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Next(t, results)
+	if err := b.StoreResumed(t.Context(), "", event.Item{Request: &second}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.StoredRequest(t.Context(), second.ID); !errors.Is(err, bus.ErrGone) {
+		t.Errorf("the request of an event with a result: %v, want %v", err, bus.ErrGone)
+	}
+	if err := b.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if len(results) != 0 {
+		t.Errorf("one more result: %s", testkit.Next(t, results).Subject)
+	}
+}
+
+func TestStoreResumedRejectsAnEventThatIsTooLargeWithItsCall(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	results := testkit.Subscribe(t, b.Conn(), "callbridge.result.>")
+	r := request("lead-1")
+	text := json.RawMessage(`"` + strings.Repeat("x", 5<<20) + `"`)
+	r.Event.Data = text
+	if _, err := b.Store(t.Context(), "", event.Item{Pending: &event.Pending{Event: r.Event}}); err != nil {
+		t.Fatalf("the event without its call: %v", err)
+	}
+	r.Call = text
+	for n := range 2 { // also when the event is delivered once more
+		if err := b.StoreResumed(t.Context(), "", event.Item{Request: &r}); err != nil {
+			t.Fatalf("delivery %d: %v", n+1, err)
+		}
+	}
+	if err := b.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	got := testkit.Receive[event.Result](t, results)
+	if len(got.Event.Data) != 0 {
+		t.Errorf("the result has %d bytes of data, want none", len(got.Event.Data))
+		got.Event.Data = nil
+	}
+	if got.RequestID != event.RequestID(r.Event.ID, "") || got.Outcome != event.Rejected || got.Reason != event.ReasonBadCall ||
+		got.Event.ID != r.Event.ID || !strings.Contains(got.Detail, "max_payload") {
+		t.Errorf("stored %+v, want the event rejected for its size", got)
+	}
+	if len(results) != 0 {
+		t.Errorf("one more result: %s", testkit.Next(t, results).Subject)
+	}
+	if _, err := b.StoredRequest(t.Context(), r.ID); !errors.Is(err, bus.ErrGone) {
+		t.Errorf("the request: %v, want %v", err, bus.ErrGone)
 	}
 }
 
