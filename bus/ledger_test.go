@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"callbridge/bus"
 )
 
@@ -54,5 +56,41 @@ func TestLedgerKeepsTheNewestRecord(t *testing.T) {
 	now, err := ledger.Now(t.Context())
 	if err != nil || now.Before(got.Stored) {
 		t.Errorf("server clock %s is before the record's %s (%v)", now, got.Stored, err)
+	}
+}
+
+func TestEachReadsTheNewestRecordOfEveryRequest(t *testing.T) {
+	t.Parallel()
+	ledger := open(t, embedded(t)).Ledger()
+	const n = 2500
+	for i := range n {
+		id := uuid.NewSHA1(uuid.Nil, []byte{byte(i), byte(i >> 8)})
+		revision, err := ledger.Put(t.Context(), id, []byte("old"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			continue
+		}
+		if _, err := ledger.Put(t.Context(), id, []byte("new"), revision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[uuid.UUID]string{}
+	err := ledger.Each(t.Context(), func(id uuid.UUID, e bus.Entry) error {
+		seen[id] = string(e.Data)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := 0
+	for _, data := range seen {
+		if data == "new" {
+			newer++
+		}
+	}
+	if len(seen) != n || newer != n/2 {
+		t.Errorf("saw %d requests, %d of them changed; want %d and %d", len(seen), newer, n, n/2)
 	}
 }

@@ -6,9 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
-	"callbridge/bus"
 	"callbridge/bus/bustest"
 	"callbridge/callab/callabsim"
 	"callbridge/event"
@@ -68,42 +65,5 @@ func TestClaimThatIsNotOnTheDiskDoesNotDial(t *testing.T) {
 	stop()
 	if n := f.dialled(second.ID); n != 0 {
 		t.Errorf("dialled %d times, want 0", n)
-	}
-}
-
-func TestEachReadsTheNewestRecordOfEveryRequest(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, callabsim.Options{})
-	ledger := f.bus.Ledger()
-	const n = 2500
-	for i := range n {
-		id := uuid.NewSHA1(uuid.Nil, []byte{byte(i), byte(i >> 8)})
-		revision, err := ledger.Put(t.Context(), id, []byte("old"), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if i%2 == 0 {
-			continue
-		}
-		if _, err := ledger.Put(t.Context(), id, []byte("new"), revision); err != nil {
-			t.Fatal(err)
-		}
-	}
-	seen := map[uuid.UUID]string{}
-	err := ledger.Each(t.Context(), func(id uuid.UUID, e bus.Entry) error {
-		seen[id] = string(e.Data)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	newer := 0
-	for _, data := range seen {
-		if data == "new" {
-			newer++
-		}
-	}
-	if len(seen) != n || newer != n/2 {
-		t.Errorf("saw %d requests, %d of them changed; want %d and %d", len(seen), newer, n, n/2)
 	}
 }
