@@ -79,7 +79,7 @@ func readHidden(n config.Node) [][]string {
 		text := item.PlainText()
 		names := strings.Split(text, ".")
 		if slices.Contains(names, "") || strings.ContainsAny(text, `[]"`) {
-			item.Problem("is no name of a member", "for example customData.secret")
+			item.Problem("is not a member name", "for example customData.secret")
 		}
 		hidden = append(hidden, names)
 	}

@@ -65,7 +65,7 @@ func TestAnswersAndHandshakesAreChecked(t *testing.T) {
 		"challenge: {kind: query_echo, mode_param: a, mode: b, token_param: c, echo_param: d, token: plain}": "challenge.token: a secret must not be written in this file",
 		"keep: {a: b}":                     `keep: needs "split"`,
 		"split: a[*]\n    keep: {item: b}": `keep: the name "item" is taken`,
-		"hide: 'a[0]'":                     "hide: is no name of a member",
+		"hide: 'a[0]'":                     "hide: is not a member name",
 	} {
 		config := "sources:\n  crm:\n    preset: generic\n    verify: {kind: token, header: A, values: [\"${SECRET}\"]}\n    " + text + "\n"
 		_, err := mapping.Parse("callbridge.yaml", []byte(config), withSecret())

@@ -48,7 +48,7 @@ func TestLookupsAreCheckedAtLoad(t *testing.T) {
 		{"user in the URL", "https://{{params", "https://me@{{params", `must be a URL without user and fragment`},
 		{"secret in the URL", "{{object_id}}\n      headers", "{{object_id}}?api_token=x\n      headers", `a secret must not be in the URL; write auth: {kind: query, name: api_token, value: "${NAME}"}`},
 		{"secret in a header", "headers: {Version", "headers: {X-Api-Token", `a secret must not be among the headers`},
-		{"header that is none", "headers: {Version", "headers: {\"Ver sion\"", `"Ver sion" is no name of a header`},
+		{"header that is none", "headers: {Version", "headers: {\"Ver sion\"", `"Ver sion" is not a header name`},
 		{"literal secret", `token: "${SECRET}"}`, `token: hunter2}`, `a secret must not be written in this file`},
 		{"reference where none belongs", `"{{params.company}}.example.com"]`, `"${HOST}"]`, `${…} is only for secrets`},
 		{"unknown kind of auth", "kind: bearer", "kind: bear", `"bear" is not allowed here; did you mean "bearer"?`},

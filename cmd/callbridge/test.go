@@ -47,8 +47,8 @@ The cases are your own test data: differences show telephone numbers in full.`,
 			return runSuites(cmd.OutOrStdout(), suites, update, output)
 		},
 	}
-	cmd.Flags().StringVarP(&config, "config", "c", "", "the configuration (default: beside the tests, then CONFIG_FILE, then callbridge.yaml)")
-	cmd.Flags().BoolVar(&update, "update", false, "write what comes out as what is expected")
+	cmd.Flags().StringVarP(&config, "config", "c", "", "the configuration (default: next to the cases, then CONFIG_FILE, then callbridge.yaml)")
+	cmd.Flags().BoolVar(&update, "update", false, "replace expectations that differ by the actual decisions")
 	addOutput(cmd, &output)
 	return cmd
 }
@@ -92,7 +92,7 @@ func findTests(args []string, config string) ([]string, error) {
 		config = configFile(nonEmpty(config))
 		file := strings.TrimSuffix(config, filepath.Ext(config)) + testEnding
 		if _, err := os.Stat(file); err != nil {
-			return nil, fmt.Errorf("there are no cases beside %s: write some into %s, see callbridge test --help", config, file)
+			return nil, fmt.Errorf("no file of cases next to %s: write cases into %s; see callbridge test --help", config, file)
 		}
 		return []string{file}, nil
 	}
@@ -101,7 +101,7 @@ func findTests(args []string, config string) ([]string, error) {
 	case err != nil:
 		return nil, fmt.Errorf("find cases: %w", err)
 	case !info.IsDir() && !strings.HasSuffix(args[0], testEnding):
-		return nil, fmt.Errorf("%s is no file of cases: the name of one ends in %s", args[0], testEnding)
+		return nil, fmt.Errorf("%s is not a file of cases: its name has to end in %s", args[0], testEnding)
 	case !info.IsDir():
 		return args, nil
 	}

@@ -115,8 +115,8 @@ func TestTestErrorsAreOneSentence(t *testing.T) {
 		args []string
 		want string
 	}{
-		"configuration as the file": {[]string{"example/callbridge.yaml"}, "is no file of cases"},
-		"no file beside":            {[]string{"-c", filepath.Join(empty, "callbridge.yaml")}, "there are no cases beside"},
+		"configuration as the file": {[]string{"example/callbridge.yaml"}, "is not a file of cases"},
+		"no file beside":            {[]string{"-c", filepath.Join(empty, "callbridge.yaml")}, "no file of cases next to"},
 		"no such file":              {[]string{"nowhere.test.yaml"}, "nowhere.test.yaml"},
 		"empty folder":              {[]string{empty}, "ends in .test.yaml"},
 		"no configuration":          {[]string{"-c", "nowhere.yaml", "example/callbridge.test.yaml"}, "nowhere.yaml"},

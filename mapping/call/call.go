@@ -286,9 +286,9 @@ func (t text) render(values *field.Values) (string, *field.Refusal) {
 	problem := ""
 	switch {
 	case t.key.format == formatUUID && !isUUID(filled):
-		problem = " is no UUID"
+		problem = " is not a UUID"
 	case t.key.format == formatPhone && !event.IsE164(filled):
-		problem = " is no phone number"
+		problem = " is not a phone number"
 	case t.key.format == formatDirection && !slices.Contains(config.CallDirections, filled):
 		problem = " is neither inbound nor outbound"
 	default:

@@ -73,10 +73,10 @@ func readTag(at config.Node, inside string, s Scope, mayBeMissing bool) (Part, b
 		at.Problem("undeclared name "+strconv.Quote(p.Name)+" in {{"+inside+"}}", config.Suggest(p.Name, s.Names()))
 		return p, false
 	case hasLayout && s.TypeOf(p.Name) != field.TypeTime:
-		at.Problem(strconv.Quote(p.Name)+" is no time, so "+strconv.Quote(p.layout)+" does not fit", "")
+		at.Problem(strconv.Quote(p.Name)+" is not a time, so "+strconv.Quote(p.layout)+" does not fit", "")
 		return p, false
 	case hasLayout && !field.IsDateLayout(p.layout) && !isClock(p.layout):
-		at.Problem(strconv.Quote(p.layout)+" is no way to write a time", `for example {{`+p.Name+`:2 January 2006}}`)
+		at.Problem(strconv.Quote(p.layout)+" is not a time format", `for example {{`+p.Name+`:2 January 2006}}`)
 		return p, false
 	case s.mayLack(p.Name) && !hasFallback && !mayBeMissing:
 		at.Problem(strconv.Quote(p.Name)+" is optional and may be missing here",

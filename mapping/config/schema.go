@@ -25,7 +25,7 @@ func Schema() ([]byte, error) {
 	delete(defs, "file")
 	file["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	file["title"] = "callbridge.yaml"
-	file["description"] = "Who may send webhooks to callbridge, and which of them lead to a call."
+	file["description"] = "Sources of webhooks, and routes that make calls from their events."
 	file["$defs"] = defs
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

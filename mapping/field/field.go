@@ -172,7 +172,7 @@ func (f *Field) readDefault(n config.Node) {
 	}
 	converted := f.convert(value)
 	if converted.State != Present && f.kind != "" {
-		n.Problem("the default is no "+f.kind+": "+converted.Detail, "")
+		n.Problem("the default is not a valid "+f.kind+": "+converted.Detail, "")
 		return
 	}
 	f.fallback = &converted

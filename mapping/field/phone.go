@@ -47,7 +47,7 @@ func ReadRegion(n config.Node) string {
 		if ok {
 			hint = "write " + region
 		}
-		n.Problem(strconv.Quote(text)+" is no country code", hint)
+		n.Problem(strconv.Quote(text)+" is not a country code", hint)
 		return ""
 	}
 	return region
@@ -57,7 +57,7 @@ func ReadRegion(n config.Node) string {
 func ReadPhone(n config.Node) string {
 	text := strings.TrimSpace(n.PlainText())
 	if !event.IsE164(text) {
-		n.Problem("this is no phone number", `write it with + and country code, for example "+12025550100"`)
+		n.Problem("not a phone number", `write it with + and country code, for example "+12025550100"`)
 		return ""
 	}
 	return text

@@ -53,7 +53,7 @@ func ReadTimeFormats(n config.Node) []string {
 			if hint == "" {
 				hint = `write rfc3339, unix, unix_ms, date, dotnet or an example such as "02.01.2006 15:04"`
 			}
-			item.Problem(strconv.Quote(format)+" is no time format", hint)
+			item.Problem(strconv.Quote(format)+" is not a time format", hint)
 		}
 		formats = append(formats, format)
 	}

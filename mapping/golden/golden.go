@@ -143,7 +143,7 @@ func (s *Suite) parseCase(n config.Node) goldenCase {
 	if received, ok := value(keys, "received"); ok {
 		instant, err := time.Parse(time.RFC3339, text(keys, "received"))
 		if err != nil {
-			received.Problem("this is no time", "for example 2026-11-23T09:30:00Z")
+			received.Problem("not an RFC 3339 time", "for example 2026-11-23T09:30:00Z")
 		}
 		c.delivery.Received, c.timed = instant, true
 	}
@@ -176,7 +176,7 @@ func content(keys config.Object, key, folder string) (body []byte, contentType s
 		checkKeys(n)
 		body, err := json.Marshal(tree(n.YAML()))
 		if err != nil {
-			n.Problem("this is no JSON: "+err.Error(), "")
+			n.Problem("not JSON: "+err.Error(), "")
 		}
 		return body, "application/json"
 	case n.IsBlock():
@@ -184,7 +184,7 @@ func content(keys config.Object, key, folder string) (body []byte, contentType s
 	}
 	body, err := os.ReadFile(filepath.Join(folder, n.Raw()))
 	if err != nil {
-		n.Problem("read "+key+": "+err.Error(), "a file beside this one; a body itself is written with |")
+		n.Problem("read "+key+": "+err.Error(), "write a file name relative to this file, or the body itself after |")
 	}
 	return body, ContentType(n.Raw())
 }
@@ -215,7 +215,7 @@ func (s *Suite) Run(update bool) ([]Verdict, error) {
 		case err != nil:
 			v.Problem = err.Error()
 		case c.expected == nil:
-			v.Problem = "it expects nothing yet; --update writes what comes out"
+			v.Problem = "the case has no expectations; --update writes the actual decisions"
 		default:
 			v.Differences = differences(c.expected, got)
 		}
@@ -264,7 +264,7 @@ func (c goldenCase) lookUp(config *mapping.Config, in mapping.Incoming) (mapping
 		return in, nil
 	}
 	if c.answer == nil {
-		return in, errors.New("its CRM would be asked about this event: give the answer as lookup, a file or the body itself")
+		return in, errors.New("this event needs a lookup: give its answer in lookup:, as a file or as the body itself")
 	}
 	in, err := in.WithLookup(c.answer, c.answerType)
 	if err != nil {

@@ -179,7 +179,7 @@ func TestCaseWithoutAnythingToCompareFails(t *testing.T) {
 		"no expect":        {"source: crm, payload: payload.json", "--update"},
 		"unreadable body":  {"source: crm, payload: payload.json, content_type: text/xml, expect: []", "the webhook cannot be read"},
 		"unsupported body": {"source: crm, payload: payload.json, content_type: image/png, expect: []", "the webhook cannot be read"},
-		"no answer":        {"source: asking, payload: {id: e-1, contact: c-1}, expect: []", "give the answer as lookup"},
+		"no answer":        {"source: asking, payload: {id: e-1, contact: c-1}, expect: []", "give its answer in lookup:"},
 	} {
 		verdicts, _ := run(t, "cases:\n  - {name: a, "+c.keys+"}\n", false)
 		if v := verdicts[0]; v.OK || !strings.Contains(v.Problem, c.want) {
@@ -212,7 +212,7 @@ func TestMistakesInAFileHaveTheirPosition(t *testing.T) {
 		"key twice in a payload": {"cases:\n  - {name: a, source: crm, payload: {b: [{c: 1, c: 2}]}}\n", `cases[0].payload.b[0]: the key "c" is repeated`},
 		"two documents":          {start + "---\n" + start, ":5:1: more than one YAML document"},
 		"case is a text":         {"cases: [a, b]\n", ":1:9: cases[0]: found a single value where a mapping"},
-		"bad time":               {start + "    received: yesterday\n", ":5:15: cases[0].received: this is no time; for example 2026"},
+		"bad time":               {start + "    received: yesterday\n", ":5:15: cases[0].received: not an RFC 3339 time; for example 2026"},
 		"bad outcome":            {start + "    expect:\n      - {outcome: called}\n", `:6:19: cases[0].expect[0].outcome: "called" is not allowed here; write requested`},
 		"no outcome":             {start + "    expect:\n      - {route: fresh}\n", `:6:9: cases[0].expect[0]: "outcome" is missing`},
 		"bad reason":             {start + "    expect:\n      - {outcome: skipped, reason: bad_phone}\n", `"bad_phone" is not allowed here; write no_route`},

@@ -83,7 +83,7 @@ func (r entryReader) readAuth(at config.Node) Auth {
 		r.readAuthKey(&a, key, keys.Value(key))
 	}
 	if a.Kind == AuthHeader && a.Name != "" && !headerName.MatchString(a.Name) {
-		at.Problem(strconv.Quote(a.Name)+" is no name of a header", "")
+		at.Problem(strconv.Quote(a.Name)+" is not a header name", "")
 	}
 	return a
 }

@@ -181,7 +181,7 @@ func (r entryReader) readHeaders(at config.Node, into http.Header) {
 	named, _ := at.Object()
 	for _, name := range named.Keys {
 		if !headerName.MatchString(name) {
-			named.Name(name).Problem(strconv.Quote(name)+" is no name of a header", "")
+			named.Name(name).Problem(strconv.Quote(name)+" is not a header name", "")
 		}
 		if soundsSecret(name) {
 			named.Name(name).Problem("a secret must not be among the headers", `write auth: {kind: header, name: `+name+`, value: "${NAME}"}`)
@@ -225,7 +225,7 @@ func (r entryReader) readURL(e *entry) {
 	for _, item := range hosts.Items() {
 		host := r.withParams(item)
 		if !hostName.MatchString(host) {
-			item.Problem(strconv.Quote(host)+" is no host name", "for example api.example.com")
+			item.Problem(strconv.Quote(host)+" is not a host name", "for example api.example.com")
 		}
 		e.hosts = append(e.hosts, host)
 	}
