@@ -17,7 +17,7 @@ demo: ## see it work
 
 bench: ## how fast it is, beside reference points; half an hour
 	go run ./bench -into docs/performance.md
-	go test -run '^$$' -bench '^Benchmark(VerifyHMAC|Map|Keep|Webhook|Claim|CreateCall|Call)$$' -count 6 ./signature ./mapping ./handlers ./bus ./callab ./dispatch
+	go test -run '^$$' -bench '^Benchmark(VerifyHMAC|Map|Store|Webhook|Claim|CreateCall|Call)$$' -count 6 ./signature ./mapping ./handlers ./bus ./callab ./dispatch
 
 fuzz: ## every fuzz target for a minute
 	./.ci/fuzz 60s

@@ -39,7 +39,7 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-func BenchmarkLookup(b *testing.B) {
+func BenchmarkPath(b *testing.B) {
 	tree, err := decodeJSON(contactEvent)
 	if err != nil {
 		b.Fatal(err)
