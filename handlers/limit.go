@@ -70,7 +70,7 @@ func (f *failureLimiter) limiter(s sender) *rate.Limiter {
 }
 
 // networkOf returns an IPv4 address as /32, the /64 of an IPv6 address, and the
-// zero prefix for text that is no address.
+// zero prefix for text that is not an address.
 func networkOf(address string) netip.Prefix {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {

@@ -139,14 +139,6 @@ func (in Intake) write(ctx context.Context, at time.Time, level slog.Level, attr
 	}
 }
 
-// refuseUnknownSource answers 404. The name may be mistyped, so the log shows
-// it.
-func (in Intake) refuseUnknownSource(c *gin.Context, line *logLine) {
-	line.unknown = sanitized(line.source)
-	line.source, line.reason = unknownSource, "unknown_source"
-	in.refuseUnverified(c, line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
-}
-
 const (
 	// maxSanitized is the longest name that a source may have.
 	maxSanitized = 40

@@ -1,7 +1,3 @@
-// Package handlers is the first step of a webhook's way: it receives the
-// webhook, has mapping verify and map it, stores the result in NATS, and
-// answers only after JetStream has acknowledged. It also serves health, metrics
-// and profiles. It is the only package that imports Gin.
 package handlers
 
 import (

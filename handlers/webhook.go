@@ -182,6 +182,14 @@ func succeed(c *gin.Context, as mapping.Answer, answer answer) {
 	c.Writer.Flush()
 }
 
+// refuseUnknownSource answers 404. The name may be mistyped, so the log shows
+// it.
+func (in Intake) refuseUnknownSource(c *gin.Context, line *logLine) {
+	line.unknown = sanitized(line.source)
+	line.source, line.reason = unknownSource, "unknown_source"
+	in.refuseUnverified(c, line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
+}
+
 // refuseDelivery answers for a webhook that was not verified or not decoded.
 // The answer names the kind of failure, the log the exact check.
 func (in Intake) refuseDelivery(c *gin.Context, line *logLine, err error) {
@@ -197,9 +205,12 @@ func (in Intake) refuseDelivery(c *gin.Context, line *logLine, err error) {
 	case errors.Is(err, payload.ErrUnsupported):
 		line.reason = "media_type"
 		refuse(c, http.StatusUnsupportedMediaType, "media_type", "send JSON, a form or XML")
+	case errors.Is(err, mapping.ErrTooManyEvents):
+		line.reason = "unreadable"
+		refuse(c, http.StatusBadRequest, "unreadable", "the delivery has more events than max_events")
 	default:
 		line.reason = "unreadable"
-		refuse(c, http.StatusBadRequest, "unreadable", "the body is not what its Content-Type says")
+		refuse(c, http.StatusBadRequest, "unreadable", "the body does not match its Content-Type")
 	}
 }
 
@@ -209,7 +220,7 @@ func (in Intake) refuseUnstored(c *gin.Context, line *logLine, err error) {
 	line.err = err
 	if errors.Is(err, bus.ErrTooLarge) {
 		line.reason = "too_large"
-		refuse(c, http.StatusRequestEntityTooLarge, "too_large", "an event is larger than the bus takes")
+		refuse(c, http.StatusRequestEntityTooLarge, "too_large", "an event is larger than the limit of NATS (max_payload)")
 		return
 	}
 	line.reason = "bus"

@@ -171,8 +171,20 @@ func TestEmptyBodyIsNamedInTheMessage(t *testing.T) {
 			t.Errorf("%s: answered %d %s: %s", name, got.status, got.Error, got.Message)
 		}
 	}
-	if got := f.website("{"); got.Message != "the body is not what its Content-Type says" {
+	if got := f.website("{"); got.Message != "the body does not match its Content-Type" {
 		t.Errorf("half an object: %s", got.Message)
+	}
+}
+
+func TestTooManyEventsAreNamedInTheMessage(t *testing.T) {
+	t.Parallel()
+	f := setupWith(t, strings.Replace(config, "split: events[*]", "split: events[*]\n    max_events: 2", 1))
+	got := f.batch(`{"events":[{"id":"a"},{"id":"b"},{"id":"c"}]}`)
+	if got.status != 400 || got.Error != "unreadable" || got.Message != "the delivery has more events than max_events" {
+		t.Errorf("three events: answered %d %s: %s", got.status, got.Error, got.Message)
+	}
+	if got := f.batch(`{"events":[{"id":"a"},{"id":"b"}]}`); got.status != 202 {
+		t.Errorf("two events: answered %d %s: %s", got.status, got.Error, got.Message)
 	}
 }
 
