@@ -16,27 +16,28 @@ import (
 type Outcome int
 
 const (
-	// Unknown: the call may have been placed. Only Callab's list can tell.
+	// Unknown: the call may have been placed. Only Callab's list shows whether.
 	Unknown Outcome = iota
 	// Accepted: Callab has the call and gave it an id.
 	Accepted
 	// Refused: Callab answered that it has not placed the call. HTTP status
 	// 401 or 403 means that it refused our credentials.
 	Refused
-	// NotSent: no byte of the request left, or Callab was too busy to process
-	// it (429). The same call may be tried again.
-	NotSent
+	// NotPlaced: the call was certainly not placed and may be tried again,
+	// because no byte of the request left, or Callab was too busy to process it
+	// (429).
+	NotPlaced
 )
 
-// String returns the outcome in words: "not sent".
+// String returns the outcome in words: "not placed".
 func (o Outcome) String() string {
 	switch o {
 	case Accepted:
 		return "accepted"
 	case Refused:
 		return "refused"
-	case NotSent:
-		return "not sent"
+	case NotPlaced:
+		return "not placed"
 	}
 	return "unknown"
 }
@@ -59,7 +60,7 @@ type Answer struct {
 	Err error
 }
 
-func notSent(err error) Answer { return Answer{Outcome: NotSent, Err: err} }
+func notPlaced(err error) Answer { return Answer{Outcome: NotPlaced, Err: err} }
 
 func unknown(err error) Answer { return Answer{Outcome: Unknown, Err: err} }
 
@@ -97,7 +98,7 @@ func (r response) classify(now time.Time) Answer {
 	a := Answer{HTTPStatus: r.status, Message: err.Message, RetryAfter: err.RetryAfter, Err: err}
 	switch {
 	case r.status == http.StatusTooManyRequests:
-		a.Outcome = NotSent
+		a.Outcome = NotPlaced
 	case r.status == http.StatusRequestTimeout:
 		// The server stopped waiting, perhaps after it had the request.
 		a.Outcome = Unknown

@@ -44,7 +44,7 @@ func TestClassifyEveryStatusAndEnvelope(t *testing.T) {
 		{400, 407, Refused, Refused, Refused},
 		{408, 408, Unknown, Unknown, Unknown},
 		{409, 428, Refused, Refused, Refused},
-		{429, 429, NotSent, NotSent, NotSent},
+		{429, 429, NotPlaced, NotPlaced, NotPlaced},
 		{430, 499, Refused, Refused, Refused},
 		{500, 599, Unknown, Unknown, Unknown},
 	}
@@ -155,7 +155,7 @@ func FuzzClassify(f *testing.F) {
 			if !success && !clientError || status == http.StatusRequestTimeout {
 				t.Errorf("HTTP %d refused: %s", status, body)
 			}
-		case NotSent:
+		case NotPlaced:
 			if status != http.StatusTooManyRequests {
 				t.Errorf("HTTP %d not sent: %s", status, body)
 			}

@@ -1,11 +1,3 @@
-// Package callab is a client of the Callab REST API (https://docs.callab.ai):
-// it creates calls and reads them. It is the last step of a webhook's way and
-// imports nothing of this module.
-//
-// Creating a call has no idempotency key. A request that creates one is
-// therefore sent at most once: on a connection of its own, in one write, within
-// a time window, without any retry. The result is an Answer, which tells "not
-// sent" from "unknown".
 package callab
 
 import (
@@ -175,7 +167,7 @@ func (c *Client) token() (string, error) {
 type traceParent struct{}
 
 // WithTraceParent returns a context whose requests carry the W3C trace context
-// header traceparent. A value of another form (https://www.w3.org/TR/trace-context/#traceparent-header:
+// header traceparent. A value of another format (https://www.w3.org/TR/trace-context/#traceparent-header:
 // at least 55 hexadecimal digits and dashes) is ignored.
 func WithTraceParent(ctx context.Context, parent string) context.Context {
 	const version00 = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")

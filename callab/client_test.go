@@ -114,7 +114,7 @@ func TestUnknownAuthorityIsNotSent(t *testing.T) {
 	sim, client := simulate(t, callabsim.Options{}, func(c *callab.Config) { c.TLS = nil })
 	answer := client.CreateCall(t.Context(), newCall(), window())
 	_, err := client.GetCall(t.Context(), "7d1b")
-	if answer.Outcome != callab.NotSent || sim.Posts() != 0 || err == nil || !strings.Contains(err.Error(), "certificate") {
+	if answer.Outcome != callab.NotPlaced || sim.Posts() != 0 || err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("%v: %v; get: %v", answer.Outcome, answer.Err, err)
 	}
 }

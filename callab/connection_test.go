@@ -108,7 +108,7 @@ func TestClosedWindowIsNotSent(t *testing.T) {
 			w.Start = w.Start.Add(-w.Length)
 		}
 		answer := client.CreateCall(t.Context(), newCall(), w)
-		if answer.Outcome != callab.NotSent || !errors.Is(answer.Err, callab.ErrWindowClosed) || sim.Posts() != 0 {
+		if answer.Outcome != callab.NotPlaced || !errors.Is(answer.Err, callab.ErrWindowClosed) || sim.Posts() != 0 {
 			t.Errorf("%s: %v with %d requests: %v", moment, answer.Outcome, sim.Posts(), answer.Err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestSlowHandshakeIsNotSent(t *testing.T) {
 	// The write window bounds the handshake as well.
 	w := callab.Window{Start: time.Now(), Length: 50 * time.Millisecond}
 	answer := client.CreateCall(t.Context(), newCall(), w)
-	if answer.Outcome != callab.NotSent || !errors.Is(answer.Err, context.DeadlineExceeded) || accepted.Load() != 1 {
+	if answer.Outcome != callab.NotPlaced || !errors.Is(answer.Err, context.DeadlineExceeded) || accepted.Load() != 1 {
 		t.Errorf("%v after %d connections: %v", answer.Outcome, accepted.Load(), answer.Err)
 	}
 }
@@ -138,7 +138,7 @@ func TestContextCancelledBeforeTheWriteIsNotSent(t *testing.T) {
 		c.Trace = &callab.Trace{GotConn: cancel}
 	})
 	answer := client.CreateCall(ctx, newCall(), window())
-	if answer.Outcome != callab.NotSent || !errors.Is(answer.Err, context.Canceled) || sim.Posts() != 0 {
+	if answer.Outcome != callab.NotPlaced || !errors.Is(answer.Err, context.Canceled) || sim.Posts() != 0 {
 		t.Errorf("%v with %d requests: %v", answer.Outcome, sim.Posts(), answer.Err)
 	}
 }
@@ -189,9 +189,9 @@ func TestHTTPProxyIsTunnelledThrough(t *testing.T) {
 		err   string
 	}{
 		{"http://u:p@" + host, callab.Accepted, ""},
-		{"http://u:wrong@" + host, callab.NotSent, "connect to callab: proxy: CONNECT answered with HTTP 407"},
-		{"http://" + host, callab.NotSent, "connect to callab: proxy: CONNECT answered with HTTP 407"},
-		{"socks5://" + host, callab.NotSent, `connect to callab: proxy scheme "socks5" is not supported, only http`},
+		{"http://u:wrong@" + host, callab.NotPlaced, "connect to callab: proxy: CONNECT answered with HTTP 407"},
+		{"http://" + host, callab.NotPlaced, "connect to callab: proxy: CONNECT answered with HTTP 407"},
+		{"socks5://" + host, callab.NotPlaced, `connect to callab: proxy scheme "socks5" is not supported, only http`},
 	} {
 		sim, client := simulate(t, callabsim.Options{}, func(c *callab.Config) {
 			c.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(row.proxy) }

@@ -55,31 +55,31 @@ func (c *Client) MakeCall(ctx context.Context, call TestCall, window Window) Ans
 func (c *Client) encode(ctx context.Context, call any, window Window, path ...string) Answer {
 	body, err := json.Marshal(call)
 	if err != nil {
-		return notSent(fmt.Errorf("encode call: %w", err))
+		return notPlaced(fmt.Errorf("encode call: %w", err))
 	}
 	return c.post(ctx, body, window, path...)
 }
 
 // post sends the body once. It does not use http.Transport, which repeats some
-// requests by itself and does not tell whether a byte has left.
+// requests by itself and does not report whether a byte has left.
 func (c *Client) post(ctx context.Context, body []byte, window Window, path ...string) Answer {
 	if !window.Open(c.config.Now()) {
-		return notSent(ErrWindowClosed)
+		return notPlaced(ErrWindowClosed)
 	}
 	req, err := c.newRequest(ctx, http.MethodPost, bytes.NewReader(body), path...)
 	if err != nil {
-		return notSent(err)
+		return notPlaced(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Close = true
 	var wire bytes.Buffer
 	wire.Grow(len(body) + 1<<10) // the body and its headers
 	if err := req.Write(&wire); err != nil {
-		return notSent(fmt.Errorf("encode request: %w", err))
+		return notPlaced(fmt.Errorf("encode request: %w", err))
 	}
 	conn, fence, err := c.connect(ctx, req, window)
 	if err != nil {
-		return notSent(fmt.Errorf("connect to callab: %w", err))
+		return notPlaced(fmt.Errorf("connect to callab: %w", err))
 	}
 	defer fence.Close()
 	notify(c.config.Trace.GotConn)
@@ -97,7 +97,7 @@ func (c *Client) exchange(ctx context.Context, conn net.Conn, fence *fence, req 
 	if _, err := conn.Write(wire); err != nil {
 		err = fmt.Errorf("send call: %w", cause(ctx, err))
 		if fence.sent == 0 {
-			return notSent(err)
+			return notPlaced(err)
 		}
 		return unknown(err)
 	}

@@ -82,7 +82,7 @@ func TestCreateCallUnderFaults(t *testing.T) {
 		{callabsim.Fault{Kind: callabsim.RefuseOK}, callab.Refused, 200, 0, 0},
 		{callabsim.Fault{Kind: callabsim.Unauthorized}, callab.Refused, 401, 0, 0},
 		{callabsim.Fault{Kind: callabsim.Forbidden}, callab.Refused, 403, 0, 0},
-		{callabsim.Fault{Kind: callabsim.Throttle, RetryAfter: 7 * time.Second}, callab.NotSent, 429, 0, 7 * time.Second},
+		{callabsim.Fault{Kind: callabsim.Throttle, RetryAfter: 7 * time.Second}, callab.NotPlaced, 429, 0, 7 * time.Second},
 		{callabsim.Fault{Kind: callabsim.ErrorBefore}, callab.Unknown, 500, 0, 0},
 		{callabsim.Fault{Kind: callabsim.ErrorAfter}, callab.Unknown, 500, 1, 0},
 		{callabsim.Fault{Kind: callabsim.HangBefore}, callab.Unknown, 0, 0, 0},
@@ -135,7 +135,7 @@ func TestCreateCallWithoutUsableTokenIsNotSent(t *testing.T) {
 		sim, client := simulate(t, callabsim.Options{}, func(c *callab.Config) {
 			c.Token = func() string { return bad }
 		})
-		if answer := client.CreateCall(t.Context(), newCall(), window()); answer.Outcome != callab.NotSent {
+		if answer := client.CreateCall(t.Context(), newCall(), window()); answer.Outcome != callab.NotPlaced {
 			t.Errorf("%s: %v: %v", name, answer.Outcome, answer.Err)
 		}
 		if sim.Posts() != 0 {
@@ -148,7 +148,7 @@ func TestCreateCallWithoutServerIsNotSent(t *testing.T) {
 	t.Parallel()
 	client := connect(t, "http://127.0.0.1:1/v1", nil)
 	answer := client.CreateCall(t.Context(), newCall(), window())
-	if answer.Outcome != callab.NotSent || answer.Err == nil {
+	if answer.Outcome != callab.NotPlaced || answer.Err == nil {
 		t.Errorf("%v: %v", answer.Outcome, answer.Err)
 	}
 }
@@ -158,7 +158,7 @@ func TestCreateCallThatCannotBeEncodedIsNotSent(t *testing.T) {
 	sim, client := simulate(t, callabsim.Options{}, nil)
 	call := newCall()
 	call.Metadata = map[string]any{"no JSON": func() {}}
-	if answer := client.CreateCall(t.Context(), call, window()); answer.Outcome != callab.NotSent || sim.Posts() != 0 {
+	if answer := client.CreateCall(t.Context(), call, window()); answer.Outcome != callab.NotPlaced || sim.Posts() != 0 {
 		t.Errorf("%v with %d requests: %v", answer.Outcome, sim.Posts(), answer.Err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // Query holds the parameters of GET /calls/query that are needed to find a
-// call. Zero fields are not sent; Callab's defaults are newest first, 10 a page.
+// call. Zero fields are not sent; Callab's defaults are newest first, 10 per page.
 // Source: https://docs.callab.ai/api-reference/campaign-calls/query.
 type Query struct {
 	// Search is looked for in call_to, notes, feedback and transcript.
@@ -41,7 +41,7 @@ func (q Query) values() url.Values {
 	return v
 }
 
-// GetCall reads one call. Callab does not tell "not found" from other errors:
+// GetCall reads one call. Callab does not distinguish "not found" from other errors:
 // both are an *Error.
 func (c *Client) GetCall(ctx context.Context, id string) (Call, error) {
 	if strings.Trim(id, ".") == "" {

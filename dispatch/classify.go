@@ -34,18 +34,18 @@ func classify(a callab.Answer, attempt, attempts int) verdict {
 			return verdict{state: Rejected, reason: event.ReasonRefused, detail: detail(a)}
 		}
 		// The token is at fault, not the request, and no call was placed.
-		v := notSent(a, attempt, attempts)
+		v := notPlaced(a, attempt, attempts)
 		v.credentialsRefused = true
 		return v
-	case callab.NotSent:
-		v := notSent(a, attempt, attempts)
+	case callab.NotPlaced:
+		v := notPlaced(a, attempt, attempts)
 		v.pause = min(v.delay, maxPause)
 		return v
 	}
 	return verdict{state: Unknown, detail: detail(a)}
 }
 
-func notSent(a callab.Answer, attempt, attempts int) verdict {
+func notPlaced(a callab.Answer, attempt, attempts int) verdict {
 	if attempt >= attempts {
 		return verdict{state: Failed, reason: event.ReasonNotSent, detail: detail(a)}
 	}

@@ -105,7 +105,7 @@ func (d *Dispatcher) post(ctx context.Context, r request, window callab.Window) 
 	}
 	call, err := testCall(r)
 	if err != nil {
-		return callab.Answer{Outcome: callab.NotSent, Err: err}
+		return callab.Answer{Outcome: callab.NotPlaced, Err: err}
 	}
 	return d.api.MakeCall(ctx, call, window)
 }

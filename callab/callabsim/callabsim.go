@@ -1,8 +1,10 @@
 // Package callabsim simulates Callab for tests, the demo and development: the
 // four call endpoints of https://docs.callab.ai/api-reference over an in-memory
-// list of calls, with faults on request. It places no call; it records each
-// request to place one, so that a test can count how often a person would have
-// been dialled. It does not import callab: see Call.
+// list of calls, with faults on request. It dials no number: "placed" means that
+// Callab would have dialled. It records each request to place a call, so that a test
+// can count how often a person would have been dialled. It imports no package of this
+// module: a field name that is wrong in both callab and the simulator would not be
+// found by any test.
 //
 //	POST   /v1/calls             create a call
 //	POST   /v1/calls/make-call   create a test call
@@ -22,7 +24,7 @@
 //	POST   /sim/faults           add one: {"kind":"cut-after","times":2,"call_to":"+12025550142"}
 //	DELETE /sim/faults           restore the faults of the start
 //
-// With Options.MagicNumbers calls to some numbers always fail in the same way:
+// With Options.MagicNumbers, calls to these numbers behave as follows:
 //
 //	+12025550189   not answered: the call fails
 //	+12025550190   refused with 400
