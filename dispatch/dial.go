@@ -47,7 +47,7 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 // claim reserves the request for this process. The write window begins before
 // the claim is stored, so that the claim always outlives it.
 func (d *Dispatcher) claim(r request, e entry) (entry, callab.Window, error) {
-	window := fence(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
+	window := crashtestWindow(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
 	point("claiming")
 	claim, err := d.compareAndSet(d.drain, r.ID, Record{
 		State: Claimed, Attempt: e.Attempt + 1, Claimed: window.Start,
@@ -125,7 +125,8 @@ func testCall(r request) (callab.TestCall, error) {
 // recordAnswer writes the record that an answer led to over its claim. It
 // retries until drain ends, because without the record the call becomes unknown.
 // If NATS has lost the ledger, or another process has expired the claim, the answer
-// is written all the same: it is evidence, and their state was a guess.
+// replaces the newer record: an answer is evidence, the state of a lost or expired
+// claim is an assumption.
 func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, error) {
 	ctx := context.WithoutCancel(d.drain)
 	for over := claim; ; {

@@ -1,4 +1,4 @@
-// Package dispatch places the calls: the last step of a webhook's way. It
+// Package dispatch places the calls: the last step of the webhook pipeline. It
 // receives a request from the bus, claims it in the ledger, sends the create
 // call at most once, classifies Callab's answer and publishes the result. The
 // protocol, its assumptions and what an operator does with an unknown call are
@@ -8,10 +8,11 @@
 //   - request.go: parse a delivered request, add its id to the call
 //   - limiter.go: concurrency, rate, and pauses of the whole process
 //   - dial.go: claim, fence, POST; nothing else calls the create endpoint
-//   - classify.go: the state after an answer: accepted, rejected, free, unknown
+//   - classify.go: the state after an answer: accepted, rejected, free, failed, unknown
 //   - reconcile.go: expired claims, unknown calls, stuck requests
 //   - ledger.go: the record of a request, changed by compare-and-set
 //   - report.go: results, log lines, metrics
+//   - point.go: hooks of the crash tests
 //
 // It imports event, callab, bus and span, and never NATS itself.
 package dispatch
@@ -47,7 +48,7 @@ type Config struct {
 	// Redial dials again when an unknown call is not in Callab's list after
 	// Settle. Without it the result of such a call is "unknown".
 	Redial bool
-	// Attempts limits how often a call is tried that was certainly not sent.
+	// Attempts limits how often a call is tried that was certainly not placed.
 	Attempts int
 
 	// WriteWindow is how long after the claim the first byte may be written.

@@ -21,9 +21,10 @@ const (
 	none State = ""
 	// Claimed: one process may send the call, within its write window.
 	Claimed State = "claimed"
-	// Free: certainly not sent; it may be claimed again after NotBefore.
+	// Free: certainly not placed; it may be claimed again after NotBefore.
 	Free State = "free"
-	// Unknown: the call may have been sent. Callab's list decides.
+	// Unknown: the call may have been sent. Callab's list decides. Unknown is not
+	// the outcome unknown: that is Parked.
 	Unknown State = "unknown"
 
 	// The following states are final.
@@ -35,7 +36,7 @@ const (
 	// Parked: the call may have been sent, and Callab's list does not show
 	// it. A person decides.
 	Parked State = "parked"
-	// Failed: never sent, and all attempts are used up.
+	// Failed: no attempt placed the call, and all attempts are used up.
 	Failed State = "failed"
 )
 

@@ -47,7 +47,9 @@ var crash = sync.OnceValue(func() *crasher {
 
 var ledgerOff = crash().LedgerOff
 
-func fence(w callab.Window) callab.Window {
+// crashtestWindow replaces a write window by one that does not close, for the
+// negative control. The fence that enforces windows is in package callab.
+func crashtestWindow(w callab.Window) callab.Window {
 	if crash().FenceOff {
 		w.Length = time.Hour
 	}

@@ -25,10 +25,10 @@ func (d *Dispatcher) expireClaim(ctx context.Context, r request, e entry) (trans
 	next.State, next.Detail = Unknown, "the process that claimed the call ended before it recorded an answer"
 	switch _, unused := d.unusedClaims.LoadAndDelete(e.Nonce); {
 	case unused:
-		// Our own claim, stored after we had given up on it: not sent.
+		// Our own claim, stored after we had given up on it: no call was sent.
 		next.State, next.Detail = Free, ""
-	case d.holdsLockOf(e.Owner):
-		// The lock of the store proves that the owner has ended.
+	case d.ownerHasEnded(e.Owner):
+		// The claim expires at once.
 	default:
 		age, err := d.age(ctx, e)
 		if err != nil {
@@ -46,9 +46,9 @@ func (d *Dispatcher) expireClaim(ctx context.Context, r request, e entry) (trans
 	return advance(written), nil
 }
 
-// holdsLockOf reports whether owner embedded the NATS that this process embeds
-// now.
-func (d *Dispatcher) holdsLockOf(owner string) bool {
+// ownerHasEnded reports whether owner was an earlier process on our embedded store.
+// It has ended, because we hold the store's lock. False means that it is not known.
+func (d *Dispatcher) ownerHasEnded(owner string) bool {
 	return strings.HasPrefix(d.instance, lockHolder) && strings.HasPrefix(owner, lockHolder) && owner != d.instance
 }
 

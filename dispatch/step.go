@@ -19,7 +19,8 @@ type step func(*Dispatcher, context.Context, request, entry) (transition, error)
 
 // steps is the state machine of a request: the step of each ledger state. A step
 // that advances is followed by the step of the new state. The states in outcomes
-// are final. A new state needs a row here and changes no other step.
+// are final. A new state needs a row here; a final one also a row in outcomes, and
+// an open one an entry in openStates (ledger.go). No other step changes.
 var steps = map[State]step{
 	none:     (*Dispatcher).dial,
 	Free:     (*Dispatcher).dial,
@@ -51,8 +52,8 @@ func retryAfter(delay time.Duration) transition {
 }
 
 // process takes the steps of a request until one of them ends with a
-// disposition of the message. A first delivery has no ledger entry yet, so
-// reading the ledger is saved; if there is one, the claim conflicts.
+// disposition of the message. On a first delivery the ledger is not read. If there is
+// an entry after all, the claim fails with ErrConflict and the entry is read then.
 func (d *Dispatcher) process(ctx context.Context, r request, first bool) (result bus.Disposition) {
 	s := d.config.Tracer.Start(string(r.trace), span.Consumer, "process request")
 	if s.Recorded() {

@@ -1,7 +1,7 @@
 // Package event defines what crosses the bus: what happened in a CRM (Event), an
 // event that waits for a lookup (Pending), the call to make because of it
 // (Request) and the outcome (Result), with their ids and their JSON. All steps
-// share it, so it imports none of them.
+// share it. It imports no package of this module.
 package event
 
 import (

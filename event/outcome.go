@@ -15,8 +15,8 @@ const (
 	// Unknown: the call may have been made, and Callab's list does not show
 	// it. An operator decides; callbridge does not dial again.
 	Unknown Outcome = "unknown"
-	// Failed: no call was made, because Callab could not be reached within the
-	// attempts allowed.
+	// Failed: no attempt placed a call: Callab could not be reached, was too busy
+	// (429) or refused the credentials.
 	Failed Outcome = "failed"
 )
 
@@ -80,6 +80,7 @@ const (
 	// ReasonNotFound: the answer was lost, and the call is not in Callab's
 	// list (unknown).
 	ReasonNotFound Reason = "not_found"
-	// ReasonNotSent: no attempt reached the point of sending the call (failed).
+	// ReasonNotSent: no attempt placed a call: Callab could not be reached, was too
+	// busy (429) or refused the credentials (failed).
 	ReasonNotSent Reason = "not_sent"
 )
