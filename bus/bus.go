@@ -1,9 +1,11 @@
 // Package bus is the step between intake and dialling: it stores events in NATS
 // JetStream, embedded or remote, until they are done. It has one stream each for
-// requests, the ledger, results and limits. handlers and lookup publish to it,
-// lookup and dispatch consume from it, and other services subscribe to its results.
-// It imports event, bus/flush and bus/storelock of this module. stream.go has the
-// streams and their limits, docs/decisions the reasons.
+// requests, the ledger (the state of each call), results, and reservations (rate
+// tokens and concurrency slots, in the stream "limits"). handlers and lookup publish
+// to it, lookup and dispatch consume from it, and other services subscribe to its
+// results. stream.go defines the streams and the bounds of their size and age,
+// docs/decisions gives the reasons. Of this module it imports only event, bus/flush
+// and bus/storelock.
 package bus
 
 import (
@@ -66,7 +68,7 @@ type Bus struct {
 	lock      *storelock.Lock
 	// Streams are bound by name: they stay valid when a stream is made again.
 	requests, ledger, results, limits jetstream.Stream
-	durable                           durable
+	flushers                          flushers
 	metrics                           *metrics
 	// opening ends Open with the server's refusal of a permission, which would
 	// otherwise show only as a timeout.
@@ -172,7 +174,7 @@ func (b *Bus) Ready(ctx context.Context) error {
 	if !b.conn.IsConnected() {
 		return errors.New("nats: not connected")
 	}
-	if err := b.durable.err(); err != nil {
+	if err := b.flushers.err(); err != nil {
 		return fmt.Errorf("%w; look at the disk, and start again", err)
 	}
 	for _, s := range b.streams() {
@@ -224,7 +226,7 @@ func (b *Bus) Close() {
 		b.server.Shutdown()
 		b.server.WaitForShutdown()
 	}
-	for _, f := range b.durable {
+	for _, f := range b.flushers {
 		f.Close()
 	}
 	b.lock.Release()

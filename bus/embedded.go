@@ -155,10 +155,10 @@ func (l natsLog) write(level slog.Level, format string, v []any) {
 	l.log.Log(context.Background(), level, "nats.server", "line", fmt.Sprintf(format, v...))
 }
 
-// durable implements Embedded.SyncAlways: it flushes what a stream has acknowledged
+// flushers implements Embedded.SyncAlways: it flushes what a stream has acknowledged
 // to the disk before callers are told. It has a Flusher for each stream, and is nil
 // at a remote server and with SyncAlways off.
-type durable map[string]*flush.Flusher
+type flushers map[string]*flush.Flusher
 
 // jetStreamDir is the directory of nats-server's files. Its parent may contain
 // files that we may not read, such as the lost+found of a volume.
@@ -172,29 +172,29 @@ func (b *Bus) startFlushers() error {
 	if err := flush.Tree(b.config.Embedded.jetStreamDir()); err != nil {
 		return err
 	}
-	b.durable = durable{}
+	b.flushers = flushers{}
 	for _, name := range []string{"requests", "ledger", "results"} {
 		f, err := flush.New(filepath.Join(b.config.Embedded.jetStreamDir(), "$G", "streams", b.streamName(name), "msgs"))
 		if err != nil {
 			return err
 		}
-		b.durable[name] = f
+		b.flushers[name] = f
 	}
 	return nil
 }
 
 // flush returns when everything that a stream has acknowledged before the call is
 // on the disk.
-func (d durable) flush(ctx context.Context, stream string) error {
-	if d == nil {
+func (all flushers) flush(ctx context.Context, stream string) error {
+	if all == nil {
 		return nil
 	}
-	return d[stream].Flush(ctx)
+	return all[stream].Flush(ctx)
 }
 
 // err returns the first failed flush, or nil.
-func (d durable) err() error {
-	for _, f := range d {
+func (all flushers) err() error {
+	for _, f := range all {
 		if err := f.Err(); err != nil {
 			return err
 		}

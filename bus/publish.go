@@ -17,7 +17,7 @@ var (
 	ErrExists = errors.New("seen before")
 	// ErrTooLarge: the message is larger than the server's max_payload. It was not
 	// sent.
-	ErrTooLarge = errors.New("larger than NATS takes (max_payload)")
+	ErrTooLarge = errors.New("larger than the limit of NATS (max_payload)")
 )
 
 const (
@@ -104,8 +104,8 @@ func (p *publisher) replace(old jetstream.JetStream) {
 }
 
 // publish sends all messages and then waits for their acknowledgements, so that a
-// batch costs one round trip. The result has one entry a message: nil if it is
-// stored, or why it is not stored or not known to be. ctx must have a deadline.
+// batch costs one round trip. The result has one entry per message: nil if it
+// is stored, or why it is not stored or not known to be. ctx must have a deadline.
 func (p *publisher) publish(ctx context.Context, messages []message) []error {
 	js := p.current()
 	errs, futures := make([]error, len(messages)), make([]jetstream.PubAckFuture, len(messages))
@@ -154,7 +154,7 @@ func (p *publisher) send(ctx context.Context, js jetstream.JetStream, m message)
 }
 
 // publish stores messages and returns when they are acknowledged and, with
-// Embedded.SyncAlways, flushed to the disk. The result has one entry a message: nil
+// Embedded.SyncAlways, flushed to the disk. The result has one entry per message: nil
 // for stored, ErrExists for already stored, and any other error for "not known to
 // be stored"; publishing the message again then stores it at most once.
 func (b *Bus) publish(ctx context.Context, messages ...message) []error {
@@ -172,7 +172,7 @@ func (b *Bus) publish(ctx context.Context, messages ...message) []error {
 // an error. It also waits for messages that already existed: their first writer
 // may be waiting for the same flush.
 func (b *Bus) waitForFlush(ctx context.Context, messages []message, errs []error) {
-	if b.durable == nil {
+	if b.flushers == nil {
 		return
 	}
 	flushed := map[string]error{}
@@ -182,7 +182,7 @@ func (b *Bus) waitForFlush(ctx context.Context, messages []message, errs []error
 		}
 		err, done := flushed[m.stream]
 		if !done {
-			err = b.durable.flush(ctx, m.stream)
+			err = b.flushers.flush(ctx, m.stream)
 			flushed[m.stream] = err
 		}
 		if err != nil {

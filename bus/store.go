@@ -179,7 +179,7 @@ func (b *Bus) hasAnyResult(ctx context.Context, source string, requestID uuid.UU
 // resultExists also waits for the flush: the result may not be on the disk yet.
 func (b *Bus) resultExists(ctx context.Context, subject string) bool {
 	_, err := b.results.GetLastMsgForSubject(ctx, subject)
-	return err == nil && b.durable.flush(ctx, "results") == nil
+	return err == nil && b.flushers.flush(ctx, "results") == nil
 }
 
 // ErrGone: the stream does not keep the request any more.

@@ -241,7 +241,7 @@ func TestEventTooLargeTogetherWithItsCallIsRejected(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"phone":"+12025550142","name":%q}`, name)
 	}), "")
 	f.send("crm", `{"id":"e1","object":5,"more":"`+strings.Repeat("x", 7500<<10)+`"}`)
-	f.want("rejected bad_call", "larger than NATS takes")
+	f.want("rejected bad_call", "larger than the limit of NATS")
 	f.nothingMore()
 }
 

@@ -1,5 +1,3 @@
-// Package bustest is no step of a webhook's way: tests of several packages start
-// NATS servers and open buses with it. It imports bus, and only tests import it.
 package bustest
 
 import (

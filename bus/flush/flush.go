@@ -1,6 +1,6 @@
-// Package flush is no step of a webhook's way: bus uses it with an embedded NATS to
-// flush acknowledged messages to the disk (fsync), many messages with one flush. It
-// imports nothing of this module.
+// Package flush flushes acknowledged messages of an embedded NATS to the disk (fsync),
+// many messages with one flush. It belongs to package bus, and imports no package of
+// this module.
 package flush
 
 import (

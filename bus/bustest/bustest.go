@@ -1,3 +1,5 @@
+// Package bustest starts NATS servers and opens buses for the tests of several
+// packages. Of this module it imports only bus, and only tests import it.
 package bustest
 
 import (

@@ -12,8 +12,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A token or a slot is one subject of the stream of limits; the process that stores
-// its first message has it, and it expires by itself (docs/decisions/0006-limits.md).
+// A reservation is a rate token or a concurrency slot, each one subject of the stream
+// "limits". The process that stores its first message has it, and it expires by itself
+// (docs/decisions/0006-limits.md).
 
 const (
 	// slotPollInterval is how often a process looks for a free slot.
@@ -61,7 +62,8 @@ type Slots struct {
 	lock chan struct{}
 }
 
-// Slots returns a limit of n. If processes use different limits, the largest holds.
+// Slots returns a limit of n. If processes use different limits, the largest limit
+// applies.
 func (b *Bus) Slots(n int, lease time.Duration) *Slots {
 	return &Slots{bus: b, n: n, lease: lease, lock: make(chan struct{}, 1)}
 }

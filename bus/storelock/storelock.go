@@ -1,5 +1,5 @@
-// Package storelock is no step of a webhook's way: it locks the directory of the
-// embedded NATS for one process. It imports nothing of this module.
+// Package storelock locks the directory of the embedded NATS for one process. It
+// belongs to package bus, and imports no package of this module.
 package storelock
 
 import (
