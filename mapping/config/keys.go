@@ -7,7 +7,7 @@ import "regexp"
 // read.
 type Key struct {
 	Name string
-	// Kind is the form of the value: text, bool, number, duration, list (one
+	// Kind is the format of the value: text, bool, number, duration, list (one
 	// text or a list of texts), object, secret (only ${…}), or any.
 	Kind string
 	// Values are the only texts allowed; nil allows every text.

@@ -350,7 +350,7 @@ func (n Node) Duration(most time.Duration, hint string) time.Duration {
 	return d
 }
 
-// Items returns the elements of a list, or the node itself if it is none: most
+// Items returns the elements of a list, or the node itself if it is not a list: most
 // keys take one value or a list of them.
 func (n Node) Items() []Node {
 	if n.yaml.Kind != yaml.SequenceNode {

@@ -42,10 +42,11 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Problems are all faults of a configuration, in the order of the file. It is the error of mapping.Load and mapping.Parse.
+// Problems are all faults of a configuration, in the order of the file. It is the
+// error of mapping.Load and mapping.Parse.
 type Problems []Problem
 
-// Error writes one problem a line.
+// Error writes one problem per line.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i, problem := range p {

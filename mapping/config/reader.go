@@ -1,12 +1,3 @@
-// Package config reads callbridge.yaml: YAML whose values keep their positions,
-// so that every problem names its line; secrets by reference (${NAME},
-// ${file:/path}); presets; the tables of all keys and the JSON schema made of
-// them.
-//
-// It knows how the file is written, not what it means: fields, rules and calls
-// are read from its nodes by the packages mapping/field, mapping/rule,
-// mapping/call and mapping. Golden cases are read from its nodes by
-// mapping/golden.
 package config
 
 import (
