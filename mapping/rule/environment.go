@@ -1,12 +1,3 @@
-// Package rule evaluates the conditions of routes and lookups: CEL over the
-// declared names of one source. It compiles a rule against the names and their
-// types, reports what is wrong at its position in the YAML file and in the words
-// of the configuration, and evaluates it with the values of one event.
-//
-// A value that is missing or unreadable is CEL's "unknown": false && unknown is
-// false, true || unknown is true, and any other result that depends on the value
-// is undecided. The package knows names, types and values, not fields or routes;
-// no other package imports CEL.
 package rule
 
 import (

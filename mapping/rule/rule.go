@@ -1,3 +1,13 @@
+// Package rule evaluates the conditions of routes and lookups: CEL over the
+// declared names of one source. It compiles a rule against the names and their
+// types, reports each mistake with its position in the YAML file, and with the type
+// names of callbridge.yaml instead of CEL's, and evaluates a rule with the values of
+// one event.
+//
+// A value that is missing or unreadable is CEL's "unknown": false && unknown is
+// false, true || unknown is true, and any other result that depends on the value
+// is undecided. The package knows names, types and values, not fields or routes;
+// no other package imports CEL.
 package rule
 
 import (
@@ -15,8 +25,8 @@ import (
 )
 
 const (
-	// costLimit bounds one evaluation, in CEL's units (about one a step and a
-	// tenth a character): some milliseconds. A rule that exceeds it fails.
+	// costLimit bounds one evaluation, in CEL's units (about 1 per step and 0.1 per
+	// character): some milliseconds. A rule that exceeds it fails.
 	costLimit = 100_000
 	// estimateLimit bounds the cost that is estimated for usualSizes. A rule
 	// above it is refused at load.
