@@ -1,7 +1,7 @@
 // Package phone parses the text of a CRM's phone field into an E.164 number that
-// may be dialled, or returns the reason why not: part of the mapping step. An
-// ambiguous text is refused, because the other number belongs to another person.
-// It imports no other package of this module but event.
+// may be dialled, or returns the reason why not: part of the mapping step. A text
+// that can mean two numbers is refused: the wrong one would call a stranger. Of this
+// module it imports only event.
 package phone
 
 import (
@@ -32,17 +32,20 @@ type Options struct {
 	// AllowExtension accepts a number with an extension. Otherwise it is refused,
 	// because a switchboard would answer the call.
 	AllowExtension bool
-	// AssumeInternational takes a number that begins with the country code of
-	// its own region, and would be valid with and without +, as one with +.
+	// AssumeInternational reads digits that begin with the country code of their
+	// own region, and are valid with + before them, as that international number.
+	// Without this option they are refused (AmbiguousNumber), unless they are the
+	// same number without +. Only tests set it so far.
 	AssumeInternational bool
-	// RefuseFictional refuses numbers reserved for films and examples.
+	// RefuseFictional refuses numbers reserved for films and examples. Only tests
+	// set it so far.
 	RefuseFictional bool
 }
 
 // Number is a number that may be dialled.
 type Number struct {
 	// E164 matches ^\+[1-9]\d{6,14}$. It has no extension, so it can be the key
-	// for duplicates and caps.
+	// for duplicates.
 	E164 event.Phone
 	// Region is the ISO 3166 code of the number's country, by its digits.
 	Region string
