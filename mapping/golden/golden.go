@@ -1,6 +1,6 @@
 // Package golden runs golden cases of a callbridge.yaml: webhooks with the decisions that
 // the mapping is expected to make of them. `callbridge test` prints its verdicts. It imports
-// the mapping and knows no bus and no network.
+// the mapping, and uses neither the bus nor the network.
 package golden
 
 import (

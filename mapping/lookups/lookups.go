@@ -2,8 +2,8 @@
 // little more than an id: it reads lookup:, auth: and params:, and makes the
 // request for one event. The package lookup of this module sends it.
 //
-// A value of an event goes only where it cannot change what is asked: escaped
-// into one path segment, one query parameter or one JSON text, never into the
+// A value of an event is inserted only where it cannot change the target of the
+// request: escaped into one path segment, one query parameter or one JSON text, never into the
 // host. Secrets go only into Auth.
 package lookups
 

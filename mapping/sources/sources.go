@@ -1,5 +1,10 @@
-// Package sources holds the presets: one YAML file a CRM, which says how it
+// Package sources holds the presets: one YAML file per CRM, which says how it
 // signs, what identifies its events and where its fields are.
+//
+// To add one, write NAME.yaml with the comment of the others at its head (what it is,
+// Set up, Phone, Retries, Contract) and the keys of a source, and sample webhooks in
+// mapping/testdata/sources/NAME, and name it in the README. go test ./mapping -update
+// writes the expected decisions and the page in docs/sources.
 package sources
 
 import (
