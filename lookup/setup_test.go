@@ -169,7 +169,7 @@ func (f *fixture) send(source, body string) bool {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	p, err := f.config.Waiting(events[0])
+	p, err := f.config.Suspend(events[0])
 	if err != nil {
 		f.t.Fatal(err)
 	}

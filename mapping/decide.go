@@ -26,10 +26,10 @@ type Decision struct {
 // item returns the part of the decision that the bus stores.
 func (d Decision) item() event.Item { return event.Item{Request: d.Request, Result: d.Result} }
 
-// Map decides what to do about an event: one decision for each route that takes
-// it or cannot be decided, or one for the event if there is none. It is never
-// empty. The event may come from the bus; of its delivery, only what Waiting has
-// stored is available then. Values of a lookup that was not made are missing.
+// Map decides what to do about an event: one decision per route that matches or
+// cannot be decided, or one for the event if there is none. It is never
+// empty. The event may come from the bus; of its delivery, only what Suspend
+// returned is available then. Values of a lookup that was not made are missing.
 func (c *Config) Map(in Incoming) []Decision {
 	source, known := c.sources[in.Event.Source]
 	switch {
@@ -78,9 +78,9 @@ func (s *Source) tooOld(values *field.Values) *Decision {
 	return nil
 }
 
-// decide reports whether the route takes the event. It also takes an event that
-// it cannot decide, to reject it, unless the rule depends only on optional
-// fields that are missing.
+// decide returns the route's decision, or false if the rule does not match. An
+// undecided rule rejects the event, unless it depends only on optional fields without
+// a value (missing or unreadable): then it does not match.
 func (b *binding) decide(values *field.Values) (Decision, bool) {
 	if !b.route.Enabled {
 		return Decision{}, false

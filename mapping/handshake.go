@@ -20,8 +20,8 @@ const (
 	HandshakeHead    = "head_ok"
 	HandshakeHeader  = "header_echo"
 	HandshakeOptions = "cloudevents_options"
-	// handshakeIgnore is no handshake: a verified delivery that is no event,
-	// such as a ping.
+	// handshakeIgnore is not a handshake: it marks a verified delivery that is not
+	// an event, such as a ping.
 	handshakeIgnore = "ignore"
 )
 
@@ -55,7 +55,7 @@ type Handshake struct {
 	AllowedRate int
 }
 
-// ignored is a verified delivery that is no event: it has the value at path.
+// ignored is a verified delivery that is not an event: it has the value at path.
 type ignored struct {
 	path   payload.Path
 	equals string
@@ -64,7 +64,7 @@ type ignored struct {
 // Handshakes returns the handshakes of the source, in the order of the file.
 func (s *Source) Handshakes() []Handshake { return s.handshakes }
 
-// ignores reports whether a verified delivery is no event.
+// ignores reports whether a verified delivery is not an event.
 func (s *Source) ignores(root payload.Value) bool {
 	return slices.ContainsFunc(s.ignored, func(i ignored) bool {
 		found, _ := i.path.Lookup(root)

@@ -142,7 +142,7 @@ func TestEventThatWaitedIsMappedAsIfItHadNot(t *testing.T) {
 	t.Parallel()
 	config := lookupConfig(t)
 	in := one(t, config, `{"id":12345678901234567890,"type":"contact.creation","object":5}`)
-	p, err := config.Waiting(in)
+	p, err := config.Suspend(in)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,10 @@
 // delivery into decisions, which are calls to request or reasons not to call.
 // Sources and routes come from callbridge.yaml and the presets.
 //
-// One event passes through Source.Receive (verify, decode, split) and Config.Map
-// (each route: rule, call, mode). If the source has to ask the CRM first,
-// Config.Lookup returns the request, and Resume continues with the answer.
+// A delivery passes through Source.Receive (verify, decode, split), which returns its
+// events; each event passes through Config.Map (each route: rule, call, mode). If the
+// source has to ask the CRM first, Config.Lookup returns the request, Config.Suspend
+// what is stored of the event meanwhile, and Resume continues with the answer.
 //
 // The package is pure: no NATS, no HTTP framework, no clock and no randomness.
 // A missing or invalid value never leads to a call.

@@ -50,10 +50,10 @@ func (in Incoming) LookupProblem(request *lookups.Request) string {
 
 // Items returns what the bus stores of an event: the event itself (Pending) if
 // its lookup has to be made first, else one request or result per Decision of
-// Map. It is never empty, unless Waiting's error is returned.
+// Map. It is never empty, unless Suspend's error is returned.
 func (c *Config) Items(in Incoming) ([]event.Item, error) {
 	if _, needed := c.Lookup(in); needed {
-		p, err := c.Waiting(in)
+		p, err := c.Suspend(in)
 		if err != nil {
 			return nil, err
 		}
@@ -67,15 +67,16 @@ func (c *Config) Items(in Incoming) ([]event.Item, error) {
 	return items, nil
 }
 
-// Waiting returns what has to be stored of an event until its lookup is made:
-// the event, and the values that its fields need of the rest of the delivery.
-func (c *Config) Waiting(in Incoming) (event.Pending, error) {
+// Suspend returns what has to be stored of an event until its lookup is made:
+// the event, and the values that its fields need of the rest of the delivery. Resume
+// continues with it.
+func (c *Config) Suspend(in Incoming) (event.Pending, error) {
 	p := event.Pending{Event: in.Event}
 	source, ok := c.sources[in.Event.Source]
 	if !ok || in.input == nil {
 		return p, nil
 	}
-	text, err := payload.Encode(source.names.Outside(source.version, in.input))
+	text, err := payload.Encode(source.names.DeliveryValues(source.version, in.input))
 	if err != nil {
 		return p, fmt.Errorf("encode the delivery of event %s: %w", in.Event.ID, err)
 	}

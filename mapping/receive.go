@@ -39,7 +39,7 @@ type Incoming struct {
 	// input is nil for an event that came from the bus.
 	input       *field.Input
 	timeProblem string
-	// kept is what Waiting stored of a delivery that is no longer available.
+	// kept is what Suspend returned of a delivery that is no longer available.
 	kept map[string]any
 	// answer is the answer of the lookup, if answered.
 	answer   payload.Value
@@ -89,10 +89,10 @@ func (s *Source) Read(d Delivery) ([]Incoming, error) {
 }
 
 func (s *Source) decode(d Delivery) (payload.Value, error) {
-	if s.form == payload.CloudEvents {
+	if s.format == payload.CloudEvents {
 		return payload.DecodeCloudEvent(d.Header, d.Body)
 	}
-	return payload.Decode(d.Header.Get("Content-Type"), s.form, d.Body)
+	return payload.Decode(d.Header.Get("Content-Type"), s.format, d.Body)
 }
 
 // incoming makes the event with its identity, type and time.
@@ -107,12 +107,12 @@ func (s *Source) incoming(d Delivery, root, body payload.Value) Incoming {
 		in.Err = errors.New("the event has nothing that key: names")
 	}
 	in.Event.Key, in.Event.ID = key, event.EventID(s.name, key)
-	s.classify(&in, input)
+	s.readTypeAndTime(&in, input)
 	return in
 }
 
-// classify fills in the event's type and time, unless they are known already.
-func (s *Source) classify(in *Incoming, input *field.Input) {
+// readTypeAndTime fills in the event's type and time, unless they are known already.
+func (s *Source) readTypeAndTime(in *Incoming, input *field.Input) {
 	if in.Event.Type == "" {
 		in.Event.Type, _ = s.names.Type.Dotted(input)
 	}
@@ -129,7 +129,7 @@ func (s *Source) data(d Delivery, body payload.Value) (json.RawMessage, error) {
 	contentType := strings.ToLower(d.Header.Get("Content-Type"))
 	isJSON := contentType == "application/json" || contentType == "application/json; charset=utf-8"
 	isUnchanged := s.envelope.split == nil && s.envelope.hidden == nil
-	if isJSON && isUnchanged && (s.form == payload.Auto || s.form == payload.JSON) {
+	if isJSON && isUnchanged && (s.format == payload.Auto || s.format == payload.JSON) {
 		return bytes.TrimPrefix(bytes.TrimSpace(d.Body), []byte("\xef\xbb\xbf")), nil
 	}
 	return payload.Encode(body)
@@ -142,8 +142,8 @@ func (d Delivery) url() *url.URL {
 	return d.URL
 }
 
-// values are the values of an event, and the request that its lookup needs (nil
-// for none). Without the answer, values that depend on it are pending.
+// values returns the field values of an event and, if it needs one, its lookup
+// request. Without the answer, values that depend on it are pending.
 func (s *Source) values(in Incoming) (*field.Values, *lookups.Request) {
 	fromBus := in.input == nil
 	if fromBus {
@@ -165,7 +165,7 @@ func (s *Source) values(in Incoming) (*field.Values, *lookups.Request) {
 		input.NoLookup = "the source asks none for such an event"
 	}
 	if in.answered || fromBus {
-		s.classify(&in, &input)
+		s.readTypeAndTime(&in, &input)
 	}
 	return s.names.Values(in.Event, &input, in.timeProblem), request
 }

@@ -20,7 +20,7 @@ type Source struct {
 	at       config.Node
 	verifier *signature.Verifier
 
-	form      payload.Form
+	format    payload.Format
 	envelope  envelope
 	nullWords []string
 
@@ -101,7 +101,7 @@ func (l *loader) loadSource(name string, at config.Node) *Source {
 }
 
 func (s *Source) readBody(keys config.Object) {
-	s.form = payload.Form(keys.OneOf("body"))
+	s.format = payload.Format(keys.OneOf("body"))
 	s.envelope = readEnvelope(keys)
 	if n, ok := keys.Get("null_words"); ok {
 		for _, word := range n.PlainTexts() {

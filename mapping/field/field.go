@@ -1,3 +1,19 @@
+// Package field turns an event into typed values: value paths (body:contact.id,
+// header:X-Id) find a value in the input, and a field converts it to its type:
+// text, number, time, phone number, and so on. Each declared name is read at
+// most once for an event, and only if a rule or a call needs it.
+//
+//   - field.go: fields: of a source, their keys, and the set of all names
+//   - path.go: value paths, and the expressions of key:, type:, time: and version:
+//   - input.go: what the values of an event are read from; which text is no value
+//   - value.go: the values of one event: present, missing, unreadable or pending
+//   - convert.go: text, number, bool, country and list
+//   - time.go: time formats
+//   - phone.go: phone numbers and regions
+//
+// A value that is missing, or that cannot be read as its type, is never
+// guessed: it stays missing or unreadable, with a reason. The package knows
+// neither rules nor calls.
 package field
 
 import (
@@ -13,8 +29,9 @@ import (
 )
 
 // Types of a field. A new type needs: its name here and in config.FieldKeys, a
-// case in convert, and, if rules see it as another type than text, a case in
-// rule.typeOf.
+// case in convert (a phone number is converted in convertAt, because it needs the
+// country), and, if rules see it as another type than text, a case in
+// Environment.celType (mapping/rule/environment.go).
 const (
 	TypeString  = "string"
 	TypeNumber  = "number"
@@ -312,10 +329,10 @@ func (s *Set) OnlyAfterLookup(name string) bool {
 	return len(e) > 0 && !slices.ContainsFunc(e, func(parts []Path) bool { return !useLookup(parts) })
 }
 
-// Outside returns, by path, the values of fields and of version that are not in
+// DeliveryValues returns, by path, the values of fields and of version that are not in
 // the event but elsewhere in its delivery. They have to be stored with an event
 // whose fields are read when the delivery is no longer available.
-func (s *Set) Outside(version Expression, in *Input) map[string]any {
+func (s *Set) DeliveryValues(version Expression, in *Input) map[string]any {
 	kept := map[string]any{}
 	keep := func(paths []Path) {
 		for i := range paths {

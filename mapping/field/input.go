@@ -20,7 +20,7 @@ type Input struct {
 	Header     http.Header
 	URL        *url.URL
 	// Kept are values by path of a delivery that is no longer available: the
-	// event came from the bus. See Set.Outside.
+	// event came from the bus. See Set.DeliveryValues.
 	Kept map[string]any
 	// Answer is the tree that the CRM's API answered.
 	Answer payload.Value

@@ -1,11 +1,3 @@
-// Package field turns an event into typed values: value paths (body:contact.id,
-// header:X-Id) find a value in the input, and a field converts it to its type:
-// text, number, time, phone number, and so on. Each declared name is read at
-// most once for an event, and only if a rule or a call needs it.
-//
-// A value that is missing, or that cannot be read as its type, is never
-// guessed: it stays missing or unreadable, with a reason. The package knows
-// neither rules nor calls.
 package field
 
 import (
@@ -44,7 +36,7 @@ type Path struct {
 	// many says that the path contains [*].
 	many bool
 	// wraps says that another path of the same list leads into this value. An
-	// object found here is then the other form, not an invalid value: HubSpot
+	// object found here is then the other format, not an invalid value: HubSpot
 	// sends properties.phone as a text or as {value: …}.
 	wraps bool
 }

@@ -13,7 +13,7 @@ import (
 // CloudEvents is CloudEvents 1.0 over HTTP (HTTP protocol binding, section 3). In
 // each of its three modes the tree is one event with its attributes and its
 // data, or a list of events. It is read by DecodeCloudEvent.
-const CloudEvents Form = "cloudevents"
+const CloudEvents Format = "cloudevents"
 
 // attributePrefix marks the header of an attribute in binary mode.
 const attributePrefix = "Ce-"
@@ -79,7 +79,7 @@ func binaryCloudEvent(header http.Header, body []byte) (Value, error) {
 		event[strings.ToLower(attribute)] = text
 	}
 	if len(event) == 0 {
-		return nil, &SyntaxError{Form: CloudEvents, Problem: "neither a CloudEvents content type nor ce- headers"}
+		return nil, &SyntaxError{Format: CloudEvents, Problem: "neither a CloudEvents content type nor ce- headers"}
 	}
 	if len(body) == 0 {
 		return event, nil
@@ -98,7 +98,7 @@ func binaryCloudEvent(header http.Header, body []byte) (Value, error) {
 // attribute is refused.
 func attributeText(h http.Header, name string) (string, error) {
 	broken := func(problem string) error {
-		return &SyntaxError{Form: CloudEvents, Problem: fmt.Sprintf("header %s: %s", strings.ToLower(name), problem)}
+		return &SyntaxError{Format: CloudEvents, Problem: fmt.Sprintf("header %s: %s", strings.ToLower(name), problem)}
 	}
 	if len(h[name]) > 1 {
 		return "", broken("is there more than once")

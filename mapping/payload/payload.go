@@ -1,9 +1,9 @@
 // Package payload parses the body of a webhook into a tree and finds values in it
 // by paths: the first half of the mapping step, between the verified bytes of a
 // delivery and the typed fields that mapping converts. JSON, forms and XML become
-// the same tree, so a path in the configuration does not depend on the form that
-// a CRM sends. An ambiguous body is an error, never a guess. It imports no other
-// step.
+// the same tree, so a path in the configuration does not depend on the format that
+// a CRM sends. An ambiguous body is an error, never a guess. It imports no
+// package of this module.
 package payload
 
 import (
@@ -24,7 +24,7 @@ import (
 // their leaves are strings, except that xsi:nil="true" is nil.
 type Value = any
 
-// Limits of a tree, in every form. The caller limits the size of the body.
+// Limits of a tree, in every format. The caller limits the size of the body.
 const (
 	// MaxDepth is how deep lists and objects may be nested. The
 	// deepest CRM payload known (Dynamics 365 with images) has 12.
@@ -34,33 +34,33 @@ const (
 	MaxNodes = 100_000
 )
 
-// Form is the syntax of a body.
-type Form string
+// Format is the syntax of a body.
+type Format string
 
-// The forms. Auto, the zero value, chooses by the content type.
+// The formats. Auto, the zero value, chooses by the content type.
 const (
-	Auto       Form = ""
-	JSON       Form = "json"
-	URLEncoded Form = "form"
-	XML        Form = "xml"
+	Auto       Format = ""
+	JSON       Format = "json"
+	URLEncoded Format = "form"
+	XML        Format = "xml"
 )
 
-// Decode parses a body. The form is chosen by the content type, and without one
-// by the first character, unless form names it. The character set is that of the
+// Decode parses a body. The format is chosen by the content type, and without one
+// by the first character, unless format names it. The character set is that of the
 // content type; UTF-8 where it names none.
 //
-// The error is ErrUnsupported (415: a form or character set that is not
+// The error is ErrUnsupported (415: a format or character set that is not
 // supported) or a *SyntaxError (400: not well-formed, ambiguous or over a limit).
-func Decode(contentType string, form Form, body []byte) (Value, error) {
-	m, err := mediaOf(contentType, form, body)
+func Decode(contentType string, format Format, body []byte) (Value, error) {
+	m, err := mediaOf(contentType, format, body)
 	if err != nil {
 		return nil, err
 	}
 	body = bytes.TrimPrefix(body, utf8BOM)
 	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, &SyntaxError{Form: m.form, Problem: "the body is empty"}
+		return nil, &SyntaxError{Format: m.format, Problem: "the body is empty"}
 	}
-	switch m.form {
+	switch m.format {
 	case URLEncoded:
 		return decodeForm(body, m.charset)
 	case XML:
@@ -90,19 +90,19 @@ var ErrUnsupported = errors.New("unsupported")
 // SyntaxError is a body that is not well-formed, ambiguous or over a limit
 // (HTTP 400). Its text quotes nothing of the body.
 type SyntaxError struct {
-	Form Form
+	Format Format
 	// Line and Column count from 1, Column in characters. Line is 0 where the
-	// problem has no single place.
+	// problem has no single position.
 	Line, Column int
 	Problem      string
 }
 
-// Error returns the form, the place and the problem.
+// Error returns the format, the position and the problem.
 func (e *SyntaxError) Error() string {
 	if e.Line == 0 {
-		return fmt.Sprintf("read %s body: %s", e.Form, e.Problem)
+		return fmt.Sprintf("read %s body: %s", e.Format, e.Problem)
 	}
-	return fmt.Sprintf("read %s body: line %d, column %d: %s", e.Form, e.Line, e.Column, e.Problem)
+	return fmt.Sprintf("read %s body: line %d, column %d: %s", e.Format, e.Line, e.Column, e.Problem)
 }
 
 // problem is what is wrong with a body. Parsers' own messages are not used,
@@ -130,12 +130,12 @@ const (
 func (p problem) Error() string { return string(p) }
 
 // syntaxErrorAt converts the offset of a problem to line and column.
-func syntaxErrorAt(form Form, body string, offset int, p error) *SyntaxError {
+func syntaxErrorAt(format Format, body string, offset int, p error) *SyntaxError {
 	before := body[:min(max(offset, 0), len(body))]
 	line := strings.Count(before, "\n") + 1
 	start := strings.LastIndexByte(before, '\n') + 1
 	return &SyntaxError{
-		Form:    form,
+		Format:  format,
 		Line:    line,
 		Column:  utf8.RuneCountInString(before[start:]) + 1,
 		Problem: p.Error(),
@@ -146,16 +146,16 @@ var utf8BOM = []byte("\xef\xbb\xbf")
 
 // media is the parsed content type of a body.
 type media struct {
-	form    Form
+	format  Format
 	charset charset
 }
 
 // usualType is the content type of nearly all webhooks. It needs no parsing.
 const usualType = "application/json"
 
-func mediaOf(contentType string, form Form, body []byte) (media, error) {
+func mediaOf(contentType string, format Format, body []byte) (media, error) {
 	// After an error name is still set if only a parameter is broken. If the media
-	// type itself is broken, form or the first character decides.
+	// type itself is broken, format or the first character decides.
 	name, params := contentType, map[string]string(nil)
 	if name != usualType {
 		name, params, _ = mime.ParseMediaType(contentType)
@@ -164,29 +164,29 @@ func mediaOf(contentType string, form Form, body []byte) (media, error) {
 	if err != nil {
 		return media{}, err
 	}
-	if form == Auto {
-		form = formNamed(name)
+	if format == Auto {
+		format = formatNamed(name)
 	}
-	unnamed := strings.TrimSpace(contentType) == "" && form == Auto
+	unnamed := strings.TrimSpace(contentType) == "" && format == Auto
 	// curl sends the content type of a form by default. A JSON object is never a
 	// form.
-	mistaken := form == URLEncoded && sniff(body) == JSON && jsontext.Value(body).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	mistaken := format == URLEncoded && sniff(body) == JSON && jsontext.Value(body).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if unnamed || mistaken {
-		form = sniff(body)
+		format = sniff(body)
 	}
-	switch form {
+	switch format {
 	case JSON, URLEncoded, XML:
-		return media{form: form, charset: set}, nil
+		return media{format: format, charset: set}, nil
 	case Auto:
 		return media{}, fmt.Errorf("read body: content type %.100q is neither JSON, form nor XML: %w", contentType, ErrUnsupported)
 	default:
-		return media{}, fmt.Errorf("read body: form %q: %w", form, ErrUnsupported)
+		return media{}, fmt.Errorf("read body: form %q: %w", format, ErrUnsupported)
 	}
 }
 
-// formNamed returns the form of a media type, also by the structured syntax
+// formatNamed returns the format of a media type, also by the structured syntax
 // suffixes of RFC 6839 and RFC 7303.
-func formNamed(mediaType string) Form {
+func formatNamed(mediaType string) Format {
 	switch {
 	case mediaType == "application/json", mediaType == "text/json", strings.HasSuffix(mediaType, "+json"):
 		return JSON
@@ -199,9 +199,9 @@ func formNamed(mediaType string) Form {
 	}
 }
 
-// sniff chooses the form by the first character, for senders without a content
+// sniff chooses the format by the first character, for senders without a content
 // type; Dynamics 365 documents none.
-func sniff(body []byte) Form {
+func sniff(body []byte) Format {
 	text := bytes.TrimSpace(bytes.TrimPrefix(body, utf8BOM))
 	if len(text) == 0 {
 		return Auto

@@ -126,7 +126,7 @@ func TestDecodeGoesByTheContentType(t *testing.T) {
 	)
 	tests := []struct {
 		contentType string
-		form        payload.Form
+		form        payload.Format
 		body        string
 	}{
 		{contentType: "application/json", body: jsonBody},
@@ -165,7 +165,7 @@ func TestDecodeTellsUnsupportedFromMalformed(t *testing.T) {
 	tests := []struct {
 		name        string
 		contentType string
-		form        payload.Form
+		form        payload.Format
 		body        string
 		unsupported bool
 	}{

@@ -42,7 +42,7 @@ func decodeXML(body []byte, set charset) (Value, error) {
 	}
 	if err != nil {
 		line, column := dec.InputPos()
-		return nil, &SyntaxError{Form: XML, Line: line, Column: column, Problem: string(problemOf(err))}
+		return nil, &SyntaxError{Format: XML, Line: line, Column: column, Problem: string(problemOf(err))}
 	}
 	return tree, nil
 }
