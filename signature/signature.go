@@ -1,11 +1,13 @@
-// Package signature verifies the sender of a webhook: the step between handlers
-// and mapping, before the body is parsed. A source's `verify` key selects and
+// Package signature verifies the sender of a webhook: mapping calls it before it
+// parses the body. A source's `verify` key selects and
 // configures the check: hmac, digest, publickey, token, basic, jwt or none.
 //
-// To add a form of signature: a new kind is an entry of the table kinds
-// (signature.go) and a type that implements check; a new way to write signatures
-// into a header is a format (extract.go); a new placeholder of the signed text is
-// in template.go. The package imports no other package of this module.
+// A new kind needs: an entry of the table kinds and its name in the error text below
+// it (signature.go), a type that implements check, the key of its secrets in
+// Config.WithSecrets (config.go), its words in proof (mapping/config/facts.go) and, if
+// that key has a new name, isSecretKey (mapping/config/secret.go). A new way to write
+// signatures into a header is a format (extract.go); a new placeholder of the signed
+// text is in template.go. It imports no package of this module.
 package signature
 
 import (
