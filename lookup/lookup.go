@@ -1,6 +1,6 @@
 // Package lookup consumes events whose webhook has little more than an id: it
-// requests the record from the CRM's API, maps the event with the response and
-// stores the requests and results. It runs outside of the webhook's request and
+// fetches the record from the CRM's API, maps the event with it and stores the
+// resulting calls and results. It runs outside of the webhook's request and
 // may look up the same record twice, because a lookup changes nothing in a CRM.
 // docs/decisions/0004-lookup.md lists its guarantees.
 package lookup

@@ -1,6 +1,6 @@
-// Package span joins the steps of a webhook's way to one trace: each step knows
-// its parent by the W3C trace context, in HTTP and in NATS headers. A Tracer
-// exports spans by OTLP. It imports no other package of callbridge.
+// Package span joins the steps of the webhook pipeline to one trace: the header
+// traceparent (W3C trace context), in HTTP and in NATS, carries the parent span to the
+// next step. A Tracer exports spans by OTLP. It imports no package of this module.
 //
 //   - span.go: trace contexts and spans
 //   - tracer.go: batches, and the export in the JSON form of OTLP
@@ -26,7 +26,6 @@ type Parent string
 const layout = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx"
 
 // hasLayout compares a header with layout, character by character.
-
 func hasLayout(header string) bool {
 	if len(header) != len(layout) {
 		return false
