@@ -1,6 +1,3 @@
-// Package testkit is no step of a webhook's way: it holds what the tests of
-// several packages need. It imports nothing of ours, so that every test may
-// import it, and no program does.
 package testkit
 
 import (
