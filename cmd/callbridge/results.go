@@ -29,7 +29,7 @@ func newResults() *cobra.Command {
 		Use:   "results",
 		Short: "Print the results of events: those that NATS stores, and with -f the new ones",
 		Long: `results reads the stream of results from NATS: from NATS_URL, else from NATS_LISTEN
-of a process on this machine. It prints one line a result; -o json prints all of it.`,
+of a process on this machine. It prints one line per result; -o json prints all of it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if outcome != "" && !slices.Contains(outcomes, outcome) {
@@ -51,7 +51,7 @@ of a process on this machine. It prints one line a result; -o json prints all of
 				return printResult(cmd.OutOrStdout(), r, output)
 			})
 			if errors.Is(err, bus.ErrUnreachable) {
-				return fmt.Errorf("NATS %w; is a callbridge running, with NATS_LISTEN? --nats names another address", err)
+				return fmt.Errorf("NATS %w; is `callbridge serve` running and listening on NATS_LISTEN? Use --nats for another address", err)
 			}
 			return err
 		},
