@@ -5,7 +5,7 @@
 //
 //   - field.go: fields: of a source, their keys, and the set of all names
 //   - path.go: value paths, and the expressions of key:, type:, time: and version:
-//   - input.go: what the values of an event are read from; which text is no value
+//   - input.go: what the values of an event are read from; which texts count as missing
 //   - value.go: the values of one event: present, missing, unreadable or pending
 //   - convert.go: text, number, bool, country and list
 //   - time.go: time formats
