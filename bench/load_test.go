@@ -22,7 +22,7 @@ func TestWebhookIsValidAndSigned(t *testing.T) {
 	}
 	for contacts, want := range map[int][]int{1: {4_000_000}, 3: {4_000_000, 4_000_001, 4_000_002}} {
 		hook := newWebhook("/webhooks/bench", contacts)
-		hook.number(7) // must leave nothing behind
+		hook.number(7) // a later number replaces it completely
 		body := hook.body
 		hook.number(want[0])
 		if !json.Valid(body) || !strings.Contains(string(hook.wire), fmt.Sprintf("Content-Length: %d\r\n", len(body))) {

@@ -142,7 +142,7 @@ func (b *Bus) consumer(name, description, filter string) jetstream.ConsumerConfi
 }
 
 // Definitions are the streams and consumers that callbridge uses, for an
-// administrator who makes them (NATS_MANAGE=false).
+// administrator to create them (NATS_MANAGE=false).
 type Definitions struct {
 	Streams   []jetstream.StreamConfig `json:"streams"`
 	Consumers []ConsumerDefinition     `json:"consumers"`

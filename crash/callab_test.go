@@ -19,7 +19,7 @@ import (
 	"callbridge/event"
 )
 
-// callab is the simulator behind a socket that can be closed and reopened.
+// callab is the simulator on a socket that can be closed and reopened.
 type callab struct {
 	*callabsim.Sim
 	t       *testing.T

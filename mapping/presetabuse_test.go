@@ -189,7 +189,7 @@ func TestPresetsTakeAMebibyte(t *testing.T) {
 	})
 }
 
-// senderKey stands for HighLevel's private key, which only HighLevel has.
+// senderKey takes the place of HighLevel's private key, which is not public.
 func senderKey() ed25519.PrivateKey {
 	seed := sha256.Sum256([]byte("HighLevel of the tests"))
 	return ed25519.NewKeyFromSeed(seed[:])
@@ -245,8 +245,8 @@ func presetYAML(t testing.TB, name string) string {
 	return ""
 }
 
-// send makes a delivery of that body, signed at that time. A secret that
-// stands in the body is written there as "open sesame".
+// send makes a delivery of that body, signed at that time. A secret
+// in the body is written there as "open sesame".
 func (s sender) send(t testing.TB, body string, header http.Header, at time.Time) mapping.Delivery {
 	t.Helper()
 	d := mapping.Delivery{

@@ -28,6 +28,6 @@ func TestHealthReportsReadiness(t *testing.T) {
 		t.Errorf("alive: %v", err)
 	}
 	if err := health(t.Context(), &out, settings{HTTPAddr: "127.0.0.1:1"}, "/livez"); err == nil {
-		t.Error("nobody there is healthy")
+		t.Error("a missing process is healthy")
 	}
 }
