@@ -6,6 +6,7 @@ import (
 
 	"callbridge/callab"
 	"callbridge/event"
+	"callbridge/untrusted"
 )
 
 // verdict is what one answer means for its request, and for the requests after
@@ -74,7 +75,7 @@ func backoff(attempt int) time.Duration {
 // detail is the answer's text for people, with telephone numbers masked.
 func detail(a callab.Answer) string {
 	if a.Err != nil {
-		return event.Redact(a.Err.Error())
+		return untrusted.Redact(a.Err.Error())
 	}
-	return event.Redact(a.Message)
+	return untrusted.Redact(a.Message)
 }

@@ -16,6 +16,7 @@ import (
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/event"
+	"callbridge/untrusted"
 )
 
 // expireClaim ends a claim when its owner cannot send the call any more. The
@@ -132,7 +133,7 @@ func resolve(r Record, age time.Duration, found listed, c Config) (next Record, 
 func parkedDetail(cause string, found listed) string {
 	switch {
 	case found.err != nil:
-		return fmt.Sprintf("%s; Callab's list could not be read for %s: %s", cause, maxUnknown, event.Redact(found.err.Error()))
+		return fmt.Sprintf("%s; Callab's list could not be read for %s: %s", cause, maxUnknown, untrusted.Redact(found.err.Error()))
 	case found.similar > 0:
 		return fmt.Sprintf("%s; not in Callab's list by its id, but %d call(s) to the same number at that time are", cause, found.similar)
 	}

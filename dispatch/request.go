@@ -13,6 +13,7 @@ import (
 	"callbridge/callab"
 	"callbridge/event"
 	"callbridge/span"
+	"callbridge/untrusted"
 )
 
 // request is a delivered request that was parsed. Its Call holds the request
@@ -86,7 +87,7 @@ func (r *request) sign() error {
 
 // reject ends a request that cannot be dialled.
 func (d *Dispatcher) reject(r request, cause error) bus.Disposition {
-	e := entry{Record: Record{State: Rejected, Reason: event.ReasonBadRequest, Detail: event.Redact(cause.Error())}}
+	e := entry{Record: Record{State: Rejected, Reason: event.ReasonBadRequest, Detail: untrusted.Redact(cause.Error())}}
 	if err := d.publishResult(context.WithoutCancel(d.drain), r, e); err != nil {
 		return d.busFailed(r, err)
 	}

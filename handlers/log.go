@@ -143,7 +143,7 @@ const (
 	// maxSanitized is the longest name that a source may have.
 	maxSanitized = 40
 	// phoneDigits is the number of digits from which on a text may be a
-	// telephone number, as in event.Redact.
+	// telephone number, as in untrusted.Redact.
 	phoneDigits = 7
 )
 

@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"time"
 
-	"callbridge/event"
 	"callbridge/mapping/lookups"
+	"callbridge/untrusted"
 )
 
 const (
@@ -170,5 +170,5 @@ func withoutURL(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer within " + attemptTimeout.String())
 	}
-	return errors.New(event.Redact(err.Error()))
+	return errors.New(untrusted.Redact(err.Error()))
 }

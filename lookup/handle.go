@@ -13,6 +13,7 @@ import (
 	"callbridge/mapping"
 	"callbridge/mapping/lookups"
 	"callbridge/span"
+	"callbridge/untrusted"
 )
 
 const (
@@ -41,7 +42,7 @@ func (s *Service) handle(ctx context.Context, d bus.Delivery) (disposition bus.D
 			slog.Bool("callbridge.done", disposition.Ack))
 	}()
 	if err != nil {
-		return s.store(ctx, d, in.Rejected(event.ReasonBadEvent, event.Redact(err.Error())))
+		return s.store(ctx, d, in.Rejected(event.ReasonBadEvent, untrusted.Redact(err.Error())))
 	}
 	j := job{delivery: d, in: in, config: s.mapping()}
 	var needed bool
@@ -79,7 +80,7 @@ func resume(d bus.Delivery) (mapping.Incoming, error) {
 func (j job) items() []event.Item {
 	items, err := j.config.Items(j.in)
 	if err != nil {
-		return []event.Item{j.in.Rejected(event.ReasonBadEvent, event.Redact(err.Error()))}
+		return []event.Item{j.in.Rejected(event.ReasonBadEvent, untrusted.Redact(err.Error()))}
 	}
 	return items
 }

@@ -9,6 +9,7 @@ import (
 	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
 	"callbridge/mapping/rule"
+	"callbridge/untrusted"
 )
 
 // Decision is the result of one route, or of the mapping as a whole, for an event:
@@ -89,7 +90,7 @@ func (b *binding) decide(values *field.Values) (Decision, bool) {
 	switch {
 	case err != nil:
 		return rejected(values.Event, b.route.Name, field.Refusal{
-			Reason: event.ReasonRuleFailed, Detail: event.Redact("evaluate rule: " + err.Error()),
+			Reason: event.ReasonRuleFailed, Detail: untrusted.Redact("evaluate rule: " + err.Error()),
 		}), true
 	case verdict == rule.NoMatch:
 		return Decision{}, false

@@ -12,6 +12,7 @@ import (
 	"callbridge/mapping/lookups"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/rule"
+	"callbridge/untrusted"
 )
 
 // Explanation says why an event leads to its decisions, for `callbridge map`:
@@ -144,9 +145,9 @@ func maskCall(text json.RawMessage) json.RawMessage {
 		return nil
 	}
 	body.CallTo, body.CallFrom = event.Phone(body.CallTo).String(), event.Phone(body.CallFrom).String()
-	body.Notes = event.Redact(body.Notes)
+	body.Notes = untrusted.Redact(body.Notes)
 	for name, text := range body.Variables {
-		body.Variables[name] = event.Redact(text)
+		body.Variables[name] = untrusted.Redact(text)
 	}
 	body.Metadata, _ = masked(body.Metadata).(map[string]any)
 	written, err := payload.Encode(body)
@@ -161,7 +162,7 @@ func maskCall(text json.RawMessage) json.RawMessage {
 func masked(v payload.Value) payload.Value {
 	switch v := v.(type) {
 	case string:
-		return event.Redact(v)
+		return untrusted.Redact(v)
 	case map[string]any:
 		for key, member := range v {
 			v[key] = masked(member)
@@ -186,7 +187,7 @@ func (s *Source) traceField(values *field.Values, name string) FieldTrace {
 	trace.revealed = value.JSON()
 	trace.Value = trace.revealed
 	if text, ok := trace.Value.(string); ok && trace.Type != field.TypeTime {
-		trace.Value = event.Redact(text)
+		trace.Value = untrusted.Redact(text)
 	}
 	return trace
 }
@@ -210,7 +211,7 @@ func (x Explanation) Reveal() Explanation {
 
 func traceLookup(request *lookups.Request, answered, isPending bool) *LookupTrace {
 	t := &LookupTrace{
-		Method: request.Method, URL: event.Redact(request.URL), Body: event.Redact(string(request.Body)),
+		Method: request.Method, URL: untrusted.Redact(request.URL), Body: untrusted.Redact(string(request.Body)),
 		State: "needless", revealed: request,
 	}
 	switch {
@@ -232,7 +233,7 @@ func (b *binding) trace(values *field.Values) RouteTrace {
 	verdict, names, err := b.rule.Evaluate(values)
 	switch {
 	case err != nil:
-		t.State, t.Problem = "failed", event.Redact(err.Error())
+		t.State, t.Problem = "failed", untrusted.Redact(err.Error())
 	case verdict == rule.Match:
 		t.State = "matched"
 	case verdict == rule.Undecided:

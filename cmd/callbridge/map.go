@@ -18,11 +18,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"callbridge/event"
 	"callbridge/mapping"
 	"callbridge/mapping/golden"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/rule"
+	"callbridge/untrusted"
 )
 
 // mapFlags are the flags of `map`.
@@ -172,7 +172,7 @@ func printMap(w io.Writer, c *mapping.Config, events []mapping.Incoming, output 
 	}
 	for _, x := range all {
 		if !reveal {
-			x.Event.Key, x.Event.Type = event.Redact(x.Event.Key), event.Redact(x.Event.Type)
+			x.Event.Key, x.Event.Type = untrusted.Redact(x.Event.Key), untrusted.Redact(x.Event.Type)
 		}
 		printExplanation(w, x)
 	}
@@ -282,7 +282,7 @@ func (f *mapFlags) listWhole(w io.Writer, d mapping.Delivery) error {
 func (f *mapFlags) printLeaves(w io.Writer, leaves []leaf) error {
 	for i, l := range leaves {
 		if text, ok := l.Value.(string); ok && !f.reveal {
-			leaves[i].Value = event.Redact(text)
+			leaves[i].Value = untrusted.Redact(text)
 		}
 	}
 	if f.output == "json" {

@@ -16,6 +16,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/event"
+	"callbridge/untrusted"
 )
 
 // outcomes are the values of --outcome.
@@ -69,7 +70,7 @@ func printResult(w io.Writer, r event.Result, output string) error {
 	if output == "json" {
 		return json.NewEncoder(w).Encode(r)
 	}
-	text := fmt.Sprintf("%s  %-8s %-14s %s %s", r.Time.Local().Format(time.DateTime), r.Outcome, r.Reason, r.Event.Source, event.Redact(r.Event.Key))
+	text := fmt.Sprintf("%s  %-8s %-14s %s %s", r.Time.Local().Format(time.DateTime), r.Outcome, r.Reason, r.Event.Source, untrusted.Redact(r.Event.Key))
 	for _, part := range []string{r.Route, r.Field, r.Detail, "request " + r.RequestID.String()} {
 		if part != "" {
 			text += "  " + part

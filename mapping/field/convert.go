@@ -10,6 +10,7 @@ import (
 	"callbridge/event"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
+	"callbridge/untrusted"
 )
 
 // convert converts one value to the field's type. A text may be a bool or a
@@ -173,12 +174,12 @@ func Describe(v payload.Value) string {
 	case bool:
 		return strconv.FormatBool(v)
 	case json.Number:
-		return "the number " + event.Redact(v.String())
+		return "the number " + untrusted.Redact(v.String())
 	case string:
 		if runes := []rune(v); len(runes) > 20 {
 			return "a text of " + strconv.Itoa(len(runes)) + " characters"
 		}
-		return "the text " + strconv.Quote(event.Redact(v))
+		return "the text " + strconv.Quote(untrusted.Redact(v))
 	default:
 		return "nothing"
 	}

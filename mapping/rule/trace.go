@@ -11,7 +11,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
-	"callbridge/event"
+	"callbridge/untrusted"
 )
 
 // Part is a part of a rule between &&, || and !, with its value: true, false, or
@@ -75,7 +75,7 @@ func describe(value ref.Val) string {
 	case *types.Unknown:
 		return "unknown: " + strings.Join(unknownNames(value), ", ")
 	case *types.Err:
-		return "error: " + event.Redact(value.Error())
+		return "error: " + untrusted.Redact(value.Error())
 	default:
 		return fmt.Sprint(value.Value())
 	}

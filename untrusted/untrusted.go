@@ -1,0 +1,106 @@
+// Package untrusted makes text that somebody else wrote safe to show: text of a
+// CRM, of Callab, of a client of NATS or of the sender of an HTTP request. All
+// such text passes one of its functions before it reaches a log (Log), a terminal
+// (Terminal), or the agent (Visible, Line).
+//
+//   - visible.go: remove what nobody can see or what controls a terminal
+//   - redact.go: mask telephone numbers
+//   - untrusted.go: the functions for each place where text is shown
+//
+// It imports nothing of this module.
+package untrusted
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxLogged is the number of characters of one value in a log line.
+	maxLogged = 64
+	// maxPrinted is the number of characters of one value on a terminal.
+	maxPrinted = 512
+)
+
+// Log returns text for an attribute of a log line: on one line, without invisible
+// characters, with telephone numbers masked, and of 64 characters at most.
+func Log(text string) string {
+	if len(text) <= maxLogged && isShort(text) {
+		return text
+	}
+	// Redact before the cut: a number that is cut in the middle is not recognised.
+	// The first cut bounds the work.
+	return Cut(Redact(Cut(Line(text), 4*maxLogged)), maxLogged)
+}
+
+// Terminal returns text for one value on a terminal: on one line, without control
+// characters, and of 512 characters at most. It does not mask telephone numbers.
+func Terminal(text string) string { return Cut(Line(text), maxPrinted) }
+
+// Cut returns the first characters of text, at most so many; an ellipsis takes the
+// place of the last one if something was left out.
+func Cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	count, end := 0, 0 // end is after most-1 characters
+	for at := range text {
+		if count == most-1 {
+			end = at
+		}
+		if count == most {
+			return text[:end] + "…"
+		}
+		count++
+	}
+	return text
+}
+
+// isShort reports whether Log would return text unchanged: printable ASCII without
+// enough digits for a telephone number. Nearly all logged values are.
+func isShort(text string) bool {
+	digits := 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c <= ' ' && (c != ' ' || i == 0 || i == len(text)-1 || text[i-1] == ' '), c > '~':
+			return false
+		case '0' <= c && c <= '9':
+			digits++
+		}
+	}
+	return digits < minPhoneDigits
+}
+
+// Line is Visible on one line: each run of white space becomes one blank, and
+// there is none at the ends.
+func Line(text string) string {
+	if !isPlain(text) {
+		text = Visible(text)
+	}
+	if !hasSpaceToFold(text) {
+		return text
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
+func hasSpaceToFold(text string) bool {
+	last := byte(' ')
+	for i := range len(text) {
+		c := text[i]
+		if c < ' ' || c == ' ' && last == ' ' {
+			return true
+		}
+		last = c
+	}
+	return text != "" && last == ' '
+}
+
+// isPlain reports whether text is printable ASCII.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
