@@ -117,9 +117,11 @@ func testCall(r request) (callab.TestCall, error) {
 	if err := json.Unmarshal(r.Call, &call); err != nil {
 		return callab.TestCall{}, fmt.Errorf("decode call: %w", err)
 	}
-	test := call.TestCall()
-	test.DynamicVariables = append(test.DynamicVariables, callab.Variable{Name: event.RequestKey, Value: r.ID.String()})
-	return test, nil
+	if call.AgentDynamicVariables == nil {
+		call.AgentDynamicVariables = map[string]string{}
+	}
+	call.AgentDynamicVariables[event.RequestKey] = r.ID.String()
+	return call.TestCall(), nil
 }
 
 // recordAnswer writes the record that an answer led to over its claim. It

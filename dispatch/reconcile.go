@@ -99,9 +99,8 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 type listed struct {
 	// call is Callab's whole object, if it carries the request id.
 	call json.RawMessage
-	// similar counts the calls to the same number since the claim that carry
-	// no request id at all: one of them may be ours, if Callab does not return
-	// the id.
+	// similar counts the calls that may be the request's, because they carry no
+	// other request's id, although nothing proves it (see relate).
 	similar int
 	// err: the list could not be read to its end.
 	err error
@@ -154,53 +153,46 @@ const (
 // alone proves no absence.
 func (d *Dispatcher) searchList(ctx context.Context, r request, claimed time.Time) listed {
 	var found listed
+	seen := map[string]bool{}
 	for _, term := range []string{string(r.callTo), r.ID.String()} {
-		found.err = d.searchPages(ctx, r, term, claimed.Add(-listSkew), &found)
+		found.err = d.searchPages(ctx, term, claimed.Add(-listSkew), func(c callab.Call) (done bool) {
+			switch relate(c, r, claimed, time.Now()) {
+			case own:
+				found.call = c.Raw
+			case similar:
+				seen[c.ID] = true
+			}
+			return found.call != nil
+		})
 		if found.err != nil || found.call != nil {
 			break
 		}
 	}
+	found.similar = len(seen)
 	return found
 }
 
-func (d *Dispatcher) searchPages(ctx context.Context, r request, term string, oldest time.Time, found *listed) error {
+// searchPages passes the calls that a search finds to see, page after page, until
+// see is done, no calls are left, or all calls of a page are older than oldest.
+func (d *Dispatcher) searchPages(ctx context.Context, term string, oldest time.Time, see func(callab.Call) (done bool)) error {
 	for page := range maxPages {
 		calls, err := d.api.QueryCalls(ctx, callab.Query{Search: term, Page: page, PerPage: perPage})
 		if err != nil {
 			return err
 		}
-		for _, c := range calls {
-			switch {
-			case carries(c, r.ID.String()):
-				found.call = c.Raw
-				return nil
-			case !c.CreatedAt.IsZero() && c.CreatedAt.Before(oldest):
-				return nil
-			case c.CallTo == string(r.callTo) && !carries(c, ""):
-				found.similar++
-			}
-		}
 		// A short page need not be the last one: per_page may be capped.
-		if len(calls) == 0 {
+		old := true
+		for _, c := range calls {
+			if see(c) {
+				return nil
+			}
+			old = old && before(c.CreatedAt.Time, oldest)
+		}
+		if old {
 			return nil
 		}
 	}
 	return fmt.Errorf("callab's list has more than %d pages since the claim", maxPages)
-}
-
-// carries reports whether a call holds the request id in its metadata, notes
-// or variables; with an empty id, whether it holds any request id.
-func carries(c callab.Call, id string) bool {
-	meta, _ := c.Metadata[event.RequestKey].(string)
-	variable, _ := c.AgentDynamicVariables[event.RequestKey].(string)
-	note := ""
-	if at := strings.Index(c.Notes, notePrefix); at >= 0 {
-		note = c.Notes[at+len(notePrefix):]
-	}
-	if id == "" {
-		return meta != "" || variable != "" || note != ""
-	}
-	return meta == id || variable == id || strings.HasPrefix(note, id)
 }
 
 // sweepEvery is the default of Config.SweepEvery.

@@ -24,9 +24,6 @@ type request struct {
 	trace  span.Parent
 }
 
-// notePrefix precedes the request id in a call's notes.
-const notePrefix = "callbridge "
-
 // attributes identify the request in a span.
 func (r request) attributes() []slog.Attr {
 	return []slog.Attr{slog.String("callbridge.request_id", r.ID.String()), slog.String("callbridge.source", r.Event.Source)}
@@ -59,7 +56,9 @@ func parseRequest(d bus.Delivery) (request, error) {
 }
 
 // sign writes the request id into the call's metadata and notes, where a
-// search of Callab's list finds it. Unknown fields of the call are dropped.
+// search of Callab's list finds it, and removes what could be taken for the id of
+// another request: the call may hold text of a form, and ids can be predicted.
+// Unknown fields of the call are dropped.
 func (r *request) sign() error {
 	id := r.ID.String()
 	var call callab.NewCall
@@ -73,10 +72,15 @@ func (r *request) sign() error {
 	if call.Metadata == nil {
 		call.Metadata = map[string]any{}
 	}
+	cleanIDs(call.Metadata)
 	call.Metadata[event.RequestKey] = id
-	if call.Notes == "" {
-		call.Notes = notePrefix + id
+	for name, value := range call.AgentDynamicVariables {
+		call.AgentDynamicVariables[name] = withoutIDs(value)
 	}
+	if _, foreign := call.AgentDynamicVariables[event.RequestKey]; foreign {
+		call.AgentDynamicVariables[event.RequestKey] = id
+	}
+	call.Notes = signedNotes(call.Notes, id)
 	body, err := json.Marshal(call)
 	if err != nil {
 		return fmt.Errorf("encode call: %w", err)

@@ -84,6 +84,23 @@ func (c Call) complete(now time.Time) Call {
 	return c
 }
 
+// without returns the call without the named fields.
+func (c Call) without(fields []string) Call {
+	for _, field := range fields {
+		switch field {
+		case "metadata":
+			c.Metadata = nil
+		case "notes":
+			c.Notes = ""
+		case "agent_dynamic_variables":
+			c.AgentDynamicVariables = nil
+		default:
+			panic("callabsim: no field " + field + " can be forgotten")
+		}
+	}
+	return c
+}
+
 // unanswered is a number at which calls fail after RingTime.
 const unanswered = "+12025550189"
 

@@ -69,6 +69,9 @@ type Options struct {
 	ListLag time.Duration
 	// MaxPerPage silently caps per_page; 100 if zero.
 	MaxPerPage int
+	// Forgets names fields of a create call that Callab neither stores nor
+	// returns: metadata, notes, agent_dynamic_variables.
+	Forgets []string
 	// RingTime and CallLength let calls progress: "in-progress" at first,
 	// started after RingTime, "completed" with a transcript CallLength later.
 	// With a CallLength of zero a call stays "in-progress".

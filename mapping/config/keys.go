@@ -141,7 +141,7 @@ var CallKeys = []Key{
 	{Name: "call_from", Kind: "text", Doc: "Number of the caller."},
 	{Name: "call_to", Kind: "text", Doc: "Number to dial: the name of a field of type phone."},
 	{Name: "call_direction", Kind: "text", Doc: "outbound (default) or inbound."},
-	{Name: "notes", Kind: "text", Doc: "Note on the call; default: callbridge and the request id."},
+	{Name: "notes", Kind: "text", Doc: "Note on the call. The last line is always callbridge and the request id."},
 	{Name: "workspace_id", Kind: "text", Doc: "Workspace."},
 	{Name: "workspace", Kind: "text", Doc: "Workspace, in newer versions of the API."},
 	{Name: "call_sid", Kind: "text", Doc: "Id of the call at the provider, in newer versions of the API."},

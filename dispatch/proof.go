@@ -1,0 +1,206 @@
+package dispatch
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"callbridge/callab"
+	"callbridge/event"
+)
+
+// notePrefix precedes the request id in a call's notes.
+const notePrefix = "callbridge "
+
+// maxNoteRunes bounds the notes of a call. Callab documents no limit; the id
+// comes last and must not be what a limit cuts off.
+const maxNoteRunes = 4000
+
+// signature is where a call in Callab's list holds the id of a request.
+type signature int
+
+const (
+	unsigned signature = iota
+	// inNotes: text of a form can reach the notes.
+	inNotes
+	// inData: the metadata or the variable, whose keys only dispatch writes.
+	inData
+)
+
+// signedID returns the request id that a call carries. Metadata counts before the
+// variable, and the variable before the notes, which may hold foreign text.
+func signedID(c callab.Call) (uuid.UUID, signature) {
+	for _, values := range []map[string]any{c.Metadata, c.AgentDynamicVariables} {
+		text, _ := values[event.RequestKey].(string)
+		if id, ok := parseID(text); ok {
+			return id, inData
+		}
+	}
+	if id, ok := noteID(c.Notes); ok {
+		return id, inNotes
+	}
+	return uuid.UUID{}, unsigned
+}
+
+const idLength = len("6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11")
+
+// parseID accepts the one form that dispatch writes.
+func parseID(text string) (uuid.UUID, bool) {
+	if len(text) != idLength {
+		return uuid.UUID{}, false
+	}
+	id, err := uuid.Parse(text)
+	return id, err == nil
+}
+
+// noteID returns the id of notes that are "callbridge <id>", or end in it as
+// words of their own.
+func noteID(notes string) (uuid.UUID, bool) {
+	notes = strings.TrimSpace(notes)
+	if len(notes) < idLength {
+		return uuid.UUID{}, false
+	}
+	text, signed := strings.CutSuffix(notes[:len(notes)-idLength], notePrefix)
+	before, _ := utf8.DecodeLastRuneInString(text)
+	if !signed || text != "" && !unicode.IsSpace(before) {
+		return uuid.UUID{}, false
+	}
+	return parseID(notes[len(notes)-idLength:])
+}
+
+// relation is what a call in Callab's list has to do with a request.
+type relation int
+
+const (
+	unrelated relation = iota
+	// similar: the call may be the request's, and nothing proves it.
+	similar
+	// own: the call is the request's.
+	own
+)
+
+// relate compares a call of the list with a request that was claimed at a time.
+// A call is the request's own if it carries its id, was placed to its number and
+// at a time that fits. A call that may be the request's, although one of the
+// three is missing or odd, is similar: it prevents another call. It is a pure
+// function.
+func relate(c callab.Call, r request, claimed, now time.Time) relation {
+	id, where := signedID(c)
+	signed := where != unsigned
+	switch number, fits := compareNumbers(c.CallTo, string(r.callTo)), fitsTime(c.CreatedAt.Time, claimed, now); {
+	case signed && id != r.ID:
+		return unrelated
+	case signed && number == sameNumber && fits:
+		return own
+	case where == inData:
+		return similar
+	case number == otherNumber, before(c.CreatedAt.Time, claimed.Add(-listSkew)):
+		return unrelated
+	}
+	return similar
+}
+
+// before reports whether a call was certainly created before a time.
+func before(created, at time.Time) bool { return !created.IsZero() && created.Before(at) }
+
+func fitsTime(created, claimed, now time.Time) bool {
+	return !created.IsZero() && !created.Before(claimed.Add(-listSkew)) && !created.After(now.Add(listSkew))
+}
+
+// comparison is what two spellings of a number say about each other.
+type comparison int
+
+const (
+	otherNumber comparison = iota
+	// perhapsSameNumber: one is missing, or may be the national form of the
+	// other.
+	perhapsSameNumber
+	sameNumber
+)
+
+// minNationalDigits is the length from which on the end of a number may be its
+// national form.
+const minNationalDigits = 7
+
+// compareNumbers compares the number that Callab returns with the E.164 number
+// of the request. Callab does not document how it writes numbers.
+func compareNumbers(listed, wanted string) comparison {
+	if listed == wanted {
+		return sameNumber
+	}
+	listed, wanted = digits(listed), digits(wanted)
+	national := strings.TrimLeft(listed, "0")
+	switch {
+	case listed == "":
+		return perhapsSameNumber
+	case national == wanted:
+		return sameNumber
+	case strings.HasPrefix(national, wanted): // with an extension
+		return perhapsSameNumber
+	case len(national) >= minNationalDigits && (strings.HasSuffix(wanted, national) || strings.HasSuffix(national, wanted)):
+		return perhapsSameNumber
+	}
+	return otherNumber
+}
+
+func digits(number string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, number)
+}
+
+// idText is text that could be taken for the signature of a call.
+var idText = regexp.MustCompile(`(?i)callbridge[\s\p{Z}\p{C}]*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`)
+
+// withoutIDs removes "callbridge <id>" from foreign text, repeatedly: what is
+// removed may have stood between the halves of another one.
+func withoutIDs(text string) string {
+	for {
+		next := text
+		if len(text) > idLength {
+			next = idText.ReplaceAllLiteralString(text, "")
+		}
+		if next == text {
+			return text
+		}
+		text = next
+	}
+}
+
+// cleanIDs applies withoutIDs to all texts of a JSON value.
+func cleanIDs(value any) any {
+	switch v := value.(type) {
+	case string:
+		return withoutIDs(v)
+	case map[string]any:
+		for key, member := range v {
+			v[key] = cleanIDs(member)
+		}
+	case []any:
+		for i, item := range v {
+			v[i] = cleanIDs(item)
+		}
+	}
+	return value
+}
+
+// signedNotes returns the notes of a call with its id on the last line. Notes
+// that are too long are cut, never the id.
+func signedNotes(notes, id string) string {
+	line := notePrefix + id
+	if notes == "" || notes == line {
+		return line
+	}
+	notes = strings.TrimSpace(withoutIDs(notes))
+	if runes := []rune(notes); len(runes) > maxNoteRunes-len(line)-1 {
+		notes = string(runes[:maxNoteRunes-len(line)-1])
+	}
+	return strings.TrimSpace(notes + "\n" + line)
+}

@@ -1,0 +1,120 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"callbridge/callab"
+	"callbridge/event"
+)
+
+const (
+	ourID   = "6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11"
+	otherID = "00000000-0000-5000-8000-000000000000"
+)
+
+// TestRelateNeedsIDNumberAndTime: each of the three alone proves nothing.
+func TestRelateNeedsIDNumberAndTime(t *testing.T) {
+	t.Parallel()
+	claimed := time.Date(2026, 11, 28, 10, 0, 0, 0, time.UTC)
+	now := claimed.Add(time.Hour)
+	const to = "+12025550142"
+	meta := func(id any) map[string]any { return map[string]any{event.RequestKey: id} }
+	at := func(d time.Duration) callab.Time { return callab.Time{Time: claimed.Add(d)} }
+	for name, c := range map[string]struct {
+		call callab.Call
+		want relation
+	}{
+		"metadata":                        {callab.Call{CallTo: to, CreatedAt: at(0), Metadata: meta(ourID)}, own},
+		"metadata in capitals":            {callab.Call{CallTo: to, CreatedAt: at(0), Metadata: meta(strings.ToUpper(ourID))}, own},
+		"variable":                        {callab.Call{CallTo: to, CreatedAt: at(0), AgentDynamicVariables: meta(ourID)}, own},
+		"notes":                           {callab.Call{CallTo: to, CreatedAt: at(0), Notes: "callbridge " + ourID}, own},
+		"notes end in it":                 {callab.Call{CallTo: to, CreatedAt: at(0), Notes: "Ada\ncallbridge " + ourID + "\n"}, own},
+		"number without plus":             {callab.Call{CallTo: "12025550142", CreatedAt: at(0), Metadata: meta(ourID)}, own},
+		"number with separators":          {callab.Call{CallTo: "+1 (202) 555-0142", CreatedAt: at(0), Metadata: meta(ourID)}, own},
+		"Callab's clock is behind":        {callab.Call{CallTo: to, CreatedAt: at(-9 * time.Minute), Metadata: meta(ourID)}, own},
+		"notes go on after the id":        {callab.Call{CallTo: to, CreatedAt: at(0), Notes: "callbridge " + ourID + " called"}, similar},
+		"notes: part of a longer word":    {callab.Call{CallTo: to, CreatedAt: at(0), Notes: "xcallbridge " + ourID}, similar},
+		"notes: our name only":            {callab.Call{CallTo: to, CreatedAt: at(0), Notes: "callbridge lead of Ada"}, similar},
+		"notes: an id that is none":       {callab.Call{CallTo: to, CreatedAt: at(0), Notes: "callbridge " + strings.Replace(ourID, "6", "g", 1)}, similar},
+		"metadata: another form of id":    {callab.Call{CallTo: to, CreatedAt: at(0), Metadata: meta("urn:uuid:" + otherID)}, similar},
+		"metadata: not a text":            {callab.Call{CallTo: to, CreatedAt: at(0), Metadata: meta(7)}, similar},
+		"no id at all":                    {callab.Call{CallTo: to, CreatedAt: at(0)}, similar},
+		"no id, no time":                  {callab.Call{CallTo: to}, similar},
+		"no id, no number":                {callab.Call{CreatedAt: at(0)}, similar},
+		"no id, national number":          {callab.Call{CallTo: "(202) 555-0142", CreatedAt: at(0)}, similar},
+		"no id, extension":                {callab.Call{CallTo: to + " ext 7", CreatedAt: at(0)}, similar},
+		"our id, no time":                 {callab.Call{CallTo: to, Metadata: meta(ourID)}, similar},
+		"our id, before the claim":        {callab.Call{CallTo: to, CreatedAt: at(-time.Hour), Metadata: meta(ourID)}, similar},
+		"our id, far in the future":       {callab.Call{CallTo: to, CreatedAt: at(24 * time.Hour), Metadata: meta(ourID)}, similar},
+		"our id, another number":          {callab.Call{CallTo: "+12025550143", CreatedAt: at(0), Metadata: meta(ourID)}, similar},
+		"our id in notes, another number": {callab.Call{CallTo: "+12025550143", CreatedAt: at(0), Notes: "callbridge " + ourID}, unrelated},
+		"our id in notes, old":            {callab.Call{CallTo: to, CreatedAt: at(-time.Hour), Notes: "callbridge " + ourID}, unrelated},
+		"another number":                  {callab.Call{CallTo: "+12025550143", CreatedAt: at(0)}, unrelated},
+		"old":                             {callab.Call{CallTo: to, CreatedAt: at(-time.Hour)}, unrelated},
+		"another id":                      {callab.Call{CallTo: to, CreatedAt: at(0), Metadata: meta(otherID)}, unrelated},
+		"metadata wins over the variable": {callab.Call{CallTo: to, CreatedAt: at(0), Metadata: meta(otherID), AgentDynamicVariables: meta(ourID)}, unrelated},
+		"metadata wins over the notes":    {callab.Call{CallTo: to, CreatedAt: at(0), Metadata: meta(otherID), Notes: "callbridge " + ourID}, unrelated},
+		"the variable wins over notes":    {callab.Call{CallTo: to, CreatedAt: at(0), AgentDynamicVariables: meta(otherID), Notes: "callbridge " + ourID}, unrelated},
+		"the last id of the notes counts": {callab.Call{CallTo: to, CreatedAt: at(0), Notes: "callbridge " + ourID + " callbridge " + otherID}, unrelated},
+	} {
+		r := request{Request: event.Request{ID: uuid.MustParse(ourID)}, callTo: to}
+		if got := relate(c.call, r, claimed, now); got != c.want {
+			t.Errorf("%s: relation %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+// TestSignRemovesOtherIDs: text of a form that predicts the id of another
+// request proves nothing in Callab's list.
+func TestSignRemovesOtherIDs(t *testing.T) {
+	t.Parallel()
+	const line = "callbridge " + ourID
+	for notes, want := range map[string]string{
+		"":                                  line,
+		line:                                line,
+		"Lead of Ada":                       "Lead of Ada\n" + line,
+		"Lead of Ada\n" + line:              "Lead of Ada\n" + line,
+		"callbridge " + otherID:             line,
+		"CallBridge\u00a0\u200b " + otherID: line,
+		"a callbridge " + otherID + " b":    "a  b\n" + line,
+		"callbcallbridge " + otherID + "ridge " + otherID: line,
+		"  \n": line,
+	} {
+		call, _ := json.Marshal(callab.NewCall{
+			CallTo: "+12025550142", Notes: notes,
+			Metadata:              map[string]any{event.RequestKey: otherID, "form": []any{map[string]any{"text": "x callbridge " + otherID}}},
+			AgentDynamicVariables: map[string]string{event.RequestKey: otherID, "text": "callbridge " + otherID},
+		})
+		r := request{Request: event.Request{ID: uuid.MustParse(ourID), Call: call}}
+		if err := r.sign(); err != nil {
+			t.Fatal(err)
+		}
+		var signed callab.NewCall
+		if err := json.Unmarshal(r.Call, &signed); err != nil {
+			t.Fatal(err)
+		}
+		if signed.Notes != want {
+			t.Errorf("notes %q became %q, want %q", notes, signed.Notes, want)
+		}
+		if strings.Contains(string(r.Call), otherID) {
+			t.Errorf("another id is left in %s", r.Call)
+		}
+		if signed.AgentDynamicVariables[event.RequestKey] != ourID || signed.Metadata[event.RequestKey] != ourID {
+			t.Errorf("the keys of the id hold a foreign value: %s", r.Call)
+		}
+	}
+}
+
+func TestSignCutsNotesAndNotTheID(t *testing.T) {
+	t.Parallel()
+	got := signedNotes(strings.Repeat("é", 3*maxNoteRunes), ourID)
+	if utf8.RuneCountInString(got) != maxNoteRunes || !strings.HasSuffix(got, "é\ncallbridge "+ourID) {
+		t.Errorf("notes of %d characters end in %q", utf8.RuneCountInString(got), got[len(got)-60:])
+	}
+}
