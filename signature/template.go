@@ -160,6 +160,9 @@ func formSorted(r Request) (string, *Failure) {
 	if !isForm(r.Header) {
 		return "", nil
 	}
+	if bytes.Count(r.Body, []byte("&")) >= maxParameters {
+		return "", failuref(ReasonMalformed, "body has more than %d parameters", maxParameters)
+	}
 	fields, err := url.ParseQuery(string(r.Body))
 	if err != nil {
 		return "", failuref(ReasonMalformed, "body is not an urlencoded form")
