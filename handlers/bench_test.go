@@ -15,6 +15,7 @@ import (
 
 	"callbridge/handlers"
 	"callbridge/internal/testkit"
+	"callbridge/untrusted"
 )
 
 // BenchmarkWebhook measures a webhook without the network: verify, map, store
@@ -44,7 +45,7 @@ func BenchmarkWebhook(b *testing.B) {
 func publicListener(b *testing.B) http.Handler {
 	b.Helper()
 	return handlers.Public(handlers.Intake{
-		Mapping: parse(b, config), Bus: openBus(b), Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		Mapping: parse(b, config), Bus: openBus(b), Log: untrusted.NewLogger(slog.NewJSONHandler(io.Discard, nil)),
 	}, handlers.Health{}, prometheus.NewRegistry())
 }
 

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -30,7 +29,8 @@ type logLine struct {
 	span   span.Span
 	// limited: the sender has failed too often and was answered 429.
 	limited bool
-	// unknown is the source's name in the path, if there is no such source.
+	// unknown is the source's name in the path, if there is no such source: text of
+	// anybody, which the logger cleans.
 	unknown string
 	// noCall is the first event that was rejected or, if none was, skipped.
 	noCall eventAnswer
@@ -138,42 +138,6 @@ func (in Intake) write(ctx context.Context, at time.Time, level slog.Level, attr
 		_ = handler.Handle(ctx, record)
 	}
 }
-
-const (
-	// maxSanitized is the longest name that a source may have.
-	maxSanitized = 40
-	// phoneDigits is the number of digits from which on a text may be a
-	// telephone number, as in untrusted.Redact.
-	phoneDigits = 7
-)
-
-// sanitized makes text from a URL safe to log: at most maxSanitized characters
-// of [A-Za-z0-9._-], and no digits if there are enough for a telephone number.
-func sanitized(name string) string {
-	digits := 0
-	for _, r := range name {
-		if isDigit(r) {
-			digits++
-		}
-	}
-	text := strings.Map(func(r rune) rune {
-		switch {
-		case isDigit(r) && digits < phoneDigits:
-			return r
-		case isDigit(r):
-			return '#'
-		case r|0x20 >= 'a' && r|0x20 <= 'z', r == '-', r == '_', r == '.':
-			return r
-		}
-		return '?'
-	}, name)
-	if len(text) > maxSanitized {
-		return text[:maxSanitized] + "…"
-	}
-	return text
-}
-
-func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
 // endSpan sets the attributes of OpenTelemetry's conventions for HTTP servers.
 func (l *logLine) endSpan(c *gin.Context, code int) {

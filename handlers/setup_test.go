@@ -16,6 +16,7 @@ import (
 	"callbridge/handlers"
 	"callbridge/internal/testkit"
 	"callbridge/mapping"
+	"callbridge/untrusted"
 )
 
 const config = `
@@ -67,7 +68,7 @@ func setupWith(t *testing.T, config string, proxies ...string) *fixture {
 	f := &fixture{t: t, bus: openBus(t)}
 	health := handlers.Health{Checks: []handlers.Check{{Name: "nats", Ask: f.bus.Ready}}}
 	server := httptest.NewServer(handlers.Public(handlers.Intake{
-		Mapping: parse(t, config), Bus: f.bus, Log: slog.New(slog.NewJSONHandler(f, nil)), TrustedProxies: proxies,
+		Mapping: parse(t, config), Bus: f.bus, Log: untrusted.NewLogger(slog.NewJSONHandler(f, nil)), TrustedProxies: proxies,
 	}, health, prometheus.NewRegistry()))
 	t.Cleanup(server.Close)
 	f.url = server.URL

@@ -185,7 +185,7 @@ func succeed(c *gin.Context, as mapping.Answer, answer answer) {
 // refuseUnknownSource answers 404. The name may be mistyped, so the log shows
 // it.
 func (in Intake) refuseUnknownSource(c *gin.Context, line *logLine) {
-	line.unknown = sanitized(line.source)
+	line.unknown = line.source
 	line.source, line.reason = unknownSource, "unknown_source"
 	in.refuseUnverified(c, line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
 }

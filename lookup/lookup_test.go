@@ -262,3 +262,17 @@ func TestMessagesOfOtherProgramsAreMappedOrRejected(t *testing.T) {
 	}
 	f.nothingMore()
 }
+
+// The type and the id of a webhook are text of its sender.
+func TestLogOfALookupCleansTheType(t *testing.T) {
+	t.Parallel()
+	f := setup(t, newCRM(t, ada), "")
+	kind := `+12025550142 Ada\nlevel=INFO msg=call.attempted\u001b[2K\u202e` + strings.Repeat("x", 200_000)
+	f.send("crm", `{"id":"e1","object":5,"type":"`+kind+`"}`)
+	f.want("requested", "Ada")
+	testkit.Eventually(t, "the lookup is logged", func() bool { return strings.Contains(f.log.String(), "event.looked_up") })
+	const want = `"type":"+12•••••••42 Ada level=INFO msg=call.attempted [2Kxxxxxxxxxxxxx…"`
+	if log := f.log.String(); !strings.Contains(log, want) || len(log) > 2000 {
+		t.Errorf("%d bytes: %.1000s", len(log), log)
+	}
+}

@@ -10,11 +10,17 @@ import (
 func TestRedactMasksNumbersAndNothingElse(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"cannot call +12025550142 now":         "cannot call +12•••••••42 now",
-		"(202) 555-0142 is busy":               "20••••••42 is busy",
-		"call 6f1f8f0e-5f57-4c0e-9d0a-11 gone": "call 6f1f8f0e-5f57-4c0e-9d0a-11 gone",
-		"HTTP 503 after 15s":                   "HTTP 503 after 15s",
-		"":                                     "",
+		"cannot call +12025550142 now":          "cannot call +12•••••••42 now",
+		"(202) 555-0142 is busy":                "20••••••42 is busy",
+		"call 6f1f8f0e-5f57-4c0e-9d0a-11 gone":  "call 6f1f8f0e-5f57-4c0e-9d0a-11 gone",
+		"HTTP 503 after 15s":                    "HTTP 503 after 15s",
+		"+١٢٠٢٥٥٥٠١٤٢ in Arabic digits":         "+12•••••••42 in Arabic digits",
+		"＋１２０２５５５０１４２ in wide ones":             "+12•••••••42 in wide ones",
+		"+1\u00a0202\u2009555\u20130142":        "+12•••••••42",
+		"dial tcp 192.168.100.12:4222: refused": "dial tcp 192.168.100.12:4222: refused",
+		"192.168.100.120":                       "19••••••••20",
+		"+192.168.100.12:4222":                  "+19•••••••12:4222",
+		"":                                      "",
 	} {
 		if got := untrusted.Redact(in); got != want {
 			t.Errorf("Redact(%q) = %q, want %q", in, got, want)

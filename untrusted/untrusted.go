@@ -28,9 +28,9 @@ func Log(text string) string {
 	if len(text) <= maxLogged && isShort(text) {
 		return text
 	}
-	// Redact before the cut: a number that is cut in the middle is not recognised.
+	// The mask comes before the cut: a number that is cut in the middle is not recognised.
 	// The first cut bounds the work.
-	return Cut(Redact(Cut(Line(text), 4*maxLogged)), maxLogged)
+	return Cut(redactWords(Cut(Line(text), 4*maxLogged)), maxLogged)
 }
 
 // Terminal returns text for one value on a terminal: on one line, without control
@@ -59,17 +59,39 @@ func Cut(text string, most int) string {
 // isShort reports whether Log would return text unchanged: printable ASCII without
 // enough digits for a telephone number. Nearly all logged values are.
 func isShort(text string) bool {
-	digits := 0
+	if text == "" {
+		return true
+	}
+	seen, digits := byte(0), 0
 	for i := range len(text) {
-		switch c := text[i]; {
-		case c <= ' ' && (c != ' ' || i == 0 || i == len(text)-1 || text[i-1] == ' '), c > '~':
-			return false
-		case '0' <= c && c <= '9':
-			digits++
+		class := classes[text[i]]
+		seen |= class
+		digits += int(class & isDigit)
+	}
+	if seen&isOther != 0 || digits >= minPhoneDigits {
+		return false
+	}
+	return seen&isBlank == 0 || !hasSpaceToFold(text)
+}
+
+// The classes of a byte: a digit, a blank, another printable character (0), or a byte
+// that is not printable ASCII.
+const isDigit, isBlank, isOther = 1, 2, 4
+
+// classes has the class of each byte.
+var classes = func() (classes [256]byte) {
+	for c := range classes {
+		switch {
+		case c >= '0' && c <= '9':
+			classes[c] = isDigit
+		case c == ' ':
+			classes[c] = isBlank
+		case c < ' ' || c > '~':
+			classes[c] = isOther
 		}
 	}
-	return digits < minPhoneDigits
-}
+	return classes
+}()
 
 // Line is Visible on one line: each run of white space becomes one blank, and
 // there is none at the ends.

@@ -21,6 +21,7 @@ import (
 	"callbridge/event"
 	"callbridge/mapping"
 	"callbridge/signature"
+	"callbridge/untrusted"
 )
 
 //go:embed example
@@ -66,7 +67,7 @@ func demo(ctx context.Context, out io.Writer, once bool) error {
 	go func() { _ = sim.serve() }()
 
 	webhooks := make(webhookLog, 256)
-	p, err := startDemo(ctx, dir, sim.url(), slog.New(webhooks))
+	p, err := startDemo(ctx, dir, sim.url(), untrusted.NewLogger(webhooks))
 	if err != nil {
 		return err
 	}

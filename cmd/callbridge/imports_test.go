@@ -39,7 +39,7 @@ var ours = map[string][]string{
 	"bus/flush":        {},
 	"bus/storelock":    {},
 	"bus/bustest":      {"bus"},
-	"internal/testkit": {},
+	"internal/testkit": {"untrusted"},
 	"handlers":         {"untrusted", "event", "signature", "mapping", "mapping/payload", "bus", "span"},
 	"lookup":           {"untrusted", "event", "mapping", "mapping/lookups", "bus", "span"},
 	"dispatch":         {"untrusted", "event", "callab", "bus", "span"},

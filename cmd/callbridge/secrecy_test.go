@@ -88,6 +88,7 @@ func TestNoOutputContainsASecretOrANumber(t *testing.T) {
 		b.form(`{"id":"unreadable","phone":"2025550142"`),
 		b.send("/webhooks/form?token=marked-query-secret", `{"phone":"2025550142"}`, http.Header{"X-Signature": {"marked-forged-secret"}}),
 		b.send("/webhooks/+12025550142", `{}`, sender()),
+		b.send("/webhooks/x-202-555-0142%0A%1B[2K", `{}`, http.Header{"Traceparent": {"00-+12025550142-b7ad6b7169203331-01"}}),
 		b.send("/webhooks/crm", `{"id":"looked up","contact":1}`, sender()),
 		b.send("/webhooks/crm", `{"id":"nobody","contact":"+12025550144"}`, sender()),
 	}

@@ -19,6 +19,7 @@ import (
 	"callbridge/bus"
 	"callbridge/dispatch"
 	"callbridge/span"
+	"callbridge/untrusted"
 )
 
 // settings are the environment variables, each with its name and default. A test compares
@@ -176,9 +177,9 @@ func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Conf
 func (s settings) logger(w *os.File) *slog.Logger {
 	options := &slog.HandlerOptions{Level: slog.Level(s.LogLevel)}
 	if s.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+		return untrusted.NewLogger(slog.NewTextHandler(w, options))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return untrusted.NewLogger(slog.NewJSONHandler(w, options))
 }
 
 // variable is one environment variable, as the tags of settings declare it. Field is the

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbridge/callab/callabsim"
+	"callbridge/untrusted"
 )
 
 func newSimulate() *cobra.Command {
@@ -40,4 +41,4 @@ its address. It can simulate faults; see docs/simulator.md.`,
 	return cmd
 }
 
-func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+func logTo(w io.Writer) *slog.Logger { return untrusted.NewLogger(slog.NewTextHandler(w, nil)) }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"callbridge/untrusted"
 )
 
 // Log captures a log while it is written: it is an io.Writer for several goroutines.
@@ -16,9 +18,9 @@ type Log struct {
 	text bytes.Buffer
 }
 
-// Logger writes JSON lines of all levels into the log.
+// Logger writes JSON lines of all levels into the log, as the process does.
 func (l *Log) Logger() *slog.Logger {
-	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return untrusted.NewLogger(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // Write appends to the log.
