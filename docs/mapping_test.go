@@ -126,7 +126,7 @@ func TestTypesOfThePageParseAsDocumented(t *testing.T) {
 	for _, section := range config.Sections() {
 		for _, key := range section.Keys {
 			for _, kind := range key.Values {
-				if section.Name == "field" && !tried[kind] {
+				if section.Name == "field" && key.Name == "type" && !tried[kind] {
 					t.Errorf("the type %s is not in the table", kind)
 				}
 			}

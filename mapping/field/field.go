@@ -26,10 +26,11 @@ import (
 	"callbridge/event"
 	"callbridge/mapping/config"
 	"callbridge/mapping/payload"
+	"callbridge/mapping/phone"
 )
 
 // Types of a field. A new type needs: its name here and in config.FieldKeys, a
-// case in convert (a phone number is converted in convertAt, because it needs the
+// case in convert (phone numbers are read in readPhone, because they need the
 // country), and, if rules see it as another type than text, a case in
 // Environment.celType (mapping/rule/environment.go).
 const (
@@ -61,9 +62,9 @@ type Field struct {
 	// fallback replaces a missing value, but never an unreadable one: a default
 	// could be the answer that allows a call.
 	fallback *Value
-	region   string
-	country  []Path
-	join     *string
+	// numbers is for type phone.
+	numbers numbering
+	join    *string
 	// separator splits a text into a list; empty for no splitting.
 	separator string
 	formats   []string
@@ -152,10 +153,16 @@ func (f *Field) readTypeKeys(keys config.Object) {
 		return n, ok
 	}
 	if n, ok := only("region", TypePhone); ok {
-		f.region = ReadRegion(n)
+		f.numbers.region = ReadRegion(n)
 	}
 	if n, ok := only("country", TypePhone); ok {
-		f.country = readPaths(n)
+		f.numbers.country = readPaths(n)
+	}
+	if _, ok := only("plus", TypePhone); ok {
+		f.numbers.plus = phone.Plus(keys.OneOf("plus"))
+	}
+	if _, ok := only("trunk", TypePhone); ok {
+		f.numbers.trunkOptional = keys.OneOf("trunk") == "optional"
 	}
 	if n, ok := only("join", TypeString); ok {
 		text := n.PlainText()
@@ -197,7 +204,10 @@ func (f *Field) readDefault(n config.Node) {
 
 // read finds and converts the field's value.
 func (f *Field) read(in *Input) Value {
-	if in.Pending && (isPending(f.paths, in) || isPending(f.country, in)) {
+	if f.kind == TypePhone {
+		return f.readPhone(in)
+	}
+	if in.Pending && isPending(f.paths, in) {
 		return pending(f.name)
 	}
 	for i := range f.paths {
@@ -212,6 +222,12 @@ func (f *Field) read(in *Input) Value {
 		}
 		return value
 	}
+	return f.absent(in)
+}
+
+// absent is the value of a field that no path has: its default, or that it is
+// missing.
+func (f *Field) absent(in *Input) Value {
 	if f.fallback != nil {
 		return *f.fallback
 	}
@@ -244,8 +260,6 @@ func isPending(paths []Path, in *Input) bool {
 // list takes all, join concatenates all, and other fields take the first.
 func (f *Field) convertAt(path *Path, found payload.Value, in *Input) Value {
 	switch {
-	case f.kind == TypePhone:
-		return f.convertPhone(found, f.countryOf(in))
 	case path.many && f.kind == TypeList:
 		return f.convert([]any(path.all(in)))
 	case f.join != nil:
@@ -350,7 +364,7 @@ func (s *Set) DeliveryValues(version Expression, in *Input) map[string]any {
 	}
 	for f := range maps.Values(s.fields) {
 		keep(f.paths)
-		keep(f.country)
+		keep(f.numbers.country)
 	}
 	for _, parts := range version {
 		keep(parts)

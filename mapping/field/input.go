@@ -83,6 +83,17 @@ func (p *Path) all(in *Input) []payload.Value {
 	})
 }
 
+// each returns the present values at the path: one, or all of a path with [*].
+func (p *Path) each(in *Input) []payload.Value {
+	if p.many {
+		return p.all(in)
+	}
+	if v, ok := p.find(in); ok {
+		return []payload.Value{v}
+	}
+	return nil
+}
+
 // text returns the first single value at the path: its text, or the digits of a
 // number.
 func (p *Path) text(in *Input) (string, bool) {

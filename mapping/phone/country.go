@@ -2,10 +2,12 @@ package phone
 
 import (
 	_ "embed"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
 
+	"github.com/nyaruka/phonenumbers"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -65,4 +67,28 @@ func fold(text string) string {
 		}
 	}
 	return strings.TrimPrefix(b.String(), "the ")
+}
+
+// callingCode returns the main region and the digits of a calling code: "+91",
+// "0091", or "91". Three digits alone may be a country's numeric code of ISO 3166
+// as well; if they are (352 is Iceland there and Luxembourg by telephone), the
+// region is empty.
+func callingCode(text string) (region, code string) {
+	text = strings.TrimSpace(text)
+	digits, plus := strings.CutPrefix(text, "+")
+	if !plus {
+		digits, plus = strings.CutPrefix(text, "00")
+	}
+	if len(digits) == 0 || len(digits) > 3 || strings.Trim(digits, "0123456789") != "" || digits[0] == '0' {
+		return "", ""
+	}
+	number, _ := strconv.Atoi(digits)
+	region = phonenumbers.GetRegionCodeForCountryCode(number)
+	if region == "ZZ" || region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY {
+		return "", ""
+	}
+	if _, isCountry := Country(digits); isCountry && !plus {
+		return "", digits
+	}
+	return region, digits
 }

@@ -31,7 +31,13 @@ type parsed struct {
 
 // parser parses text that clean returned.
 type parser struct {
-	assumeInternational bool
+	plus          Plus
+	trunkOptional bool
+	// lostPlus: the text begins with a blank, which may be the + of a form that was
+	// not escaped (application/x-www-form-urlencoded).
+	lostPlus bool
+	// code is the calling code from a field of its own, or "".
+	code string
 }
 
 // choose parses the whole text, or else the first of its parts that is valid.
@@ -103,25 +109,56 @@ func (p parser) one(text, region string) (parsed, error) {
 		return parsed{}, &Error{Reason: InvalidNumber, Detail: "digits of a script other than Latin and Arabic"}
 	}
 	international := strings.HasPrefix(main, "+")
-	if region == "" && !international && strings.HasPrefix(digits, "00") {
+	if (region == "" || p.code != "") && !international && strings.HasPrefix(digits, "00") {
 		digits, international = digits[len("00"):], true
 	}
 	var r parsed
-	if international {
-		r, err = parseInternational(digits)
-	} else {
+	switch {
+	case international:
+		r, err = parseInternational(digits, main)
+	case p.code != "":
+		r, err = parseWithCode(digits, p.code)
+	default:
 		r, err = p.national(digits, region)
 	}
 	r.Extension = extension
 	return r, err
 }
 
-func parseInternational(digits string) (parsed, error) {
+// parseInternational reads the digits of written, which have a calling code.
+func parseInternational(digits, written string) (parsed, error) {
 	r, ok := parse("+"+digits, "")
 	if !ok {
 		return parsed{}, refuse(InvalidNumber, event.Phone("+"+digits), "no number of any country")
 	}
+	// The 0 in brackets is not dialled from abroad. The library knows that, except
+	// in Italy, where most numbers begin with a 0 that is dialled, but not all.
+	if before, after, bracket := strings.Cut(written, "(0)"); bracket {
+		other, ok := parse("+"+phonenumbers.NormalizeDigitsOnly(before+after), "")
+		if ok && other.E164 != r.E164 {
+			return parsed{}, refuse(AmbiguousNumber, event.Phone("+"+digits), "one number with the 0 in brackets, another one without")
+		}
+	}
 	return r, nil
+}
+
+// parseWithCode reads the digits of a number whose calling code has a field of its
+// own. The code may be repeated in the number.
+func parseWithCode(digits, code string) (parsed, error) {
+	r, ok := parse("+"+code+digits, "")
+	whole, wholeOK := parsed{}, false
+	if strings.HasPrefix(digits, code) {
+		whole, wholeOK = parse("+"+digits, "")
+	}
+	switch {
+	case ok && wholeOK && r.E164 != whole.E164:
+		return parsed{}, refuse(AmbiguousNumber, event.Phone(digits), "one number with the calling code +"+code+" before it, another one without")
+	case ok:
+		return r, nil
+	case wholeOK:
+		return whole, nil
+	}
+	return parsed{}, refuse(InvalidNumber, event.Phone(digits), "no number with the calling code +"+code)
 }
 
 // maxEmergency is the length of the longest emergency number in digits. The
@@ -129,6 +166,9 @@ func parseInternational(digits string) (parsed, error) {
 // as everything else here.
 const maxEmergency = len("723141")
 
+// national reads digits without a +. It takes them as a number of the region only
+// if they are written as people write numbers there (national.txt); anything else
+// that could be two numbers is refused.
 func (p parser) national(digits, region string) (parsed, error) {
 	masked := event.Phone(digits)
 	if region == "" {
@@ -138,29 +178,50 @@ func (p parser) national(digits, region string) (parsed, error) {
 		return parsed{}, refuse(Emergency, masked, "an emergency number in "+region)
 	}
 	r, ok := parse(digits, region)
-	other, otherOK := withPlus(digits, region)
-	switch {
-	case otherOK && (!ok || other.E164 != r.E164):
-		if p.assumeInternational {
-			return other, nil
-		}
-		return parsed{}, refuse(AmbiguousNumber, masked, "one number in "+region+", another one with + before it")
-	case !ok:
-		return parsed{}, refuse(InvalidNumber, masked, "no number of "+region)
-	default:
-		return r, nil
+	other, otherOK := parse("+"+digits, "")
+	way := changed
+	if ok {
+		way = writingOf(digits, region, r)
 	}
+	switch {
+	case ok && way == abroad:
+		return r, nil
+	case p.plus == PlusRequired:
+		return parsed{}, refuse(AmbiguousNumber, masked, "no + before it, and the field has plus: required")
+	case otherOK && ok && other.E164 == r.E164:
+		return r, nil
+	case otherOK && p.plus == PlusOptional && way != prefixed:
+		return other, nil
+	case otherOK && p.lostPlus:
+		return parsed{}, refuse(AmbiguousNumber, masked, "a blank before it, which is a + that the form did not escape or nothing")
+	case ok && p.isNational(way, region, r, other, otherOK):
+		return r, nil
+	case otherOK:
+		return parsed{}, refuse(AmbiguousNumber, masked, "another number with + before it, so it is not certain that it is one of "+region)
+	case ok:
+		return parsed{}, refuse(AmbiguousNumber, masked, "numbers of "+region+" are not written like this: "+conventions()[region].hint())
+	}
+	return parsed{}, refuse(InvalidNumber, masked, "no number of "+region)
 }
 
-// withPlus parses 4917… in Germany as +4917…, because spreadsheets remove the plus
-// sign. Without this check 491711234567 would be the valid number
-// +49 4917 11234567 of another person.
-func withPlus(digits, region string) (parsed, bool) {
-	code := phonenumbers.GetCountryCodeForRegion(region)
-	if !strings.HasPrefix(digits, strconv.Itoa(code)) {
-		return parsed{}, false
+// isNational reports whether the reading r counts although the digits may be
+// another number with a + before them.
+func (p parser) isNational(way writing, region string, r, other parsed, otherOK bool) bool {
+	switch way {
+	case prefixed:
+		return p.plus != PlusOptional || !otherOK // 8 in Russia may be 84 without +
+	case bare:
+		if otherOK && other.callingCode == r.callingCode {
+			return false // the region's own code: 4915… in Germany
+		}
+		if !conventions()[region].needsPrefix(r.kind) {
+			return true
+		}
+		// A mobile number has a length and first digits of its own; a fixed line of
+		// a plan with numbers of many lengths may be anything.
+		return p.trunkOptional && (!otherOK || r.kind == phonenumbers.MOBILE)
 	}
-	return parse("+"+digits, "")
+	return false
 }
 
 // Lengths of E.164 numbers with their +. The standard has no minimum; shorter
@@ -285,6 +346,9 @@ func separateExtension(text string) (main, extension string, err error) {
 		return "", "", &Error{Reason: InvalidNumber, Detail: "characters that no number has"}
 	case len(extension) > maxExtension:
 		return "", "", &Error{Reason: InvalidNumber, Detail: "more digits after the number"}
+	}
+	if foreign := foreignPart(main); foreign != "" {
+		return "", "", &Error{Reason: InvalidNumber, Detail: foreign}
 	}
 	return main, extension, nil
 }

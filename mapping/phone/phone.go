@@ -17,7 +17,8 @@ import (
 // Options say how to parse a field and which numbers may be dialled. The zero
 // value accepts only numbers that begin with + or 00, of every country.
 type Options struct {
-	// Country is the contact's country as the CRM writes it (see Country).
+	// Country is the contact's country as the CRM writes it (see Country), or the
+	// calling code ("+91", "91") that the CRM keeps in a field of its own.
 	// If it is set but not a known country, Region is not used either, because
 	// it would be a guess.
 	Country string
@@ -32,15 +33,31 @@ type Options struct {
 	// AllowExtension accepts a number with an extension. Otherwise it is refused,
 	// because a switchboard would answer the call.
 	AllowExtension bool
-	// AssumeInternational reads digits that begin with the country code of their
-	// own region, and are valid with + before them, as that international number.
-	// Without this option they are refused (AmbiguousNumber), unless they are the
-	// same number without +. Only tests set it so far.
-	AssumeInternational bool
+	// Plus says how numbers without a + are read.
+	Plus Plus
+	// TrunkOptional reads national numbers also where the trunk prefix is missing
+	// that people of the region write: 171… in Germany, from a spreadsheet that
+	// took the 0 for a number. A number that may be one of another country with +
+	// before it is then refused only if it is no mobile number of the region.
+	TrunkOptional bool
 	// RefuseFictional refuses numbers reserved for films and examples. Only tests
 	// set it so far.
 	RefuseFictional bool
 }
+
+// Plus says how a field writes international numbers.
+type Plus string
+
+const (
+	// PlusUsual: digits without a + or 00 are a national number of the region, or
+	// are refused.
+	PlusUsual Plus = ""
+	// PlusOptional: digits that are a valid number with a + before them are that
+	// number.
+	PlusOptional Plus = "optional"
+	// PlusRequired: digits without a + or an international prefix are refused.
+	PlusRequired Plus = "required"
+)
 
 // Number is a number that may be dialled.
 type Number struct {
@@ -69,7 +86,10 @@ func Parse(raw string, o Options) (Number, error) {
 	if err != nil {
 		return Number{}, err
 	}
-	n, err := parser{assumeInternational: o.AssumeInternational}.choose(text, o.region(), separators)
+	region, code := o.region()
+	n, err := parser{
+		plus: o.Plus, trunkOptional: o.TrunkOptional, code: code, lostPlus: strings.HasPrefix(raw, " "),
+	}.choose(text, region, separators)
 	if err != nil {
 		return Number{}, err
 	}
@@ -79,14 +99,22 @@ func Parse(raw string, o Options) (Number, error) {
 	return n.Number, nil
 }
 
-// region returns the region of national numbers, or "" if it is unknown.
-func (o *Options) region() string {
+// region returns the region of national numbers, or "" if it is unknown, and the
+// calling code, if it is in a field of its own.
+func (o *Options) region() (region, code string) {
 	country := o.Country
 	if strings.TrimSpace(country) == "" {
 		country = o.Region
 	}
-	region, _ := Country(country)
-	return region
+	region, code = callingCode(country)
+	switch {
+	case region != "":
+		return region, code
+	case code != "":
+		return "", "" // a calling code or a country's number: not known which
+	}
+	region, _ = Country(country)
+	return region, ""
 }
 
 // permit refuses valid numbers that must not be called.

@@ -88,7 +88,7 @@ func TestParseRefusesWhatIsNoNumber(t *testing.T) {
 		{name: "two plus signs", raw: "+44+2079460958", reason: phone.InvalidNumber},
 		{name: "parameters of a link", raw: "tel:5550142;phone-context=+1202", reason: phone.NotANumber},
 		{name: "no region", raw: "2025550142", reason: phone.NoRegion},
-		{name: "no region, looks Swiss", raw: "4155550142", options: phone.Options{AssumeInternational: true}, reason: phone.NoRegion},
+		{name: "no region, looks Swiss", raw: "4155550142", options: phone.Options{Plus: phone.PlusOptional}, reason: phone.NoRegion},
 		{name: "country not understood", raw: "2025550142", options: phone.Options{Country: "Narnia", Region: "US"}, reason: phone.NoRegion},
 		{name: "emergency in America", raw: "911", options: in("US"), reason: phone.Emergency},
 		{name: "emergency in Germany", raw: "1-1-2", options: in("DE"), reason: phone.Emergency},
@@ -97,13 +97,95 @@ func TestParseRefusesWhatIsNoNumber(t *testing.T) {
 
 func TestParseRefusesTwoReadings(t *testing.T) {
 	t.Parallel()
-	assume := phone.Options{Region: "DE", AssumeInternational: true}
+	optional := phone.Options{Region: "DE", Plus: phone.PlusOptional}
+	required := phone.Options{Region: "US", Plus: phone.PlusRequired}
 	checkParse(t, []parseCase{
 		{name: "plus lost", raw: "491711234567", options: in("DE"), reason: phone.AmbiguousNumber},
-		{name: "plus lost, told so", raw: "491711234567", options: assume, want: "+491711234567"},
+		{name: "plus lost, Austria", raw: "436641234567", options: in("DE"), reason: phone.AmbiguousNumber},
+		{name: "plus lost, France", raw: "33612345678", options: in("DE"), reason: phone.AmbiguousNumber},
+		{name: "plus lost, in a form", raw: " 436641234567", options: in("DE"), reason: phone.AmbiguousNumber},
+		{name: "plus lost, told so", raw: "491711234567", options: optional, want: "+491711234567"},
+		{name: "plus lost, told so, Austria", raw: "436641234567", options: optional, want: "+436641234567"},
+		{name: "told so, but national", raw: "0171 3920123", options: optional, want: "+491713920123"},
+		{name: "told so, with a prefix that may be a calling code", raw: "84841234567", options: phone.Options{Region: "RU", Plus: phone.PlusOptional}, reason: phone.AmbiguousNumber},
 		{name: "one reading only", raw: "12025550142", options: in("US"), want: "+12025550142"},
-		{name: "told so, but national", raw: "0171 3920123", options: assume, want: "+491713920123"},
+		{name: "one reading only, Switzerland", raw: "41791234567", options: in("CH"), want: "+41791234567"},
+		{name: "full national length", raw: "2025550142", options: in("US"), want: "+12025550142"},
+		{name: "plus of a form not escaped", raw: " 3212345678", options: in("US"), reason: phone.AmbiguousNumber},
+		{name: "blank before a national number", raw: " (415) 555-2671", options: in("US"), want: "+14155552671"},
+		{name: "plus required", raw: "2025550142", options: required, reason: phone.AmbiguousNumber},
+		{name: "plus required and there", raw: "+1 202 555 0142", options: required, want: "+12025550142"},
+		{name: "plus required, 011", raw: "011 44 20 7946 0958", options: required, want: "+442079460958"},
 		{name: "area code like the country code", raw: "391 1234567", options: in("IT"), want: "+393911234567"},
+	})
+}
+
+func TestParseRefusesTheWayOfAnotherCountry(t *testing.T) {
+	t.Parallel()
+	optional := phone.Options{Region: "DE", TrunkOptional: true}
+	checkParse(t, []parseCase{
+		{name: "American with 1", raw: "1-512-345-6789", options: in("DE"), reason: phone.AmbiguousNumber},
+		{name: "American with 1 and blanks", raw: "1 702 555 0142", options: in("DE"), reason: phone.AmbiguousNumber},
+		{name: "American with brackets", raw: "(415) 555-2671", options: in("DE"), reason: phone.AmbiguousNumber},
+		{name: "American in France", raw: "(512) 345-6789", options: in("FR"), reason: phone.InvalidNumber},
+		{name: "0 lost", raw: "15123456789", options: in("DE"), reason: phone.AmbiguousNumber},
+		{name: "0 lost, told so", raw: "15123456789", options: optional, want: "+4915123456789"},
+		{name: "0 lost of a fixed line, told so", raw: "3023125042", options: optional, want: "+493023125042"},
+		{name: "told so, but Austrian", raw: "436641234567", options: optional, reason: phone.AmbiguousNumber},
+		{name: "told so, but German with code", raw: "4915123456789", options: optional, reason: phone.AmbiguousNumber},
+		{name: "written with 0", raw: "0151 23456789", options: in("DE"), want: "+4915123456789"},
+		{name: "8 in Russia", raw: "8 (912) 345-67-89", options: in("RU"), want: "+79123456789"},
+		{name: "06 in Hungary", raw: "06 20 123 4567", options: in("HU"), want: "+36201234567"},
+		{name: "mobile in China", raw: "131 2345 6789", options: in("CN"), want: "+8613123456789"},
+		{name: "fixed line in China without 0", raw: "10 1234 5678", options: in("CN"), reason: phone.AmbiguousNumber},
+		{name: "no 0 in Spain", raw: "612 34 56 78", options: in("ES"), want: "+34612345678"},
+		{name: "10 digits in India", raw: "98765 43210", options: in("IN"), want: "+919876543210"},
+		{name: "0 in India", raw: "098765 43210", options: in("IN"), want: "+919876543210"},
+		{name: "carrier in Brazil", raw: "0 15 11 96123-4567", options: in("BR"), want: "+5511961234567"},
+		{name: "area code in Brazil", raw: "(11) 96123-4567", options: in("BR"), want: "+5511961234567"},
+		{name: "local number of an island", raw: "322-1234", options: in("BS"), reason: phone.AmbiguousNumber},
+	})
+}
+
+func TestParseRefusesDigitsThatAreNoPartOfTheNumber(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{
+		"+493023125042.0", "+49 171 3920123 (1)", "+49 30 23125042 24/7", "+49 171 3920123 [2]", "+49 30 23125042 - 2", "+49 30 23125042 – 12",
+		"01713920123.0", "01713920123.00", "2026-11-28", "28.11.2026", "+43 664 1234567 (2)", "0171 3920123/1", "+49 171 3920123 (0)",
+	} {
+		for _, region := range []string{"DE", "NO", "IT", ""} {
+			n, err := phone.Parse(raw, in(region))
+			if got := reason(t, err); got != phone.InvalidNumber && got != phone.NoRegion {
+				t.Errorf("%q in %q: %s, reason %q", raw, region, n.E164.Reveal(), got)
+			}
+		}
+	}
+	checkParse(t, []parseCase{
+		{name: "direct dialling", raw: "030 23125-042", options: in("DE"), want: "+493023125042"},
+		{name: "dotted pairs", raw: "06.12.34.56.00", options: in("FR"), want: "+33612345600"},
+		{name: "dashes with blanks", raw: "202 - 555 - 0142", options: in("US"), want: "+12025550142"},
+		{name: "two brackets", raw: "(202)(555)0142", options: in("US"), want: "+12025550142"},
+		{name: "slash behind a long area code", raw: "0043 5373/12345", options: in("DE"), want: "+43537312345"},
+	})
+}
+
+func TestParseReadsACallingCodeOfItsOwn(t *testing.T) {
+	t.Parallel()
+	with := func(code string) phone.Options { return phone.Options{Country: code, Region: "US"} }
+	checkParse(t, []parseCase{
+		{name: "with +", raw: "98765 43210", options: with("+91"), want: "+919876543210"},
+		{name: "digits", raw: "98765 43210", options: with("91"), want: "+919876543210"},
+		{name: "with 00", raw: "98765 43210", options: with("0091"), want: "+919876543210"},
+		{name: "no trunk prefix", raw: "151 23456789", options: with("+49"), want: "+4915123456789"},
+		{name: "trunk prefix", raw: "0151 23456789", options: with("+49"), want: "+4915123456789"},
+		{name: "code in both", raw: "919876543210", options: with("+91"), want: "+919876543210"},
+		{name: "number with its own +", raw: "+44 20 7946 0958", options: with("+91"), want: "+442079460958"},
+		{name: "code in both, two numbers", raw: "4915123456789", options: with("+49"), reason: phone.AmbiguousNumber},
+		{name: "Luxembourg or Iceland", raw: "621 123 456", options: with("352"), reason: phone.NoRegion},
+		{name: "Luxembourg", raw: "621 123 456", options: with("+352"), want: "+352621123456"},
+		{name: "ISO number", raw: "(202) 555-0142", options: with("840"), want: "+12025550142"},
+		{name: "no such code", raw: "202 555 0142", options: with("+999"), reason: phone.NoRegion},
+		{name: "wrong length for the code", raw: "555 0142", options: with("+1"), reason: phone.InvalidNumber},
 	})
 }
 
@@ -262,7 +344,7 @@ func FuzzParse(f *testing.F) {
 		phonenumbers.PERSONAL_NUMBER, phonenumbers.VOICEMAIL, phonenumbers.UNKNOWN,
 	}
 	f.Fuzz(func(t *testing.T, raw, country string, lenient bool) {
-		n, err := phone.Parse(raw, phone.Options{Country: country, AllowExtension: lenient, AssumeInternational: lenient})
+		n, err := phone.Parse(raw, phone.Options{Country: country, AllowExtension: lenient, TrunkOptional: lenient})
 		if err != nil {
 			reason(t, err)
 			return
