@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,9 +26,9 @@ import (
 	"callbridge/bus/storelock"
 )
 
-// minServer is the oldest nats-server version that callbridge supports: message
-// schedules need 2.12.
-const minServer = "2.12"
+// minServer is the oldest nats-server version that callbridge supports. Older ones
+// have published vulnerabilities.
+const minServer = "2.12.6"
 
 // Config selects the NATS server and the limits of the streams.
 type Config struct {
@@ -250,12 +251,25 @@ func (b *Bus) logAsyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	b.config.Log.Warn("nats.error", "error", err)
 }
 
-// atLeast compares major and minor of versions such as 2.15.2.
+// atLeast compares versions such as 2.15.2 by number. A preview of a version, such as
+// 2.12.6-RC.1, is older than the version.
 func atLeast(version, least string) bool {
-	var major, minor, needMajor, needMinor int
-	if _, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &major, &minor); err != nil {
+	have, err := parseVersion(version)
+	if err != nil {
 		return false
 	}
-	_, _ = fmt.Sscanf(least, "%d.%d", &needMajor, &needMinor)
-	return major > needMajor || major == needMajor && minor >= needMinor
+	need, err := parseVersion(least)
+	return err == nil && slices.Compare(have, need) >= 0
+}
+
+func parseVersion(text string) ([]int, error) {
+	text, preview, isPreview := strings.Cut(strings.TrimPrefix(text, "v"), "-")
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(text, "%d.%d.%d", &major, &minor, &patch); err != nil {
+		return nil, fmt.Errorf("version %s-%s: %w", text, preview, err)
+	}
+	if isPreview {
+		return []int{major, minor, patch - 1, 1}, nil
+	}
+	return []int{major, minor, patch}, nil
 }
