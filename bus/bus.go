@@ -4,8 +4,8 @@
 // tokens and concurrency slots, in the stream "limits"). handlers and lookup publish
 // to it, lookup and dispatch consume from it, and other services subscribe to its
 // results. stream.go defines the streams and the bounds of their size and age,
-// docs/decisions gives the reasons. Of this module it imports only event, bus/flush
-// and bus/storelock.
+// docs/decisions gives the reasons. Of this module it imports only event, bus/flush,
+// bus/storelock and bus/streamfile.
 package bus
 
 import (
@@ -170,7 +170,7 @@ func (b *Bus) ClientURL() string {
 func (b *Bus) Conn() *nats.Conn { return b.conn }
 
 // Ready asks for the connection, the streams and the consumers, and returns why the
-// bus cannot store or deliver messages, or nil.
+// bus cannot store, keep or deliver messages, or nil.
 func (b *Bus) Ready(ctx context.Context) error {
 	if !b.conn.IsConnected() {
 		return errors.New("nats: not connected")
@@ -178,9 +178,14 @@ func (b *Bus) Ready(ctx context.Context) error {
 	if err := b.flushers.err(); err != nil {
 		return fmt.Errorf("%w; look at the disk, and start again", err)
 	}
-	for _, s := range b.streams() {
-		if _, err := b.js.Stream(ctx, s.Name); err != nil {
-			return fmt.Errorf("stream %s: %w", s.Name, err)
+	for _, want := range b.streams() {
+		have, err := b.js.Stream(ctx, want.Name)
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", want.Name, err)
+		}
+		// A stream that was limited may drop a request that was answered 202.
+		if err := streamDifference(want, have.CachedInfo().Config); err != nil {
+			return err
 		}
 	}
 	for _, c := range b.consumers() {

@@ -16,6 +16,7 @@ import (
 
 	"callbridge/bus/flush"
 	"callbridge/bus/storelock"
+	"callbridge/bus/streamfile"
 )
 
 // Embedded configures the server in this process.
@@ -53,6 +54,9 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 	if b.lock, err = storelock.Acquire(e.Dir); err != nil {
 		return nil, err
 	}
+	if err := b.switchOffSchedules(); err != nil {
+		return nil, err
+	}
 	b.server, err = server.NewServer(&server.Options{
 		ServerName: "callbridge", StoreDir: e.Dir,
 		JetStream: true, JetStreamMaxStore: e.MaxStoreBytes, SyncInterval: e.syncInterval(),
@@ -70,6 +74,17 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 		return nil, fmt.Errorf("embedded NATS was not ready within %s: see the log lines before this one", startTimeout)
 	}
 	return b.connectEmbedded(options)
+}
+
+// switchOffSchedules changes the stream of requests that an earlier version made with
+// message schedules. The server does not switch them off, and they require rollups.
+// callbridge never used either.
+func (b *Bus) switchOffSchedules() error {
+	changed, err := streamfile.SwitchOff(b.streamDir("requests"), "allow_msg_schedules", "allow_rollup_hdrs")
+	if changed {
+		b.config.Log.Warn("nats.schedules_switched_off", "stream", b.streamName("requests"))
+	}
+	return err
 }
 
 // connectEmbedded connects within the process, without deadlines (a timer each) for writes.
@@ -164,6 +179,11 @@ type flushers map[string]*flush.Flusher
 // files that we may not read, such as the lost+found of a volume.
 func (e Embedded) jetStreamDir() string { return filepath.Join(e.Dir, "jetstream") }
 
+// streamDir is the directory of a stream of the embedded server.
+func (b *Bus) streamDir(name string) string {
+	return filepath.Join(b.config.Embedded.jetStreamDir(), "$G", "streams", b.streamName(name))
+}
+
 // startFlushers makes the Flushers. The streams must exist.
 func (b *Bus) startFlushers() error {
 	if !b.Embedded() || !b.config.Embedded.SyncAlways {
@@ -174,7 +194,7 @@ func (b *Bus) startFlushers() error {
 	}
 	b.flushers = flushers{}
 	for _, name := range []string{"requests", "ledger", "results"} {
-		f, err := flush.New(filepath.Join(b.config.Embedded.jetStreamDir(), "$G", "streams", b.streamName(name), "msgs"))
+		f, err := flush.New(filepath.Join(b.streamDir(name), "msgs"))
 		if err != nil {
 			return err
 		}

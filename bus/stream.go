@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"reflect"
 	"strings"
 	"time"
 
@@ -61,6 +61,8 @@ const (
 	// instead of 8 MB (server/stream.go, autoTuneFileStorageBlockSize), and
 	// allocating the larger ones delays publishes.
 	unlimitedPerSubject = 1 << 20
+	// shortestWindow is the shortest duplicate window that nats-server accepts.
+	shortestWindow = 100 * time.Millisecond
 )
 
 // streams returns the definitions of the four streams, with their limits.
@@ -74,8 +76,12 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 			// Limited by age only. A limit by number or size would drop the oldest
 			// messages, and with them the knowledge that a request is a duplicate.
 			MaxAge: c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: unlimitedPerSubject,
-			AllowMsgSchedules: true, AllowRollup: true,
-			Storage: jetstream.FileStorage, Replicas: c.Replicas,
+			// Other services publish here. Message schedules and rollups stay off:
+			// their headers would let one service redirect and wipe the requests of
+			// all others. The window for Nats-Msg-Id is the shortest one: within it, a
+			// message with the id of another service's message makes that one vanish.
+			Duplicates: shortestWindow,
+			Storage:    jetstream.FileStorage, Replicas: c.Replicas,
 		},
 		{
 			Name:        b.streamName("ledger"),
@@ -85,7 +91,7 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 			// longer than the request, refuses new records when it is full, and
 			// allows no deletion.
 			MaxAge: 2 * c.Retention, Discard: jetstream.DiscardNew,
-			MaxMsgsPerSubject: recordsPerRequest, DenyDelete: true,
+			MaxMsgsPerSubject: recordsPerRequest, DenyDelete: true, DenyPurge: true,
 			Storage: jetstream.FileStorage, Replicas: c.Replicas,
 		},
 		{
@@ -93,8 +99,8 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 			Description: "the result of every event (CloudEvents)",
 			Subjects:    []string{c.Prefix + ".result.>"},
 			MaxAge:      c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: unlimitedPerSubject,
-			AllowDirect: true,
-			Storage:     jetstream.FileStorage, Replicas: c.Replicas,
+			AllowDirect: true, DenyPurge: true,
+			Storage: jetstream.FileStorage, Replicas: c.Replicas,
 		},
 		{
 			Name:        b.streamName("limits"),
@@ -167,7 +173,7 @@ func Define(config Config) Definitions {
 // Declare makes the streams and consumers that are missing, within 30 s. A stream
 // that differs from its definition is an error that names the setting: callbridge
 // does not change a stream that may be managed by its owner. Only in the embedded
-// server, retention and subjects follow the configuration and the version. With
+// server, retention and other settings follow the configuration and the version. With
 // Config.CheckOnly nothing is made, and everything missing or different is an
 // error.
 func (b *Bus) Declare(ctx context.Context) error {
@@ -241,11 +247,10 @@ func (b *Bus) declareStream(ctx context.Context, want jetstream.StreamConfig) er
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", want.Name, err)
 	}
-	have := found.CachedInfo().Config
-	if b.Embedded() && (have.MaxAge != want.MaxAge || have.MaxMsgsPerSubject != want.MaxMsgsPerSubject || !slices.Equal(have.Subjects, want.Subjects)) {
-		return b.updateStream(ctx, want, have)
+	if b.Embedded() {
+		return b.updateStream(ctx, want, found.CachedInfo().Config)
 	}
-	return streamDifference(want, have)
+	return streamDifference(want, found.CachedInfo().Config)
 }
 
 // errCodeNoPeers is the answer of a cluster that has too few servers for a stream
@@ -269,20 +274,27 @@ func (b *Bus) makeStream(ctx context.Context, want jetstream.StreamConfig) error
 	}
 }
 
-// updateStream applies RETENTION, and the subjects and the limit per subject of a
-// newer version, to a stream of the embedded server. All other settings must be
-// equal.
+// updateStream applies RETENTION, and what a newer version defines differently, to a
+// stream of the embedded server. All other settings must be equal. Message schedules,
+// which the server does not switch off, are off since switchOffSchedules.
 func (b *Bus) updateStream(ctx context.Context, want, have jetstream.StreamConfig) error {
-	before := have.MaxAge
-	have.MaxAge, have.Subjects, have.MaxMsgsPerSubject = want.MaxAge, want.Subjects, want.MaxMsgsPerSubject
-	if err := streamDifference(want, have); err != nil {
+	next := have
+	next.MaxAge, next.Subjects, next.MaxMsgsPerSubject = want.MaxAge, want.Subjects, want.MaxMsgsPerSubject
+	next.AllowRollup, next.DenyPurge = want.AllowRollup, want.DenyPurge
+	if want.Duplicates != 0 {
+		next.Duplicates = want.Duplicates
+	}
+	if err := streamDifference(want, next); err != nil {
 		return err
 	}
-	if _, err := b.js.UpdateStream(ctx, have); err != nil {
+	if reflect.DeepEqual(next, have) {
+		return nil
+	}
+	if _, err := b.js.UpdateStream(ctx, next); err != nil {
 		return fmt.Errorf("change stream %s: %w", want.Name, err)
 	}
-	if before != want.MaxAge {
-		b.config.Log.Warn("nats.retention_changed", "stream", want.Name, "from", before, "to", want.MaxAge)
+	if have.MaxAge != want.MaxAge {
+		b.config.Log.Warn("nats.retention_changed", "stream", want.Name, "from", have.MaxAge, "to", want.MaxAge)
 	}
 	return nil
 }
@@ -336,40 +348,4 @@ func consumerDifferences(want, have jetstream.ConsumerConfig) (all []string) {
 		}
 	}
 	return all
-}
-
-// streamDifference names the first setting that the promises of callbridge depend
-// on and that differs. Others, such as description and placement, are free.
-func streamDifference(want, have jetstream.StreamConfig) error {
-	for _, s := range []struct {
-		name       string
-		want, have any
-	}{
-		{"subjects", strings.Join(want.Subjects, ","), strings.Join(have.Subjects, ",")},
-		{"retention", want.Retention, have.Retention},
-		{"storage", want.Storage, have.Storage},
-		{"discard", want.Discard, have.Discard},
-		{"max_age", want.MaxAge, have.MaxAge},
-		{"num_replicas", max(1, want.Replicas), max(1, have.Replicas)},
-		{"max_msgs_per_subject", perSubject(want), perSubject(have)},
-		{"max_msgs", int64(0), max(0, have.MaxMsgs)},
-		{"allow_msg_schedules", want.AllowMsgSchedules, have.AllowMsgSchedules},
-		{"allow_msg_ttl", want.AllowMsgTTL, have.AllowMsgTTL},
-		{"deny_delete", want.DenyDelete, have.DenyDelete},
-		{"allow_direct", want.AllowDirect, have.AllowDirect},
-	} {
-		if s.want != s.have {
-			return fmt.Errorf("stream %s is there with %s = %v, and callbridge needs %v: change it with `nats stream edit %s`, or set RETENTION, NATS_REPLICAS or NATS_SUBJECT_PREFIX to fit",
-				want.Name, s.name, s.have, s.want, want.Name)
-		}
-	}
-	return nil
-}
-
-// perSubject is the limit of messages per subject, or 0 for none.
-func perSubject(c jetstream.StreamConfig) int64 {
-	if c.MaxMsgsPerSubject < 0 || c.MaxMsgsPerSubject >= unlimitedPerSubject {
-		return 0
-	}
-	return c.MaxMsgsPerSubject
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Server starts a server on loopback, waits until it accepts connections of clients
@@ -48,4 +50,19 @@ func Port(t testing.TB) int {
 	}
 	t.Fatal("no port is free")
 	return 0
+}
+
+// Store starts a plain server on the store of an embedded one, which must be closed, for
+// as long as a test changes it in a way that callbridge does not.
+func Store(t testing.TB, dir string) (js jetstream.JetStream, stop func()) {
+	t.Helper()
+	s := Server(t, &server.Options{JetStream: true, StoreDir: dir, Port: server.RANDOM_PORT})
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if js, err = jetstream.New(conn); err != nil {
+		t.Fatal(err)
+	}
+	return js, func() { conn.Close(); s.Shutdown(); s.WaitForShutdown() }
 }

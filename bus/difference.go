@@ -1,0 +1,104 @@
+package bus
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// setting is one setting of a stream that the promises of callbridge depend on.
+type setting struct {
+	name       string
+	want, have any
+	// fixed: nats-server does not change this setting of an existing stream, at least
+	// not in this direction.
+	fixed bool
+}
+
+// streamDifference names the first setting that the promises of callbridge depend
+// on and that differs. Others, such as description and placement, are free.
+func streamDifference(want, have jetstream.StreamConfig) error {
+	for _, s := range append(promised(want, have), foreign(have)...) {
+		if s.want == s.have {
+			continue
+		}
+		if s.fixed {
+			return fmt.Errorf("stream %s is there with %s = %v, callbridge needs %v, and NATS cannot change that: stop every callbridge and move the stream as docs/nats.md says (\"Move a stream\"), or set another NATS_SUBJECT_PREFIX",
+				want.Name, s.name, s.have, s.want)
+		}
+		return fmt.Errorf("stream %s is there with %s = %v, and callbridge needs %v: change it with `nats stream edit %s`, or set RETENTION, NATS_REPLICAS or NATS_SUBJECT_PREFIX to fit",
+			want.Name, s.name, s.have, s.want, want.Name)
+	}
+	return nil
+}
+
+// promised are the settings that a definition sets.
+func promised(want, have jetstream.StreamConfig) []setting {
+	return []setting{
+		{"allow_msg_schedules", want.AllowMsgSchedules, have.AllowMsgSchedules, have.AllowMsgSchedules},
+		{"allow_rollup_hdrs", want.AllowRollup, have.AllowRollup, false},
+		{"subjects", strings.Join(want.Subjects, ","), strings.Join(have.Subjects, ","), false},
+		{"retention", want.Retention, have.Retention, true},
+		{"storage", want.Storage, have.Storage, true},
+		{"discard", want.Discard, have.Discard, false},
+		{"max_age", want.MaxAge, have.MaxAge, false},
+		{"duplicate_window", want.Duplicates, window(want, have), false},
+		{"num_replicas", max(1, want.Replicas), max(1, have.Replicas), false},
+		{"max_msgs_per_subject", perSubject(want), perSubject(have), false},
+		{"allow_msg_ttl", want.AllowMsgTTL, have.AllowMsgTTL, have.AllowMsgTTL},
+		{"deny_delete", want.DenyDelete, have.DenyDelete, have.DenyDelete},
+		{"deny_purge", want.DenyPurge, have.DenyPurge, have.DenyPurge},
+		{"allow_direct", want.AllowDirect, have.AllowDirect, false},
+	}
+}
+
+// foreign are the settings that no definition sets, and with which NATS would drop,
+// refuse, redirect or add messages.
+func foreign(have jetstream.StreamConfig) []setting {
+	return []setting{
+		{"sealed", false, have.Sealed, true},
+		{"no_ack", false, have.NoAck, false},
+		{"max_msgs", int64(0), max(0, have.MaxMsgs), false},
+		{"max_bytes", int64(0), max(0, have.MaxBytes), false},
+		{"max_msg_size", int32(0), messageLimit(have), false},
+		{"max_consumers", 0, max(0, have.MaxConsumers), true},
+		{"discard_new_per_subject", false, have.DiscardNewPerSubject, false},
+		{"mirror", false, have.Mirror != nil, true},
+		{"sources", 0, len(have.Sources), false},
+		{"subject_transform", false, have.SubjectTransform != nil, false},
+		{"republish", false, have.RePublish != nil, false},
+		{"allow_msg_counter", false, have.AllowMsgCounter, true},
+		{"allow_atomic", false, have.AllowAtomicPublish, false},
+		{"allow_batched", false, have.AllowBatchPublish, false},
+		{"persist_mode", jetstream.DefaultPersistMode, have.PersistMode, true},
+		{"consumer_limits", jetstream.StreamConsumerLimits{}, have.ConsumerLimits, false},
+	}
+}
+
+// window is the duplicate window of a stream, or that of its definition if it is not
+// longer or the definition leaves it to the server.
+func window(want, have jetstream.StreamConfig) time.Duration {
+	if want.Duplicates == 0 {
+		return 0
+	}
+	return max(want.Duplicates, have.Duplicates)
+}
+
+// messageLimit is the limit of a message's size, or 0 if every message of callbridge
+// fits.
+func messageLimit(c jetstream.StreamConfig) int32 {
+	if c.MaxMsgSize < 0 || c.MaxMsgSize >= maxPayloadBytes {
+		return 0
+	}
+	return c.MaxMsgSize
+}
+
+// perSubject is the limit of messages per subject, or 0 for none.
+func perSubject(c jetstream.StreamConfig) int64 {
+	if c.MaxMsgsPerSubject < 0 || c.MaxMsgsPerSubject >= unlimitedPerSubject {
+		return 0
+	}
+	return c.MaxMsgsPerSubject
+}
