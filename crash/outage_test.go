@@ -132,7 +132,7 @@ func TestRefusedTokenKeepsRequestsWaiting(t *testing.T) {
 	waiting := f.waiting()
 	<-time.After(outage())
 	if now := f.waiting(); now != waiting || now == 0 {
-		t.Errorf("%d requests wait, and %d did before: some were consumed", now, waiting)
+		t.Errorf("%d requests wait, and %d did before: some were lost", now, waiting)
 	}
 	if !p.logged("dispatch.credentials_refused") {
 		t.Errorf("the log does not say that the token is refused:\n%s", p.logTail(20))
@@ -142,14 +142,15 @@ func TestRefusedTokenKeepsRequestsWaiting(t *testing.T) {
 	f.finish("token refused")
 }
 
-// waiting returns the number of requests that were never delivered.
+// waiting returns the number of requests that are not acknowledged.
 func (f *fixture) waiting() uint64 {
 	f.t.Helper()
 	consumer, err := testkit.JetStream(f.t, f.natsURL()).Consumer(f.t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return consumer.CachedInfo().NumPending
+	info := consumer.CachedInfo()
+	return info.NumPending + uint64(info.NumAckPending)
 }
 
 // scrapeTimeout is the default scrape timeout of Prometheus.

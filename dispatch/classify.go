@@ -20,24 +20,38 @@ type verdict struct {
 	// pause is how long this process claims no request at all, because the
 	// cause would stop the next call too.
 	pause time.Duration
-	// credentialsRefused stops all claims until Callab accepts the token.
-	credentialsRefused bool
+	// credentials is what the answer proves about our token.
+	credentials credentials
 }
 
+// credentials is what the answer to a create call proves about our token.
+type credentials int
+
+const (
+	unproven credentials = iota
+	accepted
+	// refused costs no attempt and stops all claims until a create call is
+	// accepted: the token is at fault, not the request.
+	refused
+)
+
 // classify decides the state that an answer to the create call leads to. A call
-// that may have been placed becomes Unknown, never Free. It is a pure function.
-func classify(a callab.Answer, attempt, attempts int) verdict {
+// that may have been placed becomes Unknown, never Free. alone says that the
+// credentials were refused for this request before, and accepted for another one
+// since: the refusal concerns this request only. It is a pure function.
+func classify(a callab.Answer, attempt, attempts int, alone bool) verdict {
 	switch a.Outcome {
 	case callab.Accepted:
-		return verdict{state: Accepted, reason: event.ReasonCreated}
+		return verdict{state: Accepted, reason: event.ReasonCreated, credentials: accepted}
 	case callab.Refused:
-		if a.HTTPStatus != http.StatusUnauthorized && a.HTTPStatus != http.StatusForbidden {
-			return verdict{state: Rejected, reason: event.ReasonRefused, detail: detail(a)}
+		switch {
+		case a.HTTPStatus != http.StatusUnauthorized && a.HTTPStatus != http.StatusForbidden:
+			return verdict{state: Rejected, reason: event.ReasonRefused, detail: detail(a), credentials: accepted}
+		case alone:
+			return notPlaced(a, attempt, attempts)
 		}
-		// The token is at fault, not the request, and no call was placed.
-		v := notPlaced(a, attempt, attempts)
-		v.credentialsRefused = true
-		return v
+		// No call was placed.
+		return verdict{state: Free, detail: detail(a), delay: min(a.RetryAfter, maxRetryAfter), credentials: refused}
 	case callab.NotPlaced:
 		v := notPlaced(a, attempt, attempts)
 		v.pause = min(v.delay, maxPause)

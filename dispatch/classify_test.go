@@ -19,15 +19,15 @@ func TestClassifyDecidesEveryAnswer(t *testing.T) {
 		want    verdict
 	}{
 		"accepted": {callab.Answer{Outcome: callab.Accepted, HTTPStatus: 200}, 1,
-			verdict{state: Accepted, reason: event.ReasonCreated}},
+			verdict{state: Accepted, reason: event.ReasonCreated, credentials: accepted}},
 		"refused in a 200": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 200, Message: "no such agent"}, 1,
-			verdict{state: Rejected, reason: event.ReasonRefused, detail: "no such agent"}},
+			verdict{state: Rejected, reason: event.ReasonRefused, detail: "no such agent", credentials: accepted}},
 		"refused with 422": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 422}, 3,
-			verdict{state: Rejected, reason: event.ReasonRefused}},
+			verdict{state: Rejected, reason: event.ReasonRefused, credentials: accepted}},
 		"401 is not the fault of the request": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, 1,
-			verdict{state: Free, delay: 500 * time.Millisecond, credentialsRefused: true}},
+			verdict{state: Free, credentials: refused}},
 		"403 is not the fault of the request": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 403}, 2,
-			verdict{state: Free, delay: time.Second, credentialsRefused: true}},
+			verdict{state: Free, credentials: refused}},
 		"429 delays as Callab asks": {callab.Answer{Outcome: callab.NotPlaced, HTTPStatus: 429, RetryAfter: 7 * time.Second}, 1,
 			verdict{state: Free, delay: 7 * time.Second, pause: 7 * time.Second}},
 		"429 that asks for a week is bounded": {callab.Answer{Outcome: callab.NotPlaced, HTTPStatus: 429, RetryAfter: 7 * 24 * time.Hour}, 1,
@@ -36,8 +36,10 @@ func TestClassifyDecidesEveryAnswer(t *testing.T) {
 			verdict{state: Free, detail: "connection refused", delay: time.Second, pause: time.Second}},
 		"not sent on the last attempt": {callab.Answer{Outcome: callab.NotPlaced, Err: errors.New("connection refused")}, attempts,
 			verdict{state: Failed, reason: event.ReasonNotSent, detail: "connection refused"}},
-		"401 on the last attempt": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, attempts,
-			verdict{state: Failed, reason: event.ReasonNotSent, credentialsRefused: true}},
+		"401 on the last attempt costs none": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, attempts,
+			verdict{state: Free, credentials: refused}},
+		"401 that asks for a wait": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401, RetryAfter: time.Minute}, 1,
+			verdict{state: Free, delay: time.Minute, credentials: refused}},
 		"timeout": {callab.Answer{Outcome: callab.Unknown, Err: errors.New("timeout")}, 1,
 			verdict{state: Unknown, detail: "timeout"}},
 		"503 on the last attempt is still unknown": {callab.Answer{Outcome: callab.Unknown, HTTPStatus: 503}, attempts,
@@ -46,16 +48,29 @@ func TestClassifyDecidesEveryAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := classify(c.answer, c.attempt, attempts); got != c.want {
+			if got := classify(c.answer, c.attempt, attempts, false); got != c.want {
 				t.Errorf("classify = %+v, want %+v", got, c.want)
 			}
 		})
 	}
 }
 
+// TestClassifyCountsARefusalOfOneRequest: Callab accepts the credentials for
+// other requests.
+func TestClassifyCountsARefusalOfOneRequest(t *testing.T) {
+	t.Parallel()
+	answer := callab.Answer{Outcome: callab.Refused, HTTPStatus: 403}
+	if got, want := classify(answer, 2, 3, true), (verdict{state: Free, delay: time.Second}); got != want {
+		t.Errorf("classify = %+v, want %+v", got, want)
+	}
+	if got, want := classify(answer, 3, 3, true), (verdict{state: Failed, reason: event.ReasonNotSent}); got != want {
+		t.Errorf("on the last attempt = %+v, want %+v", got, want)
+	}
+}
+
 func TestClassifyMasksNumbersInTheDetail(t *testing.T) {
 	t.Parallel()
-	got := classify(callab.Answer{Outcome: callab.Refused, HTTPStatus: 400, Message: "cannot call +12025550142"}, 1, 3)
+	got := classify(callab.Answer{Outcome: callab.Refused, HTTPStatus: 400, Message: "cannot call +12025550142"}, 1, 3, false)
 	if strings.Contains(got.detail, "5550142") {
 		t.Errorf("detail %q shows the number", got.detail)
 	}

@@ -24,9 +24,14 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 	if wait := time.Until(e.NotBefore); wait > 0 {
 		return retryAfter(wait), nil
 	}
-	if err := d.pause.wait(ctx); err != nil {
+	probe, again, err := d.pause.enter(ctx)
+	if err != nil {
 		return transition{}, err
 	}
+	if again > 0 {
+		return retryAfter(again), nil
+	}
+	defer d.pause.leave(probe)
 	release, err := d.limiter.acquire(ctx)
 	if err != nil {
 		return transition{}, err
@@ -36,7 +41,7 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 	if err != nil {
 		return transition{}, err
 	}
-	recorded, err := d.recordAnswer(r, d.attempt(r, claim, window), claim)
+	recorded, err := d.recordAnswer(r, d.attempt(r, claim, window, probe), claim)
 	if err != nil {
 		return transition{}, err
 	}
@@ -50,7 +55,7 @@ func (d *Dispatcher) claim(r request, e entry) (entry, callab.Window, error) {
 	window := crashtestWindow(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
 	point("claiming")
 	claim, err := d.compareAndSet(d.drain, r.ID, Record{
-		State: Claimed, Attempt: e.Attempt + 1, Claimed: window.Start,
+		State: Claimed, Attempt: e.Attempt + 1, Claimed: window.Start, Refused: e.Refused,
 	}, e)
 	if err != nil {
 		return entry{}, callab.Window{}, err
@@ -60,11 +65,11 @@ func (d *Dispatcher) claim(r request, e entry) (entry, callab.Window, error) {
 }
 
 // attempt sends a claimed call and returns the record that the answer leads to.
-func (d *Dispatcher) attempt(r request, claim entry, window callab.Window) Record {
+func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe bool) Record {
 	s := d.config.Tracer.Start(string(r.trace), span.Internal, "dial attempt")
 	r.trace = s.Parent()
 	answer := d.send(r, window)
-	v := classify(answer, claim.Attempt, d.config.Attempts)
+	v := classify(answer, claim.Attempt, d.config.Attempts, d.pause.acceptedSince(claim.Refused))
 	if s.Recorded() {
 		s.End(append(r.attributes(), slog.Int("callbridge.attempt", claim.Attempt), slog.String("callbridge.state", string(v.state)))...)
 	}
@@ -72,16 +77,36 @@ func (d *Dispatcher) attempt(r request, claim entry, window callab.Window) Recor
 	if v.pause > 0 {
 		d.pause.extend(v.pause)
 	}
-	if v.credentialsRefused && d.pause.setCredentialsRefused(true) {
-		d.log.Error("dispatch.credentials_refused", "http_status", answer.HTTPStatus,
-			"hint", "Callab refuses CALLAB_TOKEN; no calls are made until it accepts it")
-	}
 	next := claim.Record
 	next.State, next.Reason, next.Detail, next.Call = v.state, v.reason, v.detail, answer.Call.Raw
 	if v.delay > 0 {
 		next.NotBefore = time.Now().Add(v.delay)
 	}
+	d.noteCredentials(v.credentials, answer.HTTPStatus, probe, &next)
 	return next
+}
+
+// noteCredentials passes what the answer proves about our token to the pause. A
+// refusal takes the attempt back: the request waits for the token and uses up
+// none.
+func (d *Dispatcher) noteCredentials(c credentials, status int, probe bool, next *Record) {
+	switch c {
+	case accepted:
+		if d.pause.accept(probe) {
+			d.log.Info("dispatch.credentials_accepted")
+		}
+	case refused:
+		again, news := d.pause.refuse(probe, status)
+		if news {
+			d.log.Error("dispatch.credentials_refused", "http_status", status,
+				"hint", "Callab refuses CALLAB_TOKEN for the create call; calls wait until it accepts one")
+		}
+		next.Attempt--
+		next.Refused = time.Now()
+		if again.After(next.NotBefore) {
+			next.NotBefore = again
+		}
+	}
 }
 
 // send places the call once. A stop of the process does not cancel it: it has
@@ -143,7 +168,7 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 			found, loadErr := d.load(ctx, r.ID)
 			switch {
 			case loadErr != nil:
-			case found.revision == 0, found.State == Unknown && found.Attempt == next.Attempt:
+			case found.revision == 0, found.State == Unknown && found.Attempt == claim.Attempt:
 				over = found
 				continue
 			case found.State == next.State && found.Attempt == next.Attempt:

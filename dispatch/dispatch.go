@@ -6,7 +6,8 @@
 //
 //   - step.go: the state machine, one step per ledger state
 //   - request.go: parse a delivered request, add its id to the call
-//   - limiter.go: concurrency, rate, and pauses of the whole process
+//   - limiter.go: concurrency and rate
+//   - pause.go: pauses of the whole process, refused credentials
 //   - dial.go: claim, fence, POST; nothing else calls the create endpoint
 //   - classify.go: the state after an answer: accepted, rejected, free, failed, unknown
 //   - proof.go: which call in Callab's list is the request's; sign a call
@@ -179,7 +180,6 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	defer stop()
 	var workers sync.WaitGroup
 	workers.Go(func() { d.bus.ConsumeRequests(ctx, d.config.Concurrency, d.worker()) })
-	workers.Go(func() { d.watchCredentials(ctx) })
 	workers.Go(func() { d.sweepLoop(ctx) })
 	workers.Wait()
 }
@@ -193,8 +193,8 @@ const maxSilence = time.Minute
 
 // Ready returns why no calls are placed, or nil.
 func (d *Dispatcher) Ready() error {
-	if d.pause.credentialsRefused() {
-		return errors.New("callab refuses our credentials: set a working CALLAB_TOKEN or CALLAB_TOKEN_FILE")
+	if status := d.pause.refused(); status != 0 {
+		return fmt.Errorf("callab refuses our credentials for the create call (HTTP %d): set a CALLAB_TOKEN or CALLAB_TOKEN_FILE that may create calls", status)
 	}
 	if silent := time.Since(time.Unix(0, d.heartbeat.Load())); silent > maxSilence {
 		return fmt.Errorf("dispatch has shown no sign of life for %s", silent.Round(time.Second))

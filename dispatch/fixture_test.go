@@ -34,6 +34,7 @@ type fixture struct {
 	url     string
 	js      jetstream.JetStream
 	results <-chan *nats.Msg
+	log     *slog.Logger
 }
 
 // fast has the shortest timings that Validate accepts in practice.
@@ -55,7 +56,8 @@ func newFixtureOn(t testing.TB, options callabsim.Options, config bus.Config) *f
 	if options.Tokens == nil {
 		options.Tokens = []string{token}
 	}
-	f := &fixture{t: t, bus: b, sim: callabsim.New(options), results: testkit.Subscribe(t, b.Conn(), "callbridge.result.>")}
+	f := &fixture{t: t, bus: b, sim: callabsim.New(options), results: testkit.Subscribe(t, b.Conn(), "callbridge.result.>"),
+		log: slog.New(slog.DiscardHandler)}
 	server := httptest.NewServer(f.sim)
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
@@ -85,7 +87,7 @@ func (f *fixture) runOn(b *bus.Bus, url string, config dispatch.Config, token fu
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	d, err := dispatch.New(b, api, config, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	d, err := dispatch.New(b, api, config, prometheus.NewRegistry(), f.log)
 	if err != nil {
 		f.t.Fatal(err)
 	}

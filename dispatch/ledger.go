@@ -54,7 +54,8 @@ var outcomes = map[State]event.Outcome{
 // Record is what the ledger stores about one request.
 type Record struct {
 	State State `json:"state"`
-	// Attempt counts the claims.
+	// Attempt counts the claims, without those whose create call was refused
+	// because of our credentials.
 	Attempt int `json:"attempt"`
 	// Owner is the instance of the process that wrote the record.
 	Owner string `json:"owner"`
@@ -65,6 +66,8 @@ type Record struct {
 	Claimed time.Time `json:"claimed,omitzero"`
 	// NotBefore is when a free request may be claimed again.
 	NotBefore time.Time `json:"not_before,omitzero"`
+	// Refused is when Callab last refused our credentials for this request.
+	Refused time.Time `json:"refused,omitzero"`
 	// Reason and Detail go into the result.
 	Reason event.Reason `json:"reason,omitzero"`
 	Detail string       `json:"detail,omitzero"`

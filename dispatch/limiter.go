@@ -2,16 +2,11 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"sync"
-	"time"
 
 	"golang.org/x/time/rate"
 
 	"callbridge/bus"
-	"callbridge/callab"
 )
 
 // limiter enforces Config.Rate and Config.Concurrency.
@@ -73,118 +68,4 @@ func (l sharedLimiter) acquire(ctx context.Context) (release func(), err error) 
 		return nil, fmt.Errorf("wait for DIAL_RATE: %w", err)
 	}
 	return slot.Release, nil
-}
-
-// pause stops the whole process from claiming: for a while, because Callab is
-// down or throttles us, or until Callab accepts our credentials. Without it an
-// outage would use up the attempts of every request in the queue.
-type pause struct {
-	mu      sync.Mutex
-	until   time.Time
-	refused bool
-	// changed is closed and replaced when refused changes.
-	changed chan struct{}
-}
-
-func newPause() *pause { return &pause{changed: make(chan struct{})} }
-
-// wait returns when claiming is allowed, or with ctx's error.
-func (p *pause) wait(ctx context.Context) error {
-	for {
-		remaining, changed := p.remaining()
-		if remaining == 0 {
-			return ctx.Err()
-		}
-		timer := time.NewTimer(remaining)
-		select {
-		case <-ctx.Done():
-		case <-changed:
-		case <-timer.C:
-		}
-		timer.Stop()
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-}
-
-// active reports whether claiming has to wait.
-func (p *pause) active() bool {
-	remaining, _ := p.remaining()
-	return remaining > 0
-}
-
-// remaining is the longest time left, 0 if claiming is allowed, and a channel
-// that is closed when the pause may end earlier.
-func (p *pause) remaining() (time.Duration, <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.refused {
-		return time.Hour, p.changed
-	}
-	return max(0, time.Until(p.until)), p.changed
-}
-
-// extend makes the pause last at least d from now.
-func (p *pause) extend(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if until := time.Now().Add(d); until.After(p.until) {
-		p.until = until
-	}
-}
-
-// setCredentialsRefused pauses until it is called with false. It reports
-// whether the value has changed.
-func (p *pause) setCredentialsRefused(refused bool) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.refused == refused {
-		return false
-	}
-	p.refused = refused
-	close(p.changed)
-	p.changed = make(chan struct{})
-	return true
-}
-
-func (p *pause) credentialsRefused() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.refused
-}
-
-// credentialsEvery is the interval at which refused credentials are tried
-// again. The client reads the token file each time.
-const credentialsEvery = 2 * time.Second
-
-// watchCredentials ends the pause once Callab accepts the token. It tries the
-// token on a read of the call list, which places no call.
-func (d *Dispatcher) watchCredentials(ctx context.Context) {
-	tick := time.NewTicker(credentialsEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if !d.pause.credentialsRefused() {
-			continue
-		}
-		if _, err := d.api.QueryCalls(ctx, callab.Query{PerPage: 1}); authenticated(err) {
-			d.pause.setCredentialsRefused(false)
-			d.log.Info("dispatch.credentials_accepted")
-		}
-	}
-}
-
-// authenticated reports whether Callab's answer shows that it accepts the
-// token. A missing answer shows nothing.
-func authenticated(err error) bool {
-	var api *callab.Error
-	if errors.As(err, &api) {
-		return api.HTTPStatus != http.StatusUnauthorized && api.HTTPStatus != http.StatusForbidden
-	}
-	return err == nil
 }

@@ -29,17 +29,76 @@ func TestPauseLastsAsLongAsItsLongestExtension(t *testing.T) {
 	})
 }
 
-func TestPauseForCredentialsEndsWhenTheyAreAccepted(t *testing.T) {
+// TestRefusedCredentialsLetOneProbeThrough: at growing intervals, and all
+// requests after one was accepted.
+func TestRefusedCredentialsLetOneProbeThrough(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPause()
-		if !p.setCredentialsRefused(true) || p.setCredentialsRefused(true) {
-			t.Error("a change is not reported once")
-		}
 		start := time.Now()
-		time.AfterFunc(5*time.Hour, func() { p.setCredentialsRefused(false) })
-		if err := p.wait(t.Context()); err != nil || time.Since(start) != 5*time.Hour {
-			t.Errorf("waited %s (%v), want 5h", time.Since(start), err)
+		if again, news := p.refuse(false, 403); !news || again.Sub(start) != firstProbe+behindProbe {
+			t.Errorf("refused: news %t, again after %s", news, again.Sub(start))
+		}
+		if _, news := p.refuse(false, 403); news {
+			t.Error("the same refusal is news twice")
+		}
+		for i, want := range []time.Duration{2, 4, 8, 16, 30, 30} {
+			began := time.Now()
+			err := p.wait(t.Context())
+			probe, _, _ := p.enter(t.Context())
+			if took := time.Since(began); !probe || err != nil || took != want*time.Second {
+				t.Errorf("probe %d: %t after %s (%v), want %s", i, probe, took, err, want*time.Second)
+			}
+			if second, again, _ := p.enter(t.Context()); second || again <= 0 || !p.active() || p.refused() != 403 {
+				t.Error("a second request may be claimed beside the probe, or holds its message")
+			}
+			p.refuse(true, 403)
+			p.leave(true)
+		}
+		if p.accept(false) || p.refused() == 0 {
+			t.Error("a call sent before the refusal ends it")
+		}
+		if err := p.wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		probe, _, _ := p.enter(t.Context())
+		waiting := make(chan error)
+		go func() { waiting <- p.wait(t.Context()) }()
+		synctest.Wait()
+		if !p.accept(probe) || p.refused() != 0 || p.active() {
+			t.Error("an accepted probe does not end the refusal")
+		}
+		p.leave(probe)
+		if err := <-waiting; err != nil || p.acceptedSince(time.Now()) || !p.acceptedSince(start) || p.acceptedSince(time.Time{}) {
+			t.Errorf("waiting: %v", err)
+		}
+	})
+}
+
+// TestProbeWithoutAnAnswerIsFollowedByAnother: its claim may fail, or the answer
+// may prove nothing.
+func TestProbeWithoutAnAnswerIsFollowedByAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPause()
+		p.refuse(false, 401)
+		for range 3 {
+			began := time.Now()
+			err := p.wait(t.Context())
+			probe, _, _ := p.enter(t.Context())
+			if took := time.Since(began); !probe || err != nil || took != firstProbe {
+				t.Errorf("probe %t after %s: %v", probe, took, err)
+			}
+			p.leave(probe)
+		}
+		// No request waits any more: nothing is known, and readiness recovers.
+		time.Sleep(firstProbe + probeGrace)
+		if p.refused() == 0 {
+			t.Error("recovered too early")
+		}
+		time.Sleep(time.Second)
+		if p.refused() != 0 {
+			t.Error("red without a request that waits")
 		}
 	})
 }

@@ -105,7 +105,8 @@ type Result struct {
 	// Field is the name of the field that Reason is about.
 	Field string `json:"field,omitzero"`
 	Route string `json:"route,omitzero"`
-	// Attempts counts the claims taken to dial this request.
+	// Attempts counts the attempts to place the call, without those that Callab
+	// refused because of our credentials.
 	Attempts int `json:"attempts,omitzero"`
 	// Request is the body of the create call that was sent, or that would
 	// have been sent in a dry run.

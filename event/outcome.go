@@ -16,7 +16,7 @@ const (
 	// it. An operator decides; callbridge does not dial again.
 	Unknown Outcome = "unknown"
 	// Failed: no attempt placed a call: Callab could not be reached, was too busy
-	// (429) or refused the credentials.
+	// (429) or refused the credentials for this call only.
 	Failed Outcome = "failed"
 )
 
@@ -81,6 +81,6 @@ const (
 	// list (unknown).
 	ReasonNotFound Reason = "not_found"
 	// ReasonNotSent: no attempt placed a call: Callab could not be reached, was too
-	// busy (429) or refused the credentials (failed).
+	// busy (429) or refused the credentials for this call only (failed).
 	ReasonNotSent Reason = "not_sent"
 )
