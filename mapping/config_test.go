@@ -53,13 +53,13 @@ routes:
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	config := parse(t, `sources:
+	config := parseWith(t, `sources:
   crm: {preset: generic, verify: {kind: none, reason: behind a VPN}}
   other: {preset: generic, verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}}
 routes:
   - {name: dry, source: crm, call: {call_to: phone}}
   - {name: off, source: crm, enabled: false, mode: live, call: {call_to: phone}}
-`)
+`, longSecret)
 	want := `callbridge.yaml:2:8: sources.crm: accepts webhooks from any sender: behind a VPN
 callbridge.yaml:3:10: sources.other: no route uses this source; its events are skipped (no_route)
 callbridge.yaml:5:5: routes[0]: dry_run: no call is made; write mode: live when the results are right

@@ -13,7 +13,18 @@ import (
 // parse is Parse for configurations that are right.
 func parse(t testing.TB, text string) *mapping.Config {
 	t.Helper()
-	config, err := mapping.Parse("callbridge.yaml", []byte(text), withSecret())
+	return parseWith(t, text, "open sesame")
+}
+
+// longSecret is a secret without a warning.
+const longSecret = "a secret that is long enough"
+
+// parseWith is parse with another value of ${SECRET}.
+func parseWith(t testing.TB, text, secret string) *mapping.Config {
+	t.Helper()
+	config, err := mapping.Parse("callbridge.yaml", []byte(text), mapping.Options{
+		LookupEnv: func(name string) (string, bool) { return secret, name == "SECRET" },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

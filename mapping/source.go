@@ -19,6 +19,7 @@ type Source struct {
 	name     string
 	at       config.Node
 	verifier *signature.Verifier
+	covered  signature.Coverage
 
 	format    payload.Format
 	envelope  envelope
@@ -84,7 +85,8 @@ func (l *loader) loadSource(name string, at config.Node) *Source {
 	if n, ok := own.Get("fields"); ok {
 		fields = append(fields, n)
 	}
-	s.verifier = l.reader.Verifier(keys, l.publicURL)
+	verification := l.reader.Verification(keys, l.publicURL)
+	s.verifier, s.covered = verification.Verifier, verification.Coverage
 	s.readBody(keys)
 	l.readHandshakes(s, keys)
 	if n, ok := keys.Get("answer"); ok {

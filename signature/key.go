@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,6 +44,28 @@ func sharedKeys(c Config) ([][]byte, error) {
 		keys = append(keys, key)
 	}
 	return keys, nil
+}
+
+// minSecretBytes is the length below which a secret can be guessed.
+const minSecretBytes = 16
+
+// ShortSecrets returns the secrets of the check, alternatives included, that have
+// less than 16 bytes when they are decoded. Public keys are none.
+func (c Config) ShortSecrets() []string {
+	var short []string
+	encoding := c.KeyEncoding
+	if encoding == "" || c.Kind == "token" || c.Kind == "basic" {
+		encoding = "text"
+	}
+	for _, text := range slices.Concat(c.Keys, c.Values, c.Passwords) {
+		if key, err := sharedKey(text, encoding, true); err == nil && len(key) < minSecretBytes && c.Kind != "publickey" {
+			short = append(short, text)
+		}
+	}
+	for _, alternative := range c.AnyOf {
+		short = append(short, alternative.ShortSecrets()...)
+	}
+	return short
 }
 
 func sharedKey(text, encoding string, allowShort bool) ([]byte, error) {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"callbridge/signature/scan"
 )
 
 // location names the location of a value in a request: a header, a query parameter
@@ -91,7 +93,11 @@ func (s location) values(r Request) ([]string, bool) {
 	case s.path != "" && isForm(r.Header):
 		return formValues(string(r.Body), s.path)
 	case s.path != "":
-		return jsonValues(r.Body, strings.Split(s.path, "."))
+		value, found, ok := scan.Text(r.Body, strings.Split(s.path, "."))
+		if !found || !ok {
+			return nil, ok
+		}
+		return []string{value}, true
 	}
 	for _, h := range s.headers {
 		if values := r.Header[h.key]; len(values) > 0 && values[0] != "" {

@@ -4,10 +4,11 @@
 //
 // A new kind needs: an entry of the table kinds and its name in the error text below
 // it (signature.go), a type that implements check, the key of its secrets in
-// Config.WithSecrets (config.go), its words in proof (mapping/config/facts.go) and, if
-// that key has a new name, isSecretKey (mapping/config/secret.go). A new way to write
-// signatures into a header is a format (extract.go); a new placeholder of the signed
-// text is in template.go. It imports no package of this module.
+// Config.WithSecrets (config.go), what it signs in coverageOf (coverage.go), its
+// words in proof (mapping/config/facts.go) and, if that key has a new name,
+// isSecretKey (mapping/config/secret.go). A new way to write signatures into a header
+// is a format (extract.go); a new placeholder of the signed text is in template.go.
+// Of this module it imports signature/scan alone.
 package signature
 
 import (

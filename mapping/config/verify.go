@@ -12,21 +12,29 @@ import (
 	"callbridge/signature"
 )
 
-// Verifier compiles verify: and secret: of a source; publicURL is what CRMs
-// sign where they sign the URL. A source without verify: is a problem. The
-// result is nil after a problem and with Options.WithoutSecrets.
-func (r *Reader) Verifier(source Object, publicURL string) *signature.Verifier {
+// Verification is how a source verifies its senders.
+type Verification struct {
+	// Verifier is nil after a problem and with Options.WithoutSecrets.
+	Verifier *signature.Verifier
+	// Coverage is what the signatures cover. It needs no secrets.
+	Coverage signature.Coverage
+}
+
+// Verification compiles verify: and secret: of a source; publicURL is what CRMs
+// sign where they sign the URL. A source without verify: is a problem.
+func (r *Reader) Verification(source Object, publicURL string) Verification {
 	at, ok := source.Get("verify")
 	if !ok {
 		source.At.Problem(`"verify" is missing: anyone could send here`,
 			`add verify: and a secret, for example {kind: token, header: X-Api-Key, values: ["${KEY}"]}`)
-		return nil
+		return Verification{}
 	}
 	before := at.Problems()
 	var configs []signature.Config
 	for _, item := range at.Items() {
 		configs = append(configs, item.verifierConfig())
 	}
+	v := Verification{Coverage: signature.CoverageOf(configs)}
 	secret, hasSecret := source.Get("secret")
 	if hasSecret {
 		values := secret.Secrets()
@@ -35,18 +43,57 @@ func (r *Reader) Verifier(source Object, publicURL string) *signature.Verifier {
 		}
 	}
 	if at.Problems() > before {
-		return nil
+		return v
 	}
 	verifier, err := signature.New(configs, publicURL)
 	switch {
 	case err == nil && !r.WithoutSecrets:
-		return verifier
+		v.Verifier = verifier
+		warnShortSecrets(configs, at, secret, hasSecret)
 	case err != nil && !at.SameFile(source.At) && !hasSecret:
 		source.At.Problem("the preset needs its secret", `add secret: "${NAME}"`)
 	case err != nil:
 		r.verifierProblems(at, source.At, err)
 	}
-	return nil
+	return v
+}
+
+// warnShortSecrets warns at each reference to a secret that can be guessed. It
+// names the variable or the file, never the value.
+func warnShortSecrets(configs []signature.Config, verify, secret Node, hasSecret bool) {
+	var short []string
+	for _, c := range configs {
+		short = append(short, c.ShortSecrets()...)
+	}
+	if len(short) == 0 {
+		return
+	}
+	warn := func(n Node) {
+		if value, ok := n.Secret(); ok && slices.Contains(short, value) {
+			n.Warn(n.Raw()+" has less than 16 bytes and can be guessed", "make a longer one: openssl rand -hex 24")
+		}
+	}
+	verify.eachReference(warn)
+	if hasSecret {
+		secret.eachReference(warn)
+	}
+}
+
+// eachReference calls f with each text that is ${NAME} or ${file:/path}.
+func (n Node) eachReference(f func(Node)) {
+	if n.yaml.Kind == yaml.ScalarNode && reference.MatchString(n.Raw()) {
+		f(n)
+	}
+	path := n.path
+	for i, child := range n.yaml.Content {
+		if n.yaml.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				continue
+			}
+			path = join(n.path, n.yaml.Content[i-1].Value)
+		}
+		Node{yaml: child, doc: n.doc, path: path}.eachReference(f)
+	}
 }
 
 // verifierConfig reads one verifier. Secrets are filled into a copy, so that the

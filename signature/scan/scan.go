@@ -1,4 +1,7 @@
-package signature
+// Package scan finds one value in JSON text without parsing the rest: signature reads
+// with it a token or a signature in a body whose sender is not verified yet, which
+// must not cost more than reading it. It imports no package of this module.
+package scan
 
 import (
 	"bytes"
@@ -6,35 +9,35 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// jsonValues follows path through nested objects to a string or a number. It
-// reads the body once, from left to right, stops behind the value and builds
-// nothing: a body of a sender who is not verified yet must not cost more than
-// reading it. It returns false if the body has another shape as far as it was
-// read. What it does not check, such as a name that an object has twice, the parser
-// of the verified body refuses.
-func jsonValues(body []byte, path []string) ([]string, bool) {
-	s := scan{text: body}
-	for _, name := range path {
+// Text follows names through nested objects to a string or a number and returns it
+// as text. It reads the text once, from left to right, stops behind the value and
+// builds nothing. found is false if a name is missing or the value is null or empty;
+// ok is false if the text has another shape as far as it was read. What it does not
+// check, such as a name that an object has twice, the parser of the verified body
+// refuses.
+func Text(text []byte, names []string) (value string, found, ok bool) {
+	s := scan{text: text}
+	for _, name := range names {
 		if s.next() != '{' {
-			return nil, false
+			return "", false, false
 		}
 		s.pos++
 		if found, ok := s.enterMember(name); !found || !ok {
-			return nil, ok
+			return "", false, ok
 		}
 	}
 	raw, ok := s.scalar()
 	switch {
 	case !ok:
-		return nil, false
+		return "", false, false
 	case raw[0] == '"':
-		text, err := jsontext.AppendUnquote(nil, raw)
-		return []string{string(text)}, err == nil
+		unquoted, err := jsontext.AppendUnquote(nil, raw)
+		return string(unquoted), len(unquoted) > 0, err == nil
 	case string(raw) == "null":
-		return []string{""}, true
+		return "", false, true
 	}
 	number := jsontext.Value(raw)
-	return []string{string(raw)}, number.Kind() == jsontext.KindNumber && number.IsValid()
+	return string(raw), true, number.Kind() == jsontext.KindNumber && number.IsValid()
 }
 
 // scan is a position in JSON text. It moves forward only.
