@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"callbridge/untrusted"
 )
 
 const (
@@ -136,7 +138,7 @@ func (c *Client) newRequest(ctx context.Context, method string, body io.Reader, 
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path...).String(), body)
 	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
+		return nil, fmt.Errorf("make request: %w", untrusted.NetworkError(err))
 	}
 	req.Header.Set("Authorization", bearer+token)
 	req.Header.Set("User-Agent", c.config.UserAgent)

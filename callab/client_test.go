@@ -104,7 +104,7 @@ func TestTokenInAnswerIsReplaced(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	answer := connect(t, server.URL, nil).CreateCall(t.Context(), newCall(), window())
-	if answer.Outcome != callab.Accepted || answer.Call.Notes != "Bearer [token]" || strings.Contains(string(answer.Call.Raw), token) {
+	if answer.Outcome != callab.Accepted || answer.Call.Notes != "Bearer [secret]" || strings.Contains(string(answer.Call.Raw), token) {
 		t.Errorf("%v: %s", answer.Outcome, answer.Call.Raw)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"callbridge/untrusted"
 )
 
 // ErrWindowClosed is the error of a call that was not sent because its write
@@ -102,7 +104,7 @@ func (c *Client) connect(ctx context.Context, req *http.Request, window Window) 
 	conn := tls.Client(f, c.tls)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
-		return nil, nil, err
+		return nil, nil, untrusted.NetworkError(err)
 	}
 	return conn, f, nil
 }
@@ -114,25 +116,34 @@ func newDialer(timeout time.Duration) *net.Dialer { return &net.Dialer{Control: 
 // configured.
 func (c *Client) dial(ctx context.Context, req *http.Request) (net.Conn, error) {
 	if req.URL.Scheme == "http" {
-		return c.dialer.DialContext(ctx, "tcp", hostPort(req.URL))
+		return c.open(ctx, req.URL)
 	}
 	proxy, err := c.config.Proxy(req)
 	if err != nil {
 		return nil, errors.New("proxy address cannot be parsed")
 	}
 	if proxy == nil {
-		return c.dialer.DialContext(ctx, "tcp", hostPort(req.URL))
+		return c.open(ctx, req.URL)
 	}
 	if proxy.Scheme != "http" {
 		return nil, fmt.Errorf("proxy scheme %q is not supported, only http", proxy.Scheme)
 	}
-	conn, err := c.dialer.DialContext(ctx, "tcp", hostPort(proxy))
+	conn, err := c.open(ctx, proxy)
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
 	if err := tunnel(ctx, conn, proxy.User, hostPort(req.URL)); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	return conn, nil
+}
+
+// open opens a TCP connection.
+func (c *Client) open(ctx context.Context, to *url.URL) (net.Conn, error) {
+	conn, err := c.dialer.DialContext(ctx, "tcp", hostPort(to))
+	if err != nil {
+		return nil, untrusted.NetworkError(err)
 	}
 	return conn, nil
 }
@@ -147,7 +158,7 @@ func tunnel(ctx context.Context, conn net.Conn, user *url.Userinfo, target strin
 		req.Header.Set("Proxy-Authorization", "Basic "+credentials)
 	}
 	if err := req.Write(conn); err != nil {
-		return err
+		return cause(ctx, err)
 	}
 	buffered := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(buffered, req)
@@ -159,7 +170,7 @@ func tunnel(ctx context.Context, conn net.Conn, user *url.Userinfo, target strin
 	case buffered.Buffered() > 0:
 		return errors.New("CONNECT answered with more than a header")
 	case !stop():
-		return context.Cause(ctx)
+		return cause(ctx, context.Cause(ctx))
 	}
 	return nil
 }

@@ -5,11 +5,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"time"
+
+	"callbridge/untrusted"
 )
 
 // Trace holds functions that are called, in this order, as a create call makes
@@ -116,9 +119,12 @@ var past = time.Unix(1, 0)
 // deadline which interrupted the connection.
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
-	return withoutSecrets(err)
+	if errors.Is(err, ErrWindowClosed) || errors.Is(err, errNotHTTP) {
+		return err
+	}
+	return untrusted.NetworkError(err)
 }
 
 // maxInterim bounds the 1xx responses (RFC 9110, 15.2) before the final one.

@@ -1,19 +1,18 @@
 package callab
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"callbridge/untrusted"
 )
 
 // Query holds the parameters of GET /calls/query that are needed to find a
@@ -86,11 +85,11 @@ func (c *Client) get(ctx context.Context, query url.Values, path ...string) (env
 	req.URL.RawQuery = query.Encode()
 	resp, err := c.reader.Do(req)
 	if err != nil {
-		return envelope{}, withoutSecrets(err)
+		return envelope{}, untrusted.NetworkError(err)
 	}
 	r, err := readBody(resp)
 	if err != nil {
-		return envelope{}, withoutSecrets(err)
+		return envelope{}, untrusted.NetworkError(err)
 	}
 	r = r.withoutToken(req)
 	e := r.envelope()
@@ -122,38 +121,10 @@ func newReader(c *Client) *http.Client {
 	}
 }
 
-// minTokenBytes is the length from which on a token is replaced in answers: a
-// shorter one could occur in them by chance.
-const minTokenBytes = 16
-
 // withoutToken replaces our token in the body, which goes into results and logs.
 func (r response) withoutToken(req *http.Request) response {
-	token := strings.TrimPrefix(req.Header.Get("Authorization"), bearer)
-	if len(token) >= minTokenBytes {
-		r.body = bytes.ReplaceAll(r.body, []byte(token), []byte("[token]"))
-	}
+	r.body = untrusted.Secrets{strings.TrimPrefix(req.Header.Get("Authorization"), bearer)}.Scrub(r.body)
 	return r
 }
 
 var errNotHTTP = errors.New("answer is not HTTP")
-
-// withoutSecrets returns errors of the network and of TLS as they are, without
-// the URL. Other errors of net/http quote what the server sent, which may hold
-// anything; errNotHTTP replaces them.
-func withoutSecrets(err error) error {
-	// The text of *url.Error includes the query, which holds the telephone
-	// number.
-	var outer *url.Error
-	if errors.As(err, &outer) {
-		err = outer.Err
-	}
-	var network net.Error
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &network), errors.As(err, &certificate),
-		errors.Is(err, ErrWindowClosed), errors.Is(err, context.Canceled),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return err
-	}
-	return errNotHTTP
-}

@@ -9,6 +9,7 @@ import (
 	"callbridge/event"
 	"callbridge/mapping"
 	"callbridge/mapping/lookups"
+	"callbridge/untrusted"
 )
 
 func TestEveryStatusIsClassified(t *testing.T) {
@@ -120,5 +121,20 @@ func TestBackoffDoublesUntilTheDeadline(t *testing.T) {
 	}
 	if now != deadline || tries < 8 || tries > 14 {
 		t.Errorf("%d tries, the last after %s", tries, now.Sub(noon))
+	}
+}
+
+// A token endpoint may repeat what it was sent.
+func TestErrorOfTheTokenEndpointDoesNotRepeatASecret(t *testing.T) {
+	t.Parallel()
+	hidden := untrusted.Secrets{"the_client_secret"}
+	for code, want := range map[string]string{
+		"invalid_grant": "the token endpoint refused: invalid_grant", "the_client_secret": "the token endpoint gave no access token, HTTP 400",
+		"no_the_client_secret": "the token endpoint gave no access token, HTTP 400",
+	} {
+		err := (&access{}).parse(http.StatusBadRequest, []byte(`{"error":"`+code+`"}`), hidden, noon)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", code, err, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package lookup
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -73,13 +74,13 @@ func (s *Service) fetchWithToken(ctx context.Context, q *lookups.Request, token 
 		}
 		next := got.Header.Get("Location")
 		if got.StatusCode < 300 || got.StatusCode >= 400 || next == "" {
-			return readResponse(got)
+			return readResponse(got, secrets(q.Auth, token))
 		}
 		_ = got.Body.Close()
 		if hop == maxRedirects {
 			return response{}, permanentError("the API redirects too often")
 		}
-		if address, err = follow(q, first, address, next); err != nil {
+		if address, err = follow(q, first, address, next, secrets(q.Auth, token)); err != nil {
 			return response{}, err
 		}
 	}
@@ -87,7 +88,7 @@ func (s *Service) fetchWithToken(ctx context.Context, q *lookups.Request, token 
 
 // follow returns where a redirect leads, or why it is not followed: to a host that
 // the source does not name, from HTTPS to HTTP, or with a POST.
-func follow(q *lookups.Request, first, from *url.URL, location string) (*url.URL, error) {
+func follow(q *lookups.Request, first, from *url.URL, location string, hidden untrusted.Secrets) (*url.URL, error) {
 	to, err := from.Parse(location)
 	switch {
 	case err != nil:
@@ -95,7 +96,8 @@ func follow(q *lookups.Request, first, from *url.URL, location string) (*url.URL
 	case q.Method != http.MethodGet:
 		return nil, permanentError("the API redirects a POST")
 	case to.Scheme != first.Scheme || !slices.Contains(q.Hosts, to.Host):
-		return nil, permanentError(fmt.Sprintf("the API redirects to %.100q, which is not one of the source's hosts", to.Host))
+		host := untrusted.Log(hidden.ScrubString(to.Host))
+		return nil, permanentError(fmt.Sprintf("the API redirects to %q, which is not one of the source's hosts", host))
 	}
 	if q.Auth.Kind == lookups.AuthQuery && to.Host != first.Host {
 		query := to.Query()
@@ -110,7 +112,7 @@ func follow(q *lookups.Request, first, from *url.URL, location string) (*url.URL
 func (s *Service) send(ctx context.Context, q *lookups.Request, address *url.URL, withCredentials bool, token string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, q.Method, address.String(), bytes.NewReader(q.Body))
 	if err != nil {
-		return nil, permanentError("make the lookup: " + withoutURL(err).Error())
+		return nil, permanentError("make the lookup: " + withoutPeer(err).Error())
 	}
 	request.Header = q.Header.Clone()
 	if request.Header.Get("Accept") == "" {
@@ -124,7 +126,7 @@ func (s *Service) send(ctx context.Context, q *lookups.Request, address *url.URL
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, withoutPeer(err)
 	}
 	return response, nil
 }
@@ -147,28 +149,43 @@ func authorize(request *http.Request, a lookups.Auth, token string) {
 	}
 }
 
-func readResponse(from *http.Response) (response, error) {
+// secrets are the credentials that an answer may repeat. The user of basic is one if
+// there is no password: then it is a key.
+func secrets(a lookups.Auth, token string) untrusted.Secrets {
+	user, password := a.User.Reveal(), a.Password.Reveal()
+	s := untrusted.Secrets{
+		a.Token.Reveal(), a.Value.Reveal(), password, a.ClientSecret.Reveal(), a.RefreshToken.Reveal(), token,
+	}
+	if user == "" {
+		return s
+	}
+	if password == "" {
+		s = append(s, user)
+	}
+	return append(s, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+}
+
+// readResponse reads the answer, without our credentials where it repeats them: the
+// answer becomes part of the event, and so of results.
+func readResponse(from *http.Response, hidden untrusted.Secrets) (response, error) {
 	defer func() { _ = from.Body.Close() }()
 	r := response{status: from.StatusCode, header: from.Header, contentType: from.Header.Get("Content-Type")}
 	body, err := io.ReadAll(io.LimitReader(from.Body, maxResponseBytes+1))
 	switch {
 	case err != nil:
-		return r, fmt.Errorf("read the API's answer: %w", withoutURL(err))
+		return r, fmt.Errorf("read the API's answer: %w", withoutPeer(err))
 	case len(body) > maxResponseBytes:
 		return r, permanentError("the API's answer is larger than " + strconv.Itoa(maxResponseBytes) + " bytes")
 	}
-	r.body = body
+	r.body = hidden.Scrub(body)
 	return r, nil
 }
 
-// withoutURL removes the URL from an error, since it may contain a name or a key.
-func withoutURL(err error) error {
-	var urlError *url.Error
-	if errors.As(err, &urlError) {
-		err = urlError.Err
-	}
+// withoutPeer removes from an error what the peer sent, which may repeat our
+// credentials, and the URL, which may contain a name or a key.
+func withoutPeer(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer within " + attemptTimeout.String())
 	}
-	return errors.New(untrusted.Redact(err.Error()))
+	return untrusted.NetworkError(err)
 }

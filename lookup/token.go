@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"callbridge/mapping/lookups"
+	"callbridge/untrusted"
 )
 
 const (
@@ -93,20 +94,20 @@ func (a *access) renew(ctx context.Context, client *http.Client, auth lookups.Au
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, auth.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return permanentError("ask for an access token: " + withoutURL(err).Error())
+		return permanentError("ask for an access token: " + withoutPeer(err).Error())
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept", "application/json")
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask for an access token: %w", withoutURL(err))
+		return fmt.Errorf("ask for an access token: %w", withoutPeer(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxTokenBytes))
 	if err != nil {
-		return fmt.Errorf("read access token: %w", withoutURL(err))
+		return fmt.Errorf("read access token: %w", withoutPeer(err))
 	}
-	return a.parse(response.StatusCode, body, now)
+	return a.parse(response.StatusCode, body, secrets(auth, a.refresh), now)
 }
 
 // grant is the response of a token endpoint (RFC 6749 sections 5.1 and 5.2).
@@ -121,14 +122,14 @@ type grant struct {
 var errorCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
 // parse sets the token from the response of the token endpoint.
-func (a *access) parse(status int, body []byte, now time.Time) error {
+func (a *access) parse(status int, body []byte, hidden untrusted.Secrets, now time.Time) error {
 	var g grant
 	err := json.Unmarshal(body, &g)
 	switch {
 	case status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
 		return fmt.Errorf("the token endpoint answered HTTP %d", status)
 	case status < 300 && err == nil && g.AccessToken != "":
-	case errorCode.MatchString(g.Error):
+	case errorCode.MatchString(g.Error) && hidden.ScrubString(g.Error) == g.Error:
 		return credentialsError("the token endpoint refused: " + g.Error)
 	default:
 		return credentialsError("the token endpoint gave no access token, HTTP " + strconv.Itoa(status))

@@ -4,16 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
+
+	"callbridge/untrusted"
 )
 
 // Config configures the export of spans.
@@ -123,7 +123,7 @@ func (t *Tracer) export(ctx context.Context, batch []ended) error {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.config.Endpoint, body)
 	if err != nil {
-		return fmt.Errorf("send spans: %w", withoutURL(err))
+		return fmt.Errorf("send spans: %w", untrusted.NetworkError(err))
 	}
 	for name, value := range t.config.Header {
 		request.Header.Set(name, value)
@@ -131,7 +131,7 @@ func (t *Tracer) export(ctx context.Context, batch []ended) error {
 	request.Header.Set("Content-Type", "application/json")
 	response, err := t.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("send spans: %w", withoutURL(err))
+		return fmt.Errorf("send spans: %w", untrusted.NetworkError(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
@@ -139,15 +139,6 @@ func (t *Tracer) export(ctx context.Context, batch []ended) error {
 		return fmt.Errorf("send spans: answered HTTP %d", response.StatusCode)
 	}
 	return nil
-}
-
-// withoutURL drops the URL from an error, because it may contain a key.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 // The JSON form of an ExportTraceServiceRequest

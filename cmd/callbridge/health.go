@@ -12,6 +12,8 @@ import (
 
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
+
+	"callbridge/untrusted"
 )
 
 // healthTimeout is how long the command waits for the answer.
@@ -75,12 +77,12 @@ func health(ctx context.Context, out io.Writer, s settings, path string) error {
 	}
 	response, err := healthClient().Do(request)
 	if err != nil {
-		return fmt.Errorf("ask for health: %w", err)
+		return fmt.Errorf("ask for health: %w", untrusted.NetworkError(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	if err != nil {
-		return fmt.Errorf("ask for health: %w", err)
+		return fmt.Errorf("ask for health: %w", untrusted.NetworkError(err))
 	}
 	_, _ = fmt.Fprintln(out, strings.TrimSpace(string(text)))
 	if response.StatusCode != http.StatusOK {

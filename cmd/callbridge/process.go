@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	stdlog "log"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -36,6 +38,8 @@ type process struct {
 
 // start makes a process that is ready to run.
 func start(ctx context.Context, s settings, config *configuration, log *slog.Logger) (*process, error) {
+	// net/http writes bytes of a peer with package log, which may be our own credentials.
+	stdlog.SetOutput(io.Discard)
 	p := &process{config: config, log: log, registry: prometheus.NewRegistry()}
 	if err := p.wire(ctx, s); err != nil {
 		p.close()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -48,6 +49,12 @@ func startMarked(t *testing.T, change map[string]string) *bridge {
 		case "/contacts/401":
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = io.WriteString(w, `{"error":"not `+r.Header.Get("Authorization")+`"}`)
+		case "/contacts/echo":
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_, _ = io.WriteString(conn, "HTTP/1.1 "+r.Header.Get("Authorization")+"\r\n\r\n")
+				_ = conn.Close()
+			}
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}
@@ -95,6 +102,8 @@ func TestNoOutputContainsASecretOrANumber(t *testing.T) {
 	for range 6 {
 		b.result()
 	}
+	shown = append(shown, b.send("/webhooks/crm", `{"id":"repeated","contact":"echo"}`, sender()))
+	testkit.Eventually(t, "the broken answer is logged", func() bool { return strings.Contains(b.logs.String(), "answer broken") })
 	shown = append(shown, b.send("/webhooks/crm", `{"id":"held","contact":401}`, sender()))
 	testkit.Eventually(t, "the CRM refuses our key", func() bool { return !b.ready() })
 	shown = append(shown, b.admin("/readyz"), b.admin("/metrics"))
@@ -112,6 +121,15 @@ func TestNoOutputContainsASecretOrANumber(t *testing.T) {
 				t.Errorf("%q is shown:\n%s", h, text)
 			}
 		}
+	}
+}
+
+// net/http writes bytes of a peer with package log: "Unsolicited response received".
+func TestPackageLogIsDiscarded(t *testing.T) {
+	t.Parallel()
+	startMarked(t, nil)
+	if log.Writer() != io.Discard {
+		t.Error("package log writes what peers send")
 	}
 }
 
@@ -189,6 +207,8 @@ func TestSpansOfOneWebhookFormOneChain(t *testing.T) {
 		"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
 	})
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	b.send("/webhooks/crm", `{"id":"repeated","contact":"echo"}`, http.Header{"X-Token": {"marked-sender-secret"}})
+	testkit.Eventually(t, "the broken answer is logged", func() bool { return strings.Contains(b.logs.String(), "answer broken") })
 	b.send("/webhooks/crm", `{"id":"looked up","contact":1}`, http.Header{"X-Token": {"marked-sender-secret"}, "Traceparent": {parent}})
 	got := b.result()
 	if got.Outcome != event.Accepted {
