@@ -9,7 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"callbridge/untrusted"
 )
 
 // Outcome is what is known about a call after one attempt to place it.
@@ -97,6 +98,9 @@ func (r response) classify(now time.Time) Answer {
 	err := r.asError(e, now)
 	a := Answer{HTTPStatus: r.status, Message: err.Message, RetryAfter: err.RetryAfter, Err: err}
 	switch {
+	case r.status >= 400 && r.status <= 499 && e.mentionsCall():
+		// An error that names a call contradicts itself.
+		a.Outcome = Unknown
 	case r.status == http.StatusTooManyRequests:
 		a.Outcome = NotPlaced
 	case r.status == http.StatusRequestTimeout:
@@ -147,15 +151,27 @@ func (e envelope) call() (Call, error) {
 // Source: https://docs.callab.ai/api-reference/Campaign/stop.
 func (e envelope) classify() (Outcome, Call) {
 	call, err := e.call()
-	hasCall := err == nil && strings.TrimSpace(call.ID) != ""
 	switch {
-	case e.ok() && hasCall:
+	case e.ok() && err == nil && validID(call.ID):
 		return Accepted, call
-	case e.failed() && !hasCall:
+	case e.failed() && !e.mentionsCall():
 		return Refused, Call{}
 	}
-	// "ok" without a call, "error" with one, or an undocumented status.
+	// "ok" without a call or with an id that cannot be one, "error" with a call,
+	// or an undocumented status.
 	return Unknown, Call{}
+}
+
+// mentionsCall reports whether "data" is an object with an id, valid or not.
+func (e envelope) mentionsCall() bool {
+	var data struct {
+		ID any `json:"id"`
+	}
+	if len(e.Data) == 0 || json.Unmarshal(e.Data, &data) != nil {
+		return false
+	}
+	text, isText := data.ID.(string)
+	return data.ID != nil && (!isText || strings.TrimSpace(text) != "")
 }
 
 // Error is an answer of Callab other than success. Callab sends most of its
@@ -192,19 +208,8 @@ func (e *Error) Error() string {
 // phoneLike matches seven digits or more with the usual separators between them.
 var phoneLike = regexp.MustCompile(`[+(]*[0-9](?:[ ().\-/]*[0-9]){6,}`)
 
-// sanitize makes a text of the server fit for one log line.
-func sanitize(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.TrimSpace(text))
-	if runes := []rune(text); len(runes) > maxMessageRunes {
-		return string(runes[:maxMessageRunes-1]) + "…"
-	}
-	return text
-}
+// sanitize makes a text of the server fit for one line.
+func sanitize(text string) string { return untrusted.Cut(untrusted.Line(text), maxMessageRunes) }
 
 // retryAfter parses Retry-After: seconds or a date (RFC 9110, 10.2.3).
 func retryAfter(header http.Header, now time.Time) time.Duration {

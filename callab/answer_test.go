@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The three kinds of envelope, which decide a 2xx.
+// The kinds of envelope, which decide a 2xx.
 var (
 	okForms = []string{
 		`{"status":"ok","message":"ok","data":{"id":"7d1b"}}`,
@@ -25,10 +25,15 @@ var (
 	unclearForms = []string{
 		``, `null`, `[]`, `"ok"`, `<html></html>`, `{"status":"ok","data":{"id":"7d1b"}`,
 		`{"status":"ok","message":"ok","data":""}`, `{"status":"ok","data":{}}`, `{"status":"ok"}`,
-		`{"status":"ok","data":{"id":""}}`, `{"status":"ok","data":{"id":" "}}`, `{"status":"ok","data":{"id":7}}`,
-		`{"status":"ok","data":[{"id":"7d1b"}]}`, `{"status":"queued","data":{"id":"7d1b"}}`,
-		`{"status":true,"data":{"id":"7d1b"}}`, `{"data":{"id":"7d1b"}}`,
-		`{"status":"error","data":{"id":"7d1b"}}`,
+		`{"status":"ok","data":{"id":""}}`, `{"status":"ok","data":{"id":" "}}`,
+		`{"status":"ok","data":[{"id":"7d1b"}]}`,
+	}
+	// contradictory forms name a call and do not say that it was placed.
+	contradictoryForms = []string{
+		`{"status":"queued","data":{"id":"7d1b"}}`, `{"status":true,"data":{"id":"7d1b"}}`, `{"data":{"id":"7d1b"}}`,
+		`{"status":"error","data":{"id":"7d1b"}}`, `{"status":"error","data":{"id":7}}`, `{"status":"ok","data":{"id":7}}`,
+		`{"status":"ok","data":{"id":"7d1b\n"}}`, `{"status":"ok","data":{"id":"7d1b\u202e"}}`,
+		`{"status":"ok","data":{"id":"` + strings.Repeat("7", maxIDBytes+1) + `"}}`,
 	}
 )
 
@@ -41,11 +46,11 @@ func TestClassifyEveryStatusAndEnvelope(t *testing.T) {
 		{100, 199, Unknown, Unknown, Unknown},
 		{200, 299, Accepted, Refused, Unknown},
 		{300, 399, Unknown, Unknown, Unknown},
-		{400, 407, Refused, Refused, Refused},
+		{400, 407, Unknown, Refused, Refused},
 		{408, 408, Unknown, Unknown, Unknown},
-		{409, 428, Refused, Refused, Refused},
-		{429, 429, NotPlaced, NotPlaced, NotPlaced},
-		{430, 499, Refused, Refused, Refused},
+		{409, 428, Unknown, Refused, Refused},
+		{429, 429, Unknown, NotPlaced, NotPlaced},
+		{430, 499, Unknown, Refused, Refused},
 		{500, 599, Unknown, Unknown, Unknown},
 	}
 	seen := 0
@@ -55,6 +60,7 @@ func TestClassifyEveryStatusAndEnvelope(t *testing.T) {
 			classifyAll(t, status, okForms, row.ok)
 			classifyAll(t, status, errorForms, row.failed)
 			classifyAll(t, status, unclearForms, row.unclear)
+			classifyAll(t, status, contradictoryForms, Unknown)
 		}
 	}
 	if seen != 500 {
@@ -135,7 +141,7 @@ func TestErrorTextHasNoTelephoneNumber(t *testing.T) {
 // FuzzClassify: only a 2xx with an id is accepted, and only an answer that says
 // so is refused. The promise to dial once depends on it.
 func FuzzClassify(f *testing.F) {
-	for _, forms := range [][]string{okForms, errorForms, unclearForms} {
+	for _, forms := range [][]string{okForms, errorForms, unclearForms, contradictoryForms} {
 		for i, body := range forms {
 			f.Add(200+i, "", body)
 			f.Add(400+i, "3", body)
@@ -148,7 +154,7 @@ func FuzzClassify(f *testing.F) {
 		success, clientError := status >= 200 && status <= 299, status >= 400 && status <= 499
 		switch a.Outcome {
 		case Accepted:
-			if !success || strings.TrimSpace(a.Call.ID) == "" || !strings.Contains(body, string(a.Call.Raw)) {
+			if !success || !validID(a.Call.ID) || !strings.Contains(body, string(a.Call.Raw)) && withinBounds([]byte(body)) && len(body) <= maxCallBytes {
 				t.Errorf("HTTP %d accepted with id %q: %s", status, a.Call.ID, body)
 			}
 		case Refused:

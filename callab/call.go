@@ -31,7 +31,8 @@ type Call struct {
 	CreatedAt             Time           `json:"created_at"`
 	EndedAt               Time           `json:"ended_at"`
 
-	// Raw is the object as Callab wrote it.
+	// Raw is the object as Callab wrote it, or its id, number, status and time
+	// only, if it exceeds a bound (bound.go).
 	Raw json.RawMessage `json:"-"`
 }
 
@@ -46,7 +47,7 @@ func (c *Call) UnmarshalJSON(data []byte) error {
 	if err := ignoreWrongType(decodeNumbers(data, (*fields)(c))); err != nil {
 		return err
 	}
-	c.Raw = bytes.Clone(data)
+	c.Raw = bounded(data, c)
 	return nil
 }
 

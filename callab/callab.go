@@ -12,6 +12,7 @@
 //   - answer.go: what an HTTP answer proves: accepted, refused, not placed, unknown
 //   - query.go: read one call, or search Callab's list
 //   - call.go: the JSON of calls
+//   - bound.go: what of a call object is passed on
 //
-// It imports no package of this module.
+// Of this module it imports untrusted only.
 package callab

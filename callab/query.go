@@ -51,7 +51,7 @@ func (c *Client) GetCall(ctx context.Context, id string) (Call, error) {
 		return Call{}, fmt.Errorf("get call: %w", err)
 	}
 	call, err := e.call()
-	if err != nil || call.ID == "" {
+	if err != nil || !validID(call.ID) {
 		return Call{}, errors.New("get call: answer holds no call")
 	}
 	return call, nil
@@ -69,8 +69,8 @@ func (c *Client) QueryCalls(ctx context.Context, query Query) ([]Call, error) {
 		return nil, errors.New("query calls: answer holds no list of calls")
 	}
 	for _, call := range calls {
-		if call.ID == "" {
-			return nil, errors.New("query calls: answer holds a call without an id")
+		if !validID(call.ID) {
+			return nil, errors.New("query calls: answer holds a call without a valid id")
 		}
 	}
 	return calls, nil

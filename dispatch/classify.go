@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -58,6 +59,19 @@ func classify(a callab.Answer, attempt, attempts int, alone bool) verdict {
 		return v
 	}
 	return verdict{state: Unknown, detail: detail(a)}
+}
+
+// verify turns the acceptance of another call into an unknown outcome: an answer
+// to this request has its number and no other id.
+func verify(a callab.Answer, r request) callab.Answer {
+	if a.Outcome != callab.Accepted {
+		return a
+	}
+	id, where := signedID(a.Call)
+	if where != unsigned && id != r.ID || compareNumbers(a.Call.CallTo, string(r.callTo)) == otherNumber {
+		return callab.Answer{Outcome: callab.Unknown, HTTPStatus: a.HTTPStatus, Err: errors.New("callab answered with another call")}
+	}
+	return a
 }
 
 func notPlaced(a callab.Answer, attempt, attempts int) verdict {

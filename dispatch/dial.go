@@ -68,7 +68,7 @@ func (d *Dispatcher) claim(r request, e entry) (entry, callab.Window, error) {
 func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe bool) Record {
 	s := d.config.Tracer.Start(string(r.trace), span.Internal, "dial attempt")
 	r.trace = s.Parent()
-	answer := d.send(r, window)
+	answer := verify(d.send(r, window), r)
 	v := classify(answer, claim.Attempt, d.config.Attempts, d.pause.acceptedSince(claim.Refused))
 	if s.Recorded() {
 		s.End(append(r.attributes(), slog.Int("callbridge.attempt", claim.Attempt), slog.String("callbridge.state", string(v.state)))...)
