@@ -141,6 +141,9 @@ func refusedKind(n parsed) Reason {
 	case 870, 881, 882, 883: // Inmarsat, GMSS, international networks (ITU-T E.164)
 		return Satellite
 	}
+	if reason := specialKind(n.E164.Reveal()); reason != "" {
+		return reason
+	}
 	switch n.kind {
 	case phonenumbers.FIXED_LINE, phonenumbers.MOBILE, phonenumbers.FIXED_LINE_OR_MOBILE:
 		return ""
@@ -246,6 +249,9 @@ const (
 	Pager          Reason = "pager"
 	UAN            Reason = "uan" // universal access number, a company's hotline
 	PersonalNumber Reason = "personal_number"
+	// ServiceNumber: a service of the telephone network answers, such as directory
+	// assistance or a test line.
+	ServiceNumber Reason = "service_number"
 	// RegionNotAllowed: the number's country is not in Options.Regions.
 	RegionNotAllowed Reason = "region_not_allowed"
 	// HasExtension: a switchboard would answer the call.

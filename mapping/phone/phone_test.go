@@ -304,7 +304,7 @@ func TestParseKnowsFictionalNumbers(t *testing.T) {
 		{"+1 202 555 0100", true},
 		{"+1 613 555 0199", true},
 		{"+1 202 555 0200", false},
-		{"+1 202 555 1212", false},
+		{"+1 202 555 1213", false},
 		{"+44 20 7946 0999", true},
 		{"+44 20 7946 1000", false},
 		{"+44 28 9649 6123", true},
