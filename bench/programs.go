@@ -37,6 +37,7 @@ const (
 	configRoute = `  - name: route-%d
     source: [bench, bench-list]
     mode: live
+    policy: {countries: [US]}
     when: type == "contact.updated" && consent && lead_score >= %d && stage in ["lead", "opportunity"]
     call:
       ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11

@@ -94,6 +94,7 @@ routes:
   - name: lead
     source: crm
     mode: live
+    policy: {countries: [US]}
     when: type == "lead.created"
     call:
       ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11

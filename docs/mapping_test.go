@@ -52,7 +52,7 @@ const pageConfig = `sources:
       topics: {path: topics, type: list, optional: true}
       name: {path: name, optional: true}
 routes:
-  - {name: page, source: crm, mode: live, when: %s, call: {call_to: "+12025550100", notes: %s}}
+  - {name: page, source: crm, mode: live, policy: {countries: [US]}, when: %s, call: {call_to: "+12025550100", notes: %s}}
 `
 
 // mapOne maps one JSON body with one field, one rule and one note.
@@ -172,7 +172,7 @@ func TestPageListsEveryKeyAndItsValues(t *testing.T) {
 	t.Parallel()
 	page := mappingPage(t)
 	for _, section := range config.Sections() {
-		if !slices.Contains([]string{"file", "source", "field", "route", "call"}, section.Name) {
+		if !slices.Contains([]string{"file", "source", "field", "policy", "route", "call"}, section.Name) {
 			continue // handshakes and lookups are the matter of presets
 		}
 		for _, key := range section.Keys {

@@ -31,6 +31,7 @@ const benchRoute = `
   - name: route-%d
     source: crm
     mode: live
+    policy: {countries: [US]}
     when: type == "deal.updated" && consent && %s && stage in ["lead", "opportunity"]
     call:
       company_id: 11111111-2222-4333-8444-555555555555

@@ -39,7 +39,7 @@ func TestASourceChangesTheFieldsOfItsPreset(t *testing.T) {
       phone: {region: US}
       email: {path: mail}
 routes:
-  - {name: all, source: crm, mode: live, call: {call_to: phone, notes: "{{email}} {{first_name|}}"}}
+  - {name: all, source: crm, mode: live, policy: {countries: [US]}, call: {call_to: phone, notes: "{{email}} {{first_name|}}"}}
 `)
 	o := outcomeOf(config.Map(read(t, config, "crm", "application/json", `{"phone": "2025550142", "mail": "a@example.com"}`)[0])[0])
 	if want := `"notes":"a@example.com"`; !strings.Contains(string(o.Call), want) || !strings.Contains(string(o.Call), "+12025550142") {
@@ -58,7 +58,7 @@ func TestWarnings(t *testing.T) {
   other: {preset: generic, verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}}
 routes:
   - {name: dry, source: crm, call: {call_to: phone}}
-  - {name: off, source: crm, enabled: false, mode: live, call: {call_to: phone}}
+  - {name: off, source: crm, enabled: false, mode: live, policy: {countries: [US]}, call: {call_to: phone}}
 `, longSecret)
 	want := `callbridge.yaml:2:8: sources.crm: accepts webhooks from any sender: behind a VPN
 callbridge.yaml:3:10: sources.other: no route uses this source; its events are skipped (no_route)
@@ -158,6 +158,7 @@ const permitConfig = `sources:
     fields: {phone: {path: phone, type: phone}}
 routes:
   - {name: lead, source: crm, mode: live, %s call: {call_to: %s}}
+policy: {countries: [US, GB]}
 `
 
 func TestRoutesPermitNumbers(t *testing.T) {
@@ -165,15 +166,18 @@ func TestRoutesPermitNumbers(t *testing.T) {
 	const literal = `"+12025550142"`
 	for _, c := range []struct{ keys, to, phone, want string }{
 		{"", "phone", "+12025550142", ""},
-		{"regions: [CA, US],", "phone", "+12025550142", ""},
-		{"regions: [CA],", "phone", "+12025550142", "phone: region_not_allowed: +12•••••••42: the number is in US"},
-		{"regions: [GB],", "phone", "+447911123456", ""}, // Guernsey
+		{"policy: {countries: [CA, US]},", "phone", "+12025550142", ""},
+		{"policy: {countries: [CA]},", "phone", "+12025550142", "phone: region_not_allowed: +12•••••••42: the number is in US"},
+		{"policy: {countries: [GB]},", "phone", "+447911123456", ""}, // Guernsey
+		{"", "phone", "+447911123456", ""},
+		{"", "phone", "+16135550142", "phone: region_not_allowed: +16•••••••42: the number is in CA"},
+		{"", "phone", "+12125551212", "phone: service_number: +12•••••••12: numbers of this kind are not called (body:phone)"},
 		{"", "phone", "+12025550142 ext 7", "phone: has_extension: an extension cannot be dialled"},
 		{"allow_extension: true,", "phone", "+12025550142 ext 7", ""},
-		{"allow_extension: true, regions: [CA],", "phone", "+12025550142 ext 7", "phone: region_not_allowed: +12•••••••42: the number is in US"},
+		{"allow_extension: true, policy: {countries: [CA]},", "phone", "+12025550142 ext 7", "phone: region_not_allowed: +12•••••••42: the number is in US"},
 		{"", literal, "", ""},
-		{"regions: [US],", literal, "", ""},
-		{"regions: [CA],", literal, "", ": region_not_allowed: +12•••••••42: the number is in US"},
+		{"policy: {countries: [US]},", literal, "", ""},
+		{"policy: {countries: [CA]},", literal, "", ": region_not_allowed: +12•••••••42: the number is in US"},
 	} {
 		config := parse(t, fmt.Sprintf(permitConfig, c.keys, c.to))
 		d := config.Map(read(t, config, "crm", "application/json", fmt.Sprintf(`{"id": 1, "phone": %q}`, c.phone))[0])[0]

@@ -132,6 +132,7 @@ routes:
   - name: lead
     source: crm
     mode: live
+    policy: {countries: [US]}
     stop: true
     when: (score >= 50 || vip) && !present(backup) || phone == "x"
     call: {call_to: phone, metadata: {id: 2025550142, note: "call {{phone}}"}}

@@ -24,8 +24,10 @@ import (
 // Config is a callbridge.yaml without problems: every rule compiles, every name
 // is declared. It does not change and is safe for concurrent use.
 type Config struct {
-	sources  map[string]*Source
-	routes   []*Route
+	sources map[string]*Source
+	routes  []*Route
+	// policy is for all routes, and for requests that name no route.
+	policy   Policy
 	bySource map[string][]*binding
 	hash     string
 	warnings Problems
@@ -145,6 +147,9 @@ func (l *loader) load(root config.Node) {
 		root.Problem(`"sources" is missing`, "name at least one CRM")
 		return
 	}
+	if n, ok := file.Get("policy"); ok {
+		l.config.policy = readPolicy(n, Policy{})
+	}
 	l.loadSources(sources)
 	if routes, ok := file.Get("routes"); ok {
 		l.loadRoutes(routes)
@@ -202,8 +207,6 @@ func (l *loader) warn() {
 			route.at.Warn("the route is switched off", "")
 		case route.Mode == DryRun:
 			route.at.Warn("dry_run: no call is made", "write mode: live when the results are right")
-		case route.Mode == Live && len(route.Regions) == 0:
-			route.at.Warn("numbers of every country may be dialled", "name the countries that you call: regions: [US, CA]")
 		}
 	}
 }

@@ -27,6 +27,7 @@ routes:
     call:
       call_to: phone
       notes: hello
+policy: {countries: [US]}
 `
 
 type problemCase struct {
@@ -103,8 +104,19 @@ callbridge.yaml:5:14: sources.crm.max_age: needs "time"; say where the CRM write
 		`callbridge.yaml:15:13: routes[0].allow[0]: not a phone number; write it with + and country code, for example "+12025550100"`},
 	{"unknown source", "source: crm", "source: [crm, crn]",
 		`callbridge.yaml:13:19: routes[0].source[1]: no source "crn"; did you mean "crm"?`},
-	{"unknown region", "mode: live", "mode: live\n    regions: [USA]",
-		`callbridge.yaml:15:15: routes[0].regions[0]: "USA" is not a country code; write US`},
+	{"unknown region", "mode: live", "mode: live\n    policy: {countries: [USA]}",
+		`callbridge.yaml:15:26: routes[0].policy.countries[0]: "USA" is not a country code; write US`},
+	{"country that is none", "countries: [US]", "countries: [EU]",
+		`callbridge.yaml:19:22: policy.countries[0]: "EU" is not a country code; write two letters, for example US or DE`},
+	{"no country", "countries: [US]", "countries: []",
+		`callbridge.yaml:12:5: routes[0]: mode live needs "policy" with countries; name the countries whose numbers may be dialled, here or for all routes: policy: {countries: [US, CA]}
+callbridge.yaml:19:21: policy.countries: names no country; for example [US, CA]`},
+	{"unknown key of the policy", "countries: [US]", "countries: [US], country: US",
+		`callbridge.yaml:19:27: policy: unknown key "country"; did you mean "countries"?`},
+	{"live without a policy", "policy: {countries: [US]}\n", "",
+		`callbridge.yaml:12:5: routes[0]: mode live needs "policy" with countries; name the countries whose numbers may be dialled, here or for all routes: policy: {countries: [US, CA]}`},
+	{"the key that policy replaces", "mode: live", "mode: live\n    regions: [US, CA]",
+		`callbridge.yaml:15:5: routes[0]: "regions" is not read any more; write policy: {countries: [US, CA]}`},
 	{"not a bool", "mode: live", "mode: live\n    stop: yes",
 		`callbridge.yaml:15:11: routes[0].stop: must be true or false`},
 	{"undeclared name in a rule", "lead_score >= 50", "leadscore >= 50",
@@ -189,7 +201,7 @@ callbridge.yaml:15:24: routes[0].when: syntax error: extraneous input '50'`},
 	{"two documents", "notes: hello\n", "notes: hello\n---\nsources: {}\n",
 		`callbridge.yaml:19:1: more than one YAML document; remove the line with ---`},
 	{"no YAML", "call_to: phone", "call_to: [phone",
-		`callbridge.yaml:18:12: not YAML: did not find expected ',' or ']'`},
+		`callbridge.yaml:19:7: not YAML: mapping values are not allowed in this context`},
 	{"unknown preset", "    verify:", "    preset: hubspot-workflo\n    verify:",
 		`callbridge.yaml:3:13: sources.crm.preset: no preset "hubspot-workflo"; did you mean "hubspot-workflow"?`},
 	{"literal secret", "${SECRET}", "hunter2",

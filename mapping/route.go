@@ -37,8 +37,8 @@ type Route struct {
 	Stop bool
 	// When is the rule as written; empty takes every event.
 	When string
-	// Regions are the countries that may be dialled; empty means all.
-	Regions []string
+	// Policy is the file's policy with the route's own keys in place of it.
+	Policy Policy
 	// AllowExtension dials the main number of a number with an extension.
 	AllowExtension bool
 
@@ -54,7 +54,7 @@ func (r *Route) permits(number phone.Number) *field.Refusal {
 	if number.Extension != "" && !r.AllowExtension {
 		return &field.Refusal{Reason: event.ReasonBadPhone, Detail: string(phone.HasExtension) + ": an extension cannot be dialled"}
 	}
-	if err := number.In(r.Regions); err != nil {
+	if err := number.In(r.Policy.Countries); err != nil {
 		return &field.Refusal{Reason: event.ReasonBadPhone, Detail: err.Error()}
 	}
 	return nil
@@ -86,15 +86,18 @@ func (l *loader) loadRoute(keys config.Object) *Route {
 			*value = n.Bool()
 		}
 	}
-	if n, ok := keys.Get("regions"); ok {
-		for _, item := range n.Items() {
-			r.Regions = append(r.Regions, field.ReadRegion(item))
-		}
-	}
 	if n, ok := keys.Get("when"); ok {
 		r.When = n.Raw()
 	}
 	r.readMode(keys)
+	r.Policy = l.config.policy
+	if n, ok := keys.Get("policy"); ok {
+		r.Policy = readPolicy(n, l.config.policy)
+	}
+	if r.Enabled && r.Mode == Live && len(r.Policy.Countries) == 0 {
+		keys.At.Problem(`mode live needs "policy" with countries`,
+			"name the countries whose numbers may be dialled, here or for all routes: policy: {countries: [US, CA]}")
+	}
 	return r
 }
 

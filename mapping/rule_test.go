@@ -50,7 +50,7 @@ const rulesConfig = `sources:
       tags: {path: tags, type: list}
       created: {path: created, type: time}
 routes:
-  - {name: lead, source: crm, mode: live, when: %q, call: {call_to: phone}}
+  - {name: lead, source: crm, mode: live, policy: {countries: [US]}, when: %q, call: {call_to: phone}}
 `
 
 // decide maps one JSON event with one rule to "requested", or to the outcome,

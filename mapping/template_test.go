@@ -31,6 +31,7 @@ routes:
     call:
       call_to: phone
       %s
+policy: {countries: [US]}
 `
 
 // call maps one event with some keys of a call, and returns the decision and,
@@ -159,8 +160,7 @@ func requestID(t *testing.T, made map[string]any) string {
 func TestMetadataThatIsTheNameOfAFieldIsAWarning(t *testing.T) {
 	t.Parallel()
 	config := parseWith(t, fmt.Sprintf(callConfig, "metadata: {channel: phone}"), longSecret)
-	want := `callbridge.yaml:17:5: routes[0]: numbers of every country may be dialled; name the countries that you call: regions: [US, CA]
-callbridge.yaml:22:27: routes[0].call.metadata.channel: "phone" is a word here, though a field has this name; write "{{phone}}" for its value`
+	want := `callbridge.yaml:22:27: routes[0].call.metadata.channel: "phone" is a word here, though a field has this name; write "{{phone}}" for its value`
 	if got := mapping.Problems(config.Warnings()).Error(); got != want {
 		t.Errorf("got %s", got)
 	}

@@ -13,6 +13,9 @@ type Key struct {
 	// Values are the only texts allowed; nil allows every text.
 	Values []string
 	Doc    string
+	// Instead says what to write for a key that is not read any more; "" for the
+	// others. The schema and suggestions leave such a key out.
+	Instead string
 }
 
 // Section is a part of callbridge.yaml with its keys.
@@ -27,7 +30,7 @@ func Sections() []Section {
 	return []Section{
 		{"file", FileKeys}, {"source", SourceKeys}, {"field", FieldKeys},
 		{"challenge", HandshakeKeys}, {"answer", AnswerKeys},
-		{"route", RouteKeys}, {"call", CallKeys},
+		{"policy", PolicyKeys}, {"route", RouteKeys}, {"call", CallKeys},
 		{"lookup", LookupKeys}, {"auth", AuthKeys},
 	}
 }
@@ -36,6 +39,7 @@ func Sections() []Section {
 var FileKeys = []Key{
 	{Name: "public_url", Kind: "text", Doc: "Base URL at which CRMs reach this bridge; required if a CRM signs the URL."},
 	{Name: "sources", Kind: "object", Doc: "Senders of webhooks: name → source. The name is the last part of /webhooks/<source>."},
+	{Name: "policy", Kind: "object", Doc: "Who may be called, for all routes."},
 	{Name: "routes", Kind: "list", Doc: "Rules and calls, in order."},
 }
 
@@ -103,6 +107,11 @@ var FieldKeys = []Key{
 	{Name: "format", Kind: "list", Doc: "time: rfc3339, unix, unix_ms, date, dotnet (/Date(0)/), or an example in Go's reference time (02.01.2006 15:04)."},
 }
 
+// PolicyKeys are the keys of a policy, of the file and of a route.
+var PolicyKeys = []Key{
+	{Name: "countries", Kind: "list", Doc: "Countries (US, CA) whose numbers may be dialled. Required once a route is live."},
+}
+
 // RouteKeys are the keys of a route.
 var RouteKeys = []Key{
 	{Name: "name", Kind: "text", Doc: "Unique, [a-z0-9-]. It is part of a call's identity: a renamed route calls again."},
@@ -110,7 +119,8 @@ var RouteKeys = []Key{
 	{Name: "enabled", Kind: "bool", Doc: "false disables the route; default: true."},
 	{Name: "mode", Kind: "text", Values: []string{"dry_run", "live", "allow_list"}, Doc: "Default: dry_run, which makes no calls; live makes them."},
 	{Name: "allow", Kind: "list", Doc: "mode allow_list: the numbers that may be dialled."},
-	{Name: "regions", Kind: "list", Doc: "Countries (US, CA) that may be dialled; default: all."},
+	{Name: "policy", Kind: "object", Doc: "Who may be called by this route; each key replaces that of the file's policy."},
+	{Name: "regions", Kind: "list", Doc: "Replaced by policy.", Instead: "policy: {countries: [US, CA]}"},
 	{Name: "allow_extension", Kind: "bool", Doc: "Dial the main number of a number with an extension."},
 	{Name: "stop", Kind: "bool", Doc: "If this route matches an event, later routes are not tried."},
 	{Name: "when", Kind: "text", Doc: "The rule, in CEL; default: every event of the source."},
@@ -182,10 +192,23 @@ var AuthKeys = []Key{
 	{Name: "header_scheme", Kind: "text", Doc: "oauth: scheme of the access token; default: Bearer."},
 }
 
+// keyNames are the names of the keys that are read.
 func keyNames(keys []Key) []string {
-	names := make([]string, len(keys))
-	for i, key := range keys {
-		names[i] = key.Name
+	names := make([]string, 0, len(keys))
+	for _, key := range keys {
+		if key.Instead == "" {
+			names = append(names, key.Name)
+		}
 	}
 	return names
+}
+
+// replaced returns what to write instead of a key that is not read any more.
+func replaced(keys []Key, name string) (instead string, is bool) {
+	for _, key := range keys {
+		if key.Name == name && key.Instead != "" {
+			return key.Instead, true
+		}
+	}
+	return "", false
 }

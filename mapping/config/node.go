@@ -415,9 +415,14 @@ func (n Node) Known(table []Key) (Object, bool) {
 	o.table = table
 	names := keyNames(table)
 	for _, key := range o.Keys {
-		if !slices.Contains(names, key) {
-			o.names[key].Problem("unknown key "+strconv.Quote(key), Suggest(key, names))
+		if slices.Contains(names, key) {
+			continue
 		}
+		if instead, is := replaced(table, key); is {
+			o.names[key].Problem(strconv.Quote(key)+" is not read any more", "write "+instead)
+			continue
+		}
+		o.names[key].Problem("unknown key "+strconv.Quote(key), Suggest(key, names))
 	}
 	return o, ok
 }

@@ -49,6 +49,9 @@ var required = map[string][]string{
 func sectionSchema(section Section) schema {
 	properties := schema{}
 	for _, key := range section.Keys {
+		if key.Instead != "" {
+			continue
+		}
 		property := keySchema(section.Name+"."+key.Name, key)
 		property["description"] = key.Doc
 		properties[key.Name] = property

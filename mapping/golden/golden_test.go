@@ -34,6 +34,7 @@ routes:
   - name: fresh
     source: crm
     mode: live
+    policy: {countries: [US]}
     when: hours_since(time) < 24
     call:
       call_to: phone
@@ -42,6 +43,7 @@ routes:
   - name: asked
     source: asking
     mode: live
+    policy: {countries: [US]}
     call: {call_to: phone}
 `
 
