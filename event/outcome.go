@@ -77,6 +77,13 @@ const (
 	// ReasonBadRequest: the message on the request subject cannot be dialled
 	// (rejected).
 	ReasonBadRequest Reason = "bad_request"
+	// ReasonBadNumber: a number of a kind or country that must not be dialled, in a
+	// request that another service published (rejected).
+	ReasonBadNumber Reason = "bad_number"
+	// ReasonRouteOff: the route that the request names does not exist any more, or
+	// it does not dial this number: it is off or in dry_run, or the number is not on
+	// its list (skipped).
+	ReasonRouteOff Reason = "route_off"
 	// ReasonNotFound: the answer was lost, and the call is not in Callab's
 	// list (unknown).
 	ReasonNotFound Reason = "not_found"
