@@ -3,12 +3,12 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"callbridge/mapping"
+	"callbridge/untrusted"
 )
 
 // report is the output of `check -o json`.
@@ -57,11 +57,11 @@ func newCheck() *cobra.Command {
 }
 
 func printCheck(w io.Writer, file string, config *mapping.Config) {
-	_, _ = fmt.Fprintf(w, "%s is fine: %d sources, %d routes, hash %s\n", file, len(config.Sources()), len(config.Routes()), config.Hash())
+	untrusted.Fprintf(w, "%s is fine: %d sources, %d routes, hash %s\n", file, len(config.Sources()), len(config.Routes()), config.Hash())
 	for _, r := range config.Routes() {
-		_, _ = fmt.Fprintf(w, "  route %-20s %s\n", r.Name, r.Mode)
+		untrusted.Fprintf(w, "  route %-20s %s\n", r.Name, r.Mode)
 	}
 	for _, p := range config.Warnings() {
-		_, _ = fmt.Fprintln(w, "warning:", p.Error())
+		untrusted.Fprintf(w, "warning: %s\n", p)
 	}
 }

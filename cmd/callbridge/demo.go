@@ -81,7 +81,7 @@ func demo(ctx context.Context, out io.Writer, once bool) error {
 		return err
 	}
 	defer printer.close()
-	_, _ = fmt.Fprintf(out, "callbridge demo: nothing leaves this machine, no phone rings.\n\n"+
+	untrusted.Fprintf(out, "callbridge demo: nothing leaves this machine, no phone rings.\n\n"+
 		"  webhooks   %s\n  NATS       %s\n  simulator  %s (in place of https://api.callab.ai)\n\n", p.public.url(), p.bus.ClientURL(), sim.url())
 	err = sendSamples(ctx, p.public.url(), printer)
 	if !once && err == nil {

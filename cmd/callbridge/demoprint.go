@@ -16,6 +16,7 @@ import (
 
 	"callbridge/dispatch"
 	"callbridge/event"
+	"callbridge/untrusted"
 )
 
 // printer prints the steps of the demo. It reads them from NATS as any subscriber can.
@@ -44,11 +45,11 @@ func newPrinter(url string, out io.Writer) (*printer, error) {
 func (p *printer) close() { p.conn.Close() }
 
 func (p *printer) title(n int, sample sample) {
-	_, _ = fmt.Fprintf(p.out, "%d. %s  [POST /webhooks/%s]\n", n, sample.title, sample.source)
+	untrusted.Fprintf(p.out, "%d. %s  [POST /webhooks/%s]\n", n, sample.title, sample.source)
 }
 
 func (p *printer) step(name, format string, v ...any) {
-	_, _ = fmt.Fprintf(p.out, "     %-9s %s\n", name, fmt.Sprintf(format, v...))
+	untrusted.Fprintf(p.out, "     %-9s "+format+"\n", append([]any{name}, v...)...)
 }
 
 // resultTimeout is how long the demo waits for the result of a sample.
@@ -65,7 +66,7 @@ func (p *printer) until(ctx context.Context, eventID string) (event.Result, erro
 		case m := <-p.messages:
 			result, ended := p.print(m)
 			if ended && result.Event.ID.String() == eventID {
-				_, _ = fmt.Fprintln(p.out)
+				untrusted.Fprintf(p.out, "\n")
 				return result, nil
 			}
 		}
@@ -83,7 +84,7 @@ func (p *printer) follow(ctx context.Context, webhooks webhookLog) {
 		case <-ctx.Done():
 			return
 		case line := <-webhooks:
-			_, _ = fmt.Fprintf(p.out, "%s\n", line)
+			untrusted.Fprintf(p.out, "%s\n", line)
 		case m := <-p.messages:
 			p.print(m)
 		}
@@ -158,7 +159,7 @@ const inviteBody = `{"id":"my-first","type":"lead.created","contact":{"first_nam
 
 // invite prints the commands to try next.
 func (p *printer) invite(url, nats string) {
-	_, _ = fmt.Fprintf(p.out, `Now you. Send a webhook (twice: the second one leads to no call):
+	untrusted.Fprintf(p.out, `Now you. Send a webhook (twice: the second one leads to no call):
 
   BODY='%s'
   curl -s %s/webhooks/website -H 'Content-Type: application/json' -d "$BODY" \

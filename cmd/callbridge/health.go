@@ -84,7 +84,7 @@ func health(ctx context.Context, out io.Writer, s settings, path string) error {
 	if err != nil {
 		return fmt.Errorf("ask for health: %w", untrusted.NetworkError(err))
 	}
-	_, _ = fmt.Fprintln(out, strings.TrimSpace(string(text)))
+	untrusted.Fprintf(out, "%s\n", untrusted.Lines(strings.TrimSpace(string(text))))
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("not healthy: %s answers %d", path, response.StatusCode)
 	}

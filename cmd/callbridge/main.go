@@ -18,6 +18,8 @@ import (
 	_ "time/tzdata"
 
 	"github.com/spf13/cobra"
+
+	"callbridge/untrusted"
 )
 
 func main() {
@@ -33,10 +35,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(in)
+	out, errs = untrusted.NewWriter(out), untrusted.NewWriter(errs)
 	root.SetOut(out)
 	root.SetErr(errs)
 	if err := root.ExecuteContext(ctx); err != nil {
-		_, _ = fmt.Fprintln(errs, "callbridge:", err)
+		untrusted.Fprintf(errs, "callbridge: %s\n", untrusted.ErrorLines(err))
 		return 1
 	}
 	return 0

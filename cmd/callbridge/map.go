@@ -150,11 +150,11 @@ func printLookup(w io.Writer, t *mapping.LookupTrace) {
 	if t == nil {
 		return
 	}
-	_, _ = fmt.Fprintf(w, "\nlookup\n  %s %s\n", t.Method, t.URL)
+	untrusted.Fprintf(w, "\nlookup\n  %s %s\n", t.Method, t.URL)
 	if t.Body != "" {
-		_, _ = fmt.Fprintf(w, "  %s\n", t.Body)
+		untrusted.Fprintf(w, "  %s\n", untrusted.Lines(t.Body))
 	}
-	_, _ = fmt.Fprintf(w, "  %s\n", lookupStates[t.State])
+	untrusted.Fprintf(w, "  %s\n", lookupStates[t.State])
 }
 
 // printMap prints how the configuration maps each event of a delivery.
@@ -177,13 +177,13 @@ func printMap(w io.Writer, c *mapping.Config, events []mapping.Incoming, output 
 		printExplanation(w, x)
 	}
 	if len(all) == 0 {
-		_, _ = fmt.Fprintln(w, "no event: the source ignores this webhook (challenge, kind ignore)")
+		untrusted.Fprintf(w, "no event: the source ignores this webhook (challenge, kind ignore)\n")
 	}
 	return nil
 }
 
 func printExplanation(w io.Writer, x mapping.Explanation) {
-	p := func(format string, v ...any) { _, _ = fmt.Fprintf(w, format, v...) }
+	p := func(format string, v ...any) { untrusted.Fprintf(w, format, v...) }
 	p("event %s\n  source %s, key %s, type %s\n", x.Event.ID, x.Event.Source, orNone(x.Event.Key), orNone(x.Event.Type))
 	if x.Problem != "" {
 		p("  problem: %s\n", x.Problem)
@@ -215,7 +215,7 @@ func printExplanation(w io.Writer, x mapping.Explanation) {
 	for _, d := range x.Decisions {
 		p("  %-20s %s %s %s\n", orNone(d.Route), d.Outcome, d.Reason, d.Detail)
 		if len(d.Call) > 0 {
-			p("%s\n", indented(d.Call))
+			p("%s\n", untrusted.Lines(indented(d.Call)))
 		}
 	}
 	p("\n")
@@ -293,7 +293,7 @@ func (f *mapFlags) printLeaves(w io.Writer, leaves []leaf) error {
 		width = max(width, utf8.RuneCountInString(l.Path))
 	}
 	for _, l := range leaves {
-		_, _ = fmt.Fprintf(w, "%-*s  %s\n", width, l.Path, compact(l.Value))
+		untrusted.Fprintf(w, "%-*s  %s\n", width, l.Path, compact(l.Value))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,12 +71,14 @@ func printResult(w io.Writer, r event.Result, output string) error {
 	if output == "json" {
 		return json.NewEncoder(w).Encode(r)
 	}
-	text := fmt.Sprintf("%s  %-8s %-14s %s %s", r.Time.Local().Format(time.DateTime), r.Outcome, r.Reason, r.Event.Source, untrusted.Redact(r.Event.Key))
+	var line bytes.Buffer
+	untrusted.Fprintf(&line, "%s  %-8s %-14s %s %s", r.Time.Local().Format(time.DateTime), r.Outcome, r.Reason, r.Event.Source, untrusted.Redact(r.Event.Key))
 	for _, part := range []string{r.Route, r.Field, r.Detail, "request " + r.RequestID.String()} {
 		if part != "" {
-			text += "  " + part
+			untrusted.Fprintf(&line, "  %s", part)
 		}
 	}
-	_, err := fmt.Fprintln(w, text)
+	line.WriteByte('\n')
+	_, err := line.WriteTo(w)
 	return err
 }

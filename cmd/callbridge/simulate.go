@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 
@@ -25,7 +24,7 @@ its address. It can simulate faults; see docs/simulator.md.`,
 			if err != nil {
 				return err
 			}
-			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "simulator on %s/v1\nuse it with: CALLAB_URL=%s/v1 CALLAB_TOKEN=%s callbridge serve\n", l.url(), l.url(), token)
+			untrusted.Fprintf(cmd.OutOrStdout(), "simulator on %s/v1\nuse it with: CALLAB_URL=%s/v1 CALLAB_TOKEN=%s callbridge serve\n", l.url(), l.url(), token)
 			served := make(chan error, 1)
 			go func() { served <- l.serve() }()
 			select {

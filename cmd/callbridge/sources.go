@@ -11,6 +11,7 @@ import (
 
 	"callbridge/mapping/config"
 	"callbridge/mapping/sources"
+	"callbridge/untrusted"
 )
 
 func newSources() *cobra.Command {
@@ -64,8 +65,7 @@ administrator; callbridge.yaml can replace every key.`,
 				return err
 			}
 			if output != "json" {
-				_, err = io.WriteString(cmd.OutOrStdout(), preset.YAML)
-				return err
+				return untrusted.Fprintf(cmd.OutOrStdout(), "%s", untrusted.Lines(preset.YAML))
 			}
 			facts, err := config.FactsOf(preset)
 			if err != nil {
@@ -106,7 +106,7 @@ func listPresets(w io.Writer, all []config.Facts) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, facts := range all {
 		what, _, _ := strings.Cut(facts.What, ". ")
-		_, _ = fmt.Fprintf(table, "%s\t%s\n\t  %s\n", facts.Name, strings.TrimSuffix(what, "."), facts.Verified)
+		untrusted.Fprintf(table, "%s\t%s\n\t  %s\n", facts.Name, strings.TrimSuffix(what, "."), facts.Verified)
 	}
 	return table.Flush()
 }

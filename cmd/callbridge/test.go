@@ -13,6 +13,7 @@ import (
 
 	"callbridge/mapping"
 	"callbridge/mapping/golden"
+	"callbridge/untrusted"
 )
 
 func newTest() *cobra.Command {
@@ -156,9 +157,9 @@ func runSuites(w io.Writer, suites []*golden.Suite, update bool, output string) 
 			return err
 		}
 	} else {
-		_, _ = fmt.Fprintf(w, "%d cases, %d failed\n", len(all), failed)
+		untrusted.Fprintf(w, "%d cases, %d failed\n", len(all), failed)
 		if written > 0 {
-			_, _ = fmt.Fprintf(w, "%d written: read what they expect now\n", written)
+			untrusted.Fprintf(w, "%d written: read what they expect now\n", written)
 		}
 	}
 	if failed > 0 {
@@ -168,7 +169,7 @@ func runSuites(w io.Writer, suites []*golden.Suite, update bool, output string) 
 }
 
 func printVerdict(w io.Writer, v golden.Verdict) {
-	p := func(format string, a ...any) { _, _ = fmt.Fprintf(w, format, a...) }
+	p := func(format string, a ...any) { untrusted.Fprintf(w, format, a...) }
 	state := "ok     "
 	switch {
 	case v.Updated:
@@ -181,7 +182,7 @@ func printVerdict(w io.Writer, v golden.Verdict) {
 		p("    %s\n", v.Problem)
 	}
 	for _, d := range v.Differences {
-		p("    %s\n      want %s\n      got  %s\n", d.Path, orNothing(d.Want), orNothing(d.Got))
+		p("    %s\n      want %s\n      got  %s\n", d.Path, untrusted.Lines(orNothing(d.Want)), untrusted.Lines(orNothing(d.Got)))
 	}
 }
 

@@ -2,12 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+
+	"callbridge/untrusted"
 )
 
 // release and revision are stamped by the linker: -X main.release=v1.2.3.
@@ -63,8 +64,7 @@ func newVersion() *cobra.Command {
 			if output == "json" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "callbridge", b.Version, b.Revision, b.Go)
-			return err
+			return untrusted.Fprintf(cmd.OutOrStdout(), "callbridge %s %s %s\n", b.Version, b.Revision, b.Go)
 		},
 	}
 	addOutput(cmd, &output)

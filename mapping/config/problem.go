@@ -55,6 +55,15 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Unwrap returns the problems, each an error of its own.
+func (p Problems) Unwrap() []error {
+	each := make([]error, len(p))
+	for i, problem := range p {
+		each[i] = problem
+	}
+	return each
+}
+
 // add appends a problem once: a route of two sources is checked for each of
 // them and finds the same fault again.
 func (p *Problems) add(problem Problem) {
