@@ -73,7 +73,7 @@ func callbridge(program string) system {
 			return fmt.Errorf("write configuration: %w", err)
 		}
 		environ := []string{
-			"CONFIG_FILE=" + config, "BENCH_SECRET=" + secret, "HTTP_ADDR=" + r.address, "ADMIN_ADDR=" + r.admin,
+			"CONFIG_FILE=" + config, "BENCH_SECRET=" + secret, "HTTP_ADDR=" + r.address, "ADMIN_ADDR=" + r.admin, "ADMIN_PPROF=true",
 			"NATS_LISTEN=" + nats, "NATS_STORE_DIR=" + filepath.Join(j.dir, "store"), "NATS_SYNC=" + j.sync,
 			"CALLAB_URL=" + j.api, "CALLAB_TOKEN=" + callabToken,
 		}

@@ -36,8 +36,7 @@ func (in Intake) handshake(c *gin.Context) {
 	}
 	handshakes := source.Handshakes()
 	if reply, ok := answerHandshake(handshakes, deliveryOf(c, nil, start)); ok {
-		line.reason = reasonHandshake
-		writeReply(c, reply)
+		in.answer(c, &line, reply)
 		return
 	}
 	if hasHandshake(handshakes, c.Request.Method) {
@@ -47,7 +46,18 @@ func (in Intake) handshake(c *gin.Context) {
 	}
 	line.reason = "method"
 	c.Header("Allow", http.MethodPost)
-	refuse(c, http.StatusMethodNotAllowed, "method_not_allowed", "webhooks are sent with POST")
+	in.refuseUnverified(c, &line, http.StatusMethodNotAllowed, "method_not_allowed", "webhooks are sent with POST")
+}
+
+// answer answers a handshake. Handshakes are not verified, so they count for the limit
+// of failures: a CRM makes one when a webhook is set up.
+func (in Intake) answer(c *gin.Context, line *logLine, reply handshakeReply) {
+	line.reason, line.unverified = reasonHandshake, true
+	if wait := in.failures.add(line.sender(), time.Now()); wait > 0 {
+		in.refuseLimited(c, line, wait)
+		return
+	}
+	writeReply(c, reply)
 }
 
 // writeReply answers a handshake. The body may echo text of an unverified

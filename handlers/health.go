@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -26,10 +27,24 @@ type Health struct {
 // readyTimeout limits all checks together. Probes usually allow one second.
 const readyTimeout = 900 * time.Millisecond
 
+// mount adds the endpoints for operators: /readyz shows each check.
 func (h Health) mount(engine *gin.Engine) {
-	engine.GET("/livez", func(c *gin.Context) { reply(c, http.StatusOK, gin.H{"alive": true}) })
+	engine.GET("/livez", live)
 	engine.GET("/readyz", h.ready)
 }
+
+// mountPublic adds the endpoints for load balancers. Any client may ask them, so /readyz
+// says only whether the process is ready, and asks the checks once a second at most.
+func (h Health) mountPublic(engine *gin.Engine) {
+	last := &readiness{health: h}
+	engine.GET("/livez", live)
+	engine.GET("/readyz", func(c *gin.Context) {
+		ready := last.get()
+		reply(c, readyStatus(ready), gin.H{"ready": ready})
+	})
+}
+
+func live(c *gin.Context) { reply(c, http.StatusOK, gin.H{"alive": true}) }
 
 func (h Health) ready(c *gin.Context) {
 	ready, checks := h.run(c.Request.Context())
@@ -39,11 +54,37 @@ func (h Health) ready(c *gin.Context) {
 			body[k] = v
 		}
 	}
-	status := http.StatusOK
+	reply(c, readyStatus(ready), body)
+}
+
+func readyStatus(ready bool) int {
 	if !ready {
-		status = http.StatusServiceUnavailable
+		return http.StatusServiceUnavailable
 	}
-	reply(c, status, body)
+	return http.StatusOK
+}
+
+// readyFor is how long an answer of the checks counts on the public listener.
+const readyFor = time.Second
+
+// readiness is the last answer of the checks.
+type readiness struct {
+	health Health
+	// mu is locked while the checks run: other requests meanwhile get their answer.
+	mu    sync.Mutex
+	asked time.Time
+	ready bool
+}
+
+func (r *readiness) get() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked.IsZero() || time.Since(r.asked) >= readyFor {
+		// Not the context of the request: another one may use the answer.
+		r.ready, _ = r.health.run(context.Background())
+		r.asked = time.Now()
+	}
+	return r.ready
 }
 
 // run runs the checks. It returns for each "ok" or the text of its error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -27,8 +28,12 @@ type logLine struct {
 	err    error
 	events statusCounts
 	span   span.Span
-	// limited: the sender has failed too often and was answered 429.
-	limited bool
+	// remote is the sender's address.
+	remote netip.Addr
+	// unverified: the sender of the request is not proved. limited: it was answered
+	// before it was verified, because of a limit. Their lines are sampled.
+	unverified, limited bool
+	leftOut             int
 	// unknown is the source's name in the path, if there is no such source: text of
 	// anybody, which the logger cleans.
 	unknown string
@@ -40,8 +45,14 @@ type logLine struct {
 
 // newLogLine starts the log line and the span of a webhook.
 func (in Intake) newLogLine(c *gin.Context, start time.Time) logLine {
-	return logLine{start: start, source: c.Param("source"), span: in.Tracer.Start(c.GetHeader("traceparent"), span.Server, spanName(c))}
+	return logLine{
+		start: start, source: c.Param("source"), remote: in.proxies.address(c.Request),
+		span: in.Tracer.Start(c.GetHeader("traceparent"), span.Server, spanName(c)),
+	}
 }
+
+// sender is the key of the limits for unverified requests.
+func (l *logLine) sender() sender { return sender{l.source, networkOf(l.remote)} }
 
 // spanName follows OpenTelemetry's conventions for HTTP servers.
 func spanName(c *gin.Context) string {
@@ -74,9 +85,10 @@ func (in Intake) finish(c *gin.Context, l *logLine) {
 	code, took := c.Writer.Status(), time.Since(l.start)
 	in.metrics.webhooks.WithLabelValues(l.source, strconv.Itoa(code)).Inc()
 	in.metrics.duration.Observe(took.Seconds())
+	level := in.level(l, l.start.Add(took))
 	attributes := append(make([]slog.Attr, 0, usualAttributes),
 		slog.String("source", l.source), slog.Int("status", code), slog.Int("bytes", l.bytes),
-		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", c.ClientIP()),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", l.address()),
 		slog.String("trace_id", l.span.Parent().TraceID()))
 	if l.eventID != "" {
 		attributes = append(attributes, slog.String("event_id", l.eventID))
@@ -91,7 +103,7 @@ func (in Intake) finish(c *gin.Context, l *logLine) {
 		}
 	}
 	attributes = append(attributes, l.reasons()...)
-	in.write(c.Request.Context(), l.start.Add(took), l.level(), attributes)
+	in.write(c.Request.Context(), l.start.Add(took), level, attributes)
 	l.endSpan(c, code)
 }
 
@@ -113,20 +125,33 @@ func (l *logLine) reasons() (attributes []slog.Attr) {
 	if l.err != nil {
 		attributes = append(attributes, slog.Any("error", l.err))
 	}
+	if l.leftOut > 0 {
+		attributes = append(attributes, slog.Int("left_out", l.leftOut))
+	}
 	return attributes
 }
 
-// level is warn for a refused webhook, but debug for a sender that is over its
-// limit: a flood must not fill the log.
-func (l *logLine) level() slog.Level {
-	switch {
-	case l.limited:
-		return slog.LevelDebug
-	case l.reason == "", l.reason == reasonHandshake:
-		return slog.LevelInfo
-	default:
-		return slog.LevelWarn
+// address is empty for a connection without an address.
+func (l *logLine) address() string {
+	if !l.remote.IsValid() {
+		return ""
 	}
+	return l.remote.String()
+}
+
+// level is warn for a refused webhook. Lines about unverified requests are sampled, so
+// that a flood does not fill the log: those left out are written at debug level only.
+func (in Intake) level(l *logLine, now time.Time) slog.Level {
+	if l.unverified {
+		var keep bool
+		if keep, l.leftOut = in.sampler.keep(lineKind{l.source, l.limited}, now); !keep {
+			return slog.LevelDebug
+		}
+	}
+	if l.reason == "" || l.reason == reasonHandshake && !l.limited {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
 }
 
 // write is in.Log.LogAttrs without the lookup of the caller's source line,
@@ -156,6 +181,8 @@ type metrics struct {
 	webhooks *prometheus.CounterVec
 	events   *prometheus.CounterVec
 	duration prometheus.Histogram
+	// withoutMemory counts webhooks that were refused because of the budget.
+	withoutMemory *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -171,6 +198,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}),
 	}
-	r.MustRegister(m.webhooks, m.events, m.duration)
+	m.withoutMemory = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "callbridge_webhooks_without_memory_total",
+		Help: "Webhooks refused before verification because too much was held of others, by whose: of the same network, or of all.",
+	}, []string{"limit"})
+	for _, which := range []budgetError{networkFull, allFull} {
+		m.withoutMemory.WithLabelValues(string(which))
+	}
+	r.MustRegister(m.webhooks, m.events, m.duration, m.withoutMemory)
 	return m
 }

@@ -59,19 +59,20 @@ type fixture struct {
 	log       testkit.Log
 	linesRead int
 	// logging is locked while a log line is written.
-	logging sync.Mutex
-	js      jetstream.JetStream
+	logging  sync.Mutex
+	js       jetstream.JetStream
+	registry *prometheus.Registry
 }
 
 func setup(t *testing.T) *fixture { return setupWith(t, config) }
 
 func setupWith(t *testing.T, config string, proxies ...string) *fixture {
 	t.Helper()
-	f := &fixture{t: t, bus: openBus(t)}
+	f := &fixture{t: t, bus: openBus(t), registry: prometheus.NewRegistry()}
 	health := handlers.Health{Checks: []handlers.Check{{Name: "nats", Ask: f.bus.Ready}}}
 	server := httptest.NewServer(handlers.Public(handlers.Intake{
 		Mapping: parse(t, config), Bus: f.bus, Log: untrusted.NewLogger(slog.NewJSONHandler(f, nil)), TrustedProxies: proxies,
-	}, health, prometheus.NewRegistry()))
+	}, health, f.registry))
 	t.Cleanup(server.Close)
 	f.url = server.URL
 	var err error

@@ -1,11 +1,8 @@
 package handlers
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -23,7 +20,7 @@ import (
 // retryAfter is the Retry-After of a 503: the bus cannot store events now.
 const retryAfter = 5 * time.Second
 
-// receive handles one webhook: read, verify, decode, map, store, answer. A 2xx
+// receive handles one webhook: admit, read, verify, decode, map, store, answer. A 2xx
 // means that JetStream has acknowledged everything the webhook led to.
 func (in Intake) receive(c *gin.Context) {
 	start := time.Now()
@@ -36,19 +33,8 @@ func (in Intake) receive(c *gin.Context) {
 		in.refuseUnknownSource(c, &line)
 		return
 	}
-	body, ok := in.readBody(c, &line)
+	events, ok := in.verified(c, &line, source)
 	if !ok {
-		return
-	}
-	delivery := deliveryOf(c, body, start)
-	if reply, ok := answerHandshake(source.Handshakes(), delivery); ok {
-		line.reason = reasonHandshake
-		writeReply(c, reply)
-		return
-	}
-	events, err := source.Receive(delivery)
-	if err != nil {
-		in.refuseDelivery(c, &line, err)
 		return
 	}
 	answer, err := in.store(c.Request.Context(), config, events, line.span.Parent())
@@ -60,80 +46,51 @@ func (in Intake) receive(c *gin.Context) {
 	succeed(c, source.Answer(), answer)
 }
 
+// verified reads a webhook and returns the events of a verified sender. It has answered
+// every other one. Until then the memory of the webhook counts for the budget.
+func (in Intake) verified(c *gin.Context, line *logLine, source *mapping.Source) ([]mapping.Incoming, bool) {
+	from := line.sender()
+	admitted := in.failures.admit(from, line.start)
+	if admitted.wait > 0 {
+		in.refuseLimited(c, line, admitted.wait)
+		return nil, false
+	}
+	h := in.bodies.hold(from.network, admitted.proved)
+	defer h.release()
+	body, ok := in.readBody(c, line, &h)
+	if !ok {
+		return nil, false
+	}
+	delivery := deliveryOf(c, body, line.start)
+	if reply, ok := answerHandshake(source.Handshakes(), delivery); ok {
+		in.answer(c, line, reply)
+		return nil, false
+	}
+	now := time.Now()
+	if wait := in.failures.admit(from, now).wait; wait > 0 {
+		in.refuseLimited(c, line, wait)
+		return nil, false
+	}
+	events, err := source.Receive(delivery)
+	if forged := new(signature.Failure); errors.As(err, &forged) {
+		line.err, line.reason = err, "signature"
+		in.failures.guessed(from, now)
+		in.refuseUnverified(c, line, http.StatusUnauthorized, "signature", "the sender could not be verified")
+		return nil, false
+	}
+	if !admitted.fresh {
+		in.failures.prove(from, now)
+	}
+	if err != nil {
+		refuseDelivery(c, line, err)
+	}
+	return events, err == nil
+}
+
 func deliveryOf(c *gin.Context, body []byte, received time.Time) mapping.Delivery {
 	return mapping.Delivery{
 		Method: c.Request.Method, URL: c.Request.URL, Header: c.Request.Header, Body: body, Received: received,
 	}
-}
-
-const (
-	// maxBodyBytes limits a webhook's body both as sent and decompressed: a
-	// few kilobytes of gzip can hold gigabytes.
-	maxBodyBytes = 1 << 20
-	// maxPreallocated limits the memory that is allocated because of a
-	// Content-Length alone.
-	maxPreallocated = 16 << 10
-)
-
-// errTooLarge is a body that decompresses to more than maxBodyBytes.
-var errTooLarge = errors.New("the decompressed body is too large")
-
-// readBody returns the bytes that the sender signed, or refuses the webhook. A
-// compressed body is decompressed first: senders sign the representation, and
-// Content-Encoding is applied after that (RFC 9110 section 8.4).
-func (in Intake) readBody(c *gin.Context, line *logLine) ([]byte, bool) {
-	limited := http.MaxBytesReader(c.Writer, c.Request.Body, maxBodyBytes)
-	var body []byte
-	var err error
-	switch c.GetHeader("Content-Encoding") {
-	case "", "identity":
-		body, err = readAll(limited, c.Request.ContentLength)
-	case "gzip", "x-gzip":
-		body, err = decompress(limited)
-	default:
-		line.reason = "content_encoding"
-		in.refuseUnverified(c, line, http.StatusUnsupportedMediaType, "content_encoding", "send the body with gzip or without Content-Encoding")
-		return nil, false
-	}
-	line.bytes = len(body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge):
-		line.reason = "too_large"
-		in.refuseUnverified(c, line, http.StatusRequestEntityTooLarge, "too_large", "the body is larger than "+strconv.Itoa(maxBodyBytes)+" bytes")
-	case err != nil:
-		line.reason = "unreadable"
-		in.refuseUnverified(c, line, http.StatusBadRequest, "unreadable", "the body could not be read")
-	default:
-		return body, true
-	}
-	return nil, false
-}
-
-// readAll is io.ReadAll with one allocation for a known, small length. length
-// is the Content-Length, which net/http enforces; -1 is unknown.
-func readAll(r io.Reader, length int64) ([]byte, error) {
-	if length >= 0 && length <= maxPreallocated {
-		body := make([]byte, length)
-		n, err := io.ReadFull(r, body)
-		return body[:n], err
-	}
-	body := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), maxPreallocated)+bytes.MinRead))
-	_, err := body.ReadFrom(r)
-	return body.Bytes(), err
-}
-
-// decompress reads gzip. It stops at the limit, without decompressing the rest.
-func decompress(compressed io.Reader) ([]byte, error) {
-	reader, err := gzip.NewReader(compressed)
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(io.LimitReader(reader, maxBodyBytes+1))
-	if err == nil && len(body) > maxBodyBytes {
-		return nil, errTooLarge
-	}
-	return body, err
 }
 
 // store maps the events of a webhook and stores what they lead to in one batch.
@@ -190,15 +147,29 @@ func (in Intake) refuseUnknownSource(c *gin.Context, line *logLine) {
 	in.refuseUnverified(c, line, http.StatusNotFound, "unknown_source", "no source of this name is configured")
 }
 
-// refuseDelivery answers for a webhook that was not verified or not decoded.
-// The answer names the kind of failure, the log the exact check.
-func (in Intake) refuseDelivery(c *gin.Context, line *logLine, err error) {
+// refuseUnknownPath answers a request that is for no endpoint. It is logged and
+// counted like one for an unknown source: the path may be mistyped in the CRM.
+func (in Intake) refuseUnknownPath(c *gin.Context) {
+	line := in.newLogLine(c, time.Now())
+	defer func() { in.finish(c, &line) }()
+	line.unknown = c.Request.URL.Path
+	line.source, line.reason, line.unverified = unknownSource, reasonNotFound, true
+	if wait := in.failures.add(line.sender(), line.start); wait > 0 {
+		in.refuseLimited(c, &line, wait)
+		return
+	}
+	if c.Writer.Status() == http.StatusMethodNotAllowed { // Gin has set it
+		methodNotAllowed(c)
+		return
+	}
+	notFound(c)
+}
+
+// refuseDelivery answers for a verified webhook that was not decoded. The answer names
+// the kind of failure, the log the exact check.
+func refuseDelivery(c *gin.Context, line *logLine, err error) {
 	line.err = err
-	var forged *signature.Failure
 	switch {
-	case errors.As(err, &forged):
-		line.reason = "signature"
-		in.refuseUnverified(c, line, http.StatusUnauthorized, "signature", "the sender could not be verified")
 	case line.bytes == 0:
 		line.reason = "unreadable"
 		refuse(c, http.StatusBadRequest, "unreadable", "the body is empty")

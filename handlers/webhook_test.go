@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -312,40 +311,6 @@ func TestEventThatNeedsALookupIsStoredAsPending(t *testing.T) {
 		t.Errorf("%d messages stored, want an event and a request", n)
 	}
 	checkLine(t, "the first delivery", f.log.Lines(t, 1)[0], map[string]any{"pending": 1.0})
-}
-
-func TestOnlyFailingSendersAreLimited(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	forged := http.Header{"Content-Type": {"application/json"}, "X-Signature": {"sha256=00"}}
-	const many = 100
-	limited := 0
-	for range many {
-		switch got := f.do(http.MethodPost, "/webhooks/website", lead, forged); got.status {
-		case http.StatusUnauthorized:
-		case http.StatusTooManyRequests:
-			limited++
-			if seconds, err := strconv.Atoi(got.header.Get("Retry-After")); err != nil || seconds < 1 || got.Error != "too_many_failures" {
-				t.Fatalf("answered %s, Retry-After %q", got.Error, got.header.Get("Retry-After"))
-			}
-		default:
-			t.Fatalf("answered %d", got.status)
-		}
-	}
-	if limited == 0 || limited > many-30 {
-		t.Errorf("%d of %d failures were limited", limited, many)
-	}
-	// The real sender may have the same address.
-	if got := f.website(lead); got.status != http.StatusAccepted {
-		t.Errorf("the real sender is answered %d", got.status)
-	}
-	if got := f.do(http.MethodPost, "/webhooks/batch", `{}`, http.Header{"Content-Type": {"application/json"}}); got.status != http.StatusUnauthorized {
-		t.Errorf("a first failure for another source is answered %d", got.status)
-	}
-	// Limited failures are logged at debug level, which this log leaves out.
-	if n := strings.Count(f.log.String(), `"reason":"signature"`); n != many-limited+1 {
-		t.Errorf("%d lines for %d failures below the limit", n, many-limited+1)
-	}
 }
 
 func TestAddressIsTakenFromTrustedProxiesOnly(t *testing.T) {

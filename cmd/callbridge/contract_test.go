@@ -60,6 +60,7 @@ func TestAnswersFollowTheContract(t *testing.T) {
 		{"unknown encoding", "post", "/webhooks/{source}", 415, testkit.Do(t, http.MethodPost, hooks+"/webhooks/website", "{}", http.Header{"Content-Encoding": {"br"}})},
 		{"no handshake", "get", "/webhooks/{source}", 405, testkit.Do(t, http.MethodGet, hooks+"/webhooks/website", "", nil)},
 		{"alive", "get", "/livez", 200, testkit.Do(t, http.MethodGet, hooks+"/livez", "", nil)},
+		{"ready in public", "get", "/readyz", 200, testkit.Do(t, http.MethodGet, hooks+"/readyz", "", nil)},
 		{"ready", "get", "/readyz", 200, testkit.Do(t, http.MethodGet, admin+"/readyz", "", nil)},
 		{"metrics", "get", "/metrics", 200, testkit.Do(t, http.MethodGet, admin+"/metrics", "", nil)},
 	} {
@@ -222,7 +223,7 @@ func refusals(t *testing.T) []string {
 		text.Write(content)
 	}
 	var words []string
-	for _, m := range regexp.MustCompile(`(?:refuse\(c|refuseUnverified\(c, &?line), http\.\w+, "(\w+)"`).FindAllStringSubmatch(text.String(), -1) {
+	for _, m := range regexp.MustCompile(`(?:refuse\(c|refuseBusy\(c|refuseUnverified\(c, &?line), http\.\w+, (?:\w+, )?"(\w+)"`).FindAllStringSubmatch(text.String(), -1) {
 		words = append(words, m[1])
 	}
 	slices.Sort(words)

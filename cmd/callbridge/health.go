@@ -86,7 +86,7 @@ func health(ctx context.Context, out io.Writer, s settings, path string) error {
 	}
 	untrusted.Fprintf(out, "%s\n", untrusted.Lines(strings.TrimSpace(string(text))))
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("not healthy: %s answers %d", path, response.StatusCode)
+		return fmt.Errorf("not healthy: %s answers %d; /readyz of ADMIN_ADDR says why", path, response.StatusCode)
 	}
 	return nil
 }

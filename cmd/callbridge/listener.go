@@ -31,17 +31,6 @@ func listen(variable, address string, server *http.Server) (*listener, error) {
 	return &listener{socket, server, server.TLSConfig != nil}, nil
 }
 
-// guarded returns a server whose timeouts close the connections of clients that send
-// slowly. Its own errors, most of them failed TLS handshakes, are logged at debug level.
-func guarded(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10,
-	}
-}
-
 func (l *listener) url() string { return scheme(l.secure) + l.socket.Addr().String() }
 
 func scheme(secure bool) string {

@@ -7,6 +7,7 @@ import (
 	"io"
 	stdlog "log"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 
@@ -81,19 +82,40 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		Info: p.config.info,
 	}
 	p.registry.MustRegister(health.Gauge())
-	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, TrustedProxies: s.HTTPTrustedProxies, Tracer: p.tracer}
-	public := guarded(handlers.Public(intake, health, p.registry), p.log)
+	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, Tracer: p.tracer,
+		TrustedProxies: s.HTTPTrustedProxies, ProxyHeader: s.HTTPProxyHeader}
+	public := handlers.NewServer(handlers.Public(intake, health, p.registry), p.log)
 	if public.TLSConfig, err = publicTLS(s, p.log); err != nil {
 		return err
 	}
 	if p.public, err = listen("HTTP_ADDR", s.HTTPAddr, public); err != nil {
 		return err
 	}
+	return p.listenAdmin(s, health)
+}
+
+// listenAdmin opens the admin listener. It warns about one that others can reach and that
+// has no password.
+func (p *process) listenAdmin(s settings, health handlers.Health) (err error) {
 	if s.AdminAddr == "" {
 		return nil
 	}
-	p.admin, err = listen("ADMIN_ADDR", s.AdminAddr, guarded(handlers.Admin(health, p.registry, p.log), p.log))
-	return err
+	operators := handlers.Operators{Health: health, Gatherer: p.registry, Log: p.log, Profiles: s.AdminPProf}
+	if operators.Password, err = s.adminPassword(); err != nil {
+		return err
+	}
+	if p.admin, err = listen("ADMIN_ADDR", s.AdminAddr, handlers.NewServer(handlers.Admin(operators), p.log)); err != nil {
+		return err
+	}
+	if address, ok := p.admin.socket.Addr().(*net.TCPAddr); operators.Password == nil && (!ok || !address.IP.IsLoopback()) {
+		shows := "/metrics and the checks of /readyz"
+		if s.AdminPProf {
+			shows += ", and by /debug/pprof what is in memory: secrets, names and numbers"
+		}
+		p.log.Warn("admin.open", "addr", s.AdminAddr, "shows", shows,
+			"hint", "set ADMIN_PASSWORD_FILE, or let only your own network reach ADMIN_ADDR")
+	}
+	return nil
 }
 
 // run works until ctx ends. Then it stops in this order: the public listener, the calls

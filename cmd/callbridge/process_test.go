@@ -147,6 +147,39 @@ func TestMetricsAreOnTheAdminListenerOnly(t *testing.T) {
 	}
 }
 
+func TestAdminListenerBeyondLoopbackHasAPasswordOrAWarning(t *testing.T) {
+	t.Parallel()
+	file := testkit.File(t, "password", "the admin password\n")
+	for name, c := range map[string]struct {
+		change map[string]string
+		warns  string
+	}{
+		"loopback":               {nil, ""},
+		"open":                   {map[string]string{"ADMIN_ADDR": ":0"}, "/metrics"},
+		"open with profiles":     {map[string]string{"ADMIN_ADDR": ":0", "ADMIN_PPROF": "true"}, "/debug/pprof"},
+		"with a password":        {map[string]string{"ADMIN_ADDR": ":0", "ADMIN_PASSWORD": "the admin password"}, ""},
+		"with a file's password": {map[string]string{"ADMIN_ADDR": ":0", "ADMIN_PASSWORD_FILE": file}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := startBridge(t, c.change)
+			if warned := strings.Contains(b.logs.String(), "admin.open"); warned != (c.warns != "") || !strings.Contains(b.logs.String(), c.warns) {
+				t.Errorf("warned %t, want %q in %s", warned, c.warns, b.logs)
+			}
+			if c.change["ADMIN_PASSWORD"]+c.change["ADMIN_PASSWORD_FILE"] == "" {
+				return
+			}
+			_, port, _ := strings.Cut(strings.ReplaceAll(b.process.admin.url(), "[::]", "any"), "any:")
+			for header, want := range map[string]int{"": 401, "Basic OnRoZSBhZG1pbiBwYXNzd29yZA==": 200} {
+				got := testkit.Do(t, http.MethodGet, "http://127.0.0.1:"+port+"/metrics", "", http.Header{"Authorization": {header}})
+				if got.Status != want {
+					t.Errorf("with %q: answered %d, want %d", header, got.Status, want)
+				}
+			}
+		})
+	}
+}
+
 func TestLogContainsNoSecretAndNoNumber(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
@@ -180,6 +213,7 @@ func TestStartErrorIsOneSentence(t *testing.T) {
 	}{
 		"no token":         {map[string]string{"CALLAB_TOKEN": ""}, "CALLAB_TOKEN is not set"},
 		"no token file":    {map[string]string{"CALLAB_TOKEN": "", "CALLAB_TOKEN_FILE": "nowhere"}, "read CALLAB_TOKEN_FILE"},
+		"no password":      {map[string]string{"ADMIN_PASSWORD_FILE": "nowhere"}, "read ADMIN_PASSWORD_FILE"},
 		"bad URL":          {map[string]string{"CALLAB_URL": "ftp://example.com"}, "CALLAB_URL"},
 		"no certificate":   {map[string]string{"HTTP_TLS_CERT": "nowhere", "HTTP_TLS_KEY": "nowhere"}, "HTTP_TLS_CERT and HTTP_TLS_KEY"},
 		"HTTP port taken":  {map[string]string{"HTTP_ADDR": taken.Addr().String()}, "HTTP_ADDR"},

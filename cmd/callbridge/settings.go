@@ -30,7 +30,11 @@ type settings struct {
 	HTTPTLSCert        string        `env:"HTTP_TLS_CERT"`
 	HTTPTLSKey         string        `env:"HTTP_TLS_KEY"`
 	HTTPTrustedProxies []string      `env:"HTTP_TRUSTED_PROXIES"`
+	HTTPProxyHeader    string        `env:"HTTP_PROXY_HEADER, default=X-Forwarded-For"`
 	AdminAddr          string        `env:"ADMIN_ADDR, default=127.0.0.1:8081"`
+	AdminPassword      string        `env:"ADMIN_PASSWORD"`
+	AdminPasswordFile  string        `env:"ADMIN_PASSWORD_FILE"`
+	AdminPProf         bool          `env:"ADMIN_PPROF, default=false"`
 	ConfigFile         string        `env:"CONFIG_FILE, default=callbridge.yaml"`
 	Retention          time.Duration `env:"RETENTION, default=168h"`
 	LogLevel           logLevel      `env:"LOG_LEVEL, default=info"`
@@ -123,6 +127,8 @@ func (s settings) validate() error {
 	for _, proxy := range s.HTTPTrustedProxies {
 		require(isAddress(proxy), "HTTP_TRUSTED_PROXIES: %q is neither an address nor a network such as 10.0.0.0/8", proxy)
 	}
+	require(s.HTTPProxyHeader == "X-Forwarded-For" || s.HTTPProxyHeader == "X-Real-IP", "HTTP_PROXY_HEADER %q is neither X-Forwarded-For nor X-Real-IP", s.HTTPProxyHeader)
+	require(s.AdminPassword == "" || s.AdminPasswordFile == "", "ADMIN_PASSWORD and ADMIN_PASSWORD_FILE are both set: keep one")
 	require(s.ConfigFile != "", "CONFIG_FILE is empty: set it to the path of callbridge.yaml")
 	require(s.Retention >= minRetention, "RETENTION %s is too short: CRMs repeat webhooks for 72h, so it must be at least %s", s.Retention, minRetention)
 	require(s.LogFormat == "json" || s.LogFormat == "text", "LOG_FORMAT %q is neither json nor text", s.LogFormat)
@@ -217,7 +223,7 @@ func named(err error) error {
 // use within this time, without a restart.
 const tokenEvery = time.Second
 
-// token is Callab's bearer token.
+// token is a secret of the process: Callab's bearer token, or the admin password.
 type token struct {
 	mu    sync.Mutex
 	file  string
@@ -234,14 +240,31 @@ func newToken(s callabSettings) (*token, error) {
 		}
 		return t, nil
 	}
+	return t, t.readFile("CALLAB_TOKEN_FILE")
+}
+
+// adminPassword returns what reads the password of the admin listener, nil if there is none.
+func (s settings) adminPassword() (func() string, error) {
+	if s.AdminPasswordFile == "" && s.AdminPassword == "" {
+		return nil, nil
+	}
+	t := &token{file: s.AdminPasswordFile, value: s.AdminPassword}
+	if t.file == "" {
+		return t.get, nil
+	}
+	return t.get, t.readFile("ADMIN_PASSWORD_FILE")
+}
+
+// readFile checks at the start that the file has a token.
+func (t *token) readFile(variable string) error {
 	content, err := os.ReadFile(t.file)
 	if err != nil {
-		return nil, fmt.Errorf("read CALLAB_TOKEN_FILE: %w", err)
+		return fmt.Errorf("read %s: %w", variable, err)
 	}
 	if strings.TrimSpace(string(content)) == "" {
-		return nil, fmt.Errorf("CALLAB_TOKEN_FILE %s is empty", t.file)
+		return fmt.Errorf("%s %s is empty", variable, t.file)
 	}
-	return t, nil
+	return nil
 }
 
 // get returns the newest token. While the file cannot be read, it returns the one that was

@@ -37,6 +37,8 @@ func TestUnusableSettingsAreNamed(t *testing.T) {
 		"contradictions":   {map[string]string{"DIAL_CLAIM_AGE": "30s"}, []string{"DIAL_CLAIM_AGE 30s", "CALLAB_TIMEOUT"}},
 		"half of TLS":      {map[string]string{"HTTP_TLS_CERT": "tls.crt"}, []string{"HTTP_TLS_KEY belong together"}},
 		"no proxy":         {map[string]string{"HTTP_TRUSTED_PROXIES": "10.0.0.0/8,proxy.example.com"}, []string{`"proxy.example.com" is neither`}},
+		"no such header":   {map[string]string{"HTTP_PROXY_HEADER": "Forwarded"}, []string{`HTTP_PROXY_HEADER "Forwarded" is neither X-Forwarded-For nor X-Real-IP`}},
+		"both passwords":   {map[string]string{"ADMIN_PASSWORD": "x", "ADMIN_PASSWORD_FILE": "y"}, []string{"ADMIN_PASSWORD_FILE are both set"}},
 		"no subject":       {map[string]string{"NATS_SUBJECT_PREFIX": "call bridge"}, []string{`NATS_SUBJECT_PREFIX "call bridge" cannot be used`}},
 		"no such level":    {map[string]string{"LOG_LEVEL": "verbose"}, []string{`LOG_LEVEL cannot be read: "verbose" is none of debug, info, warn, error`}},
 		"nothing to serve": {map[string]string{"HTTP_ADDR": "", "CONFIG_FILE": ""}, []string{"HTTP_ADDR", "CONFIG_FILE"}},
