@@ -180,7 +180,7 @@ func TestPageListsEveryKeyAndItsValues(t *testing.T) {
 				t.Errorf("the key %s of a %s is missing", key.Name, section.Name)
 			}
 			for _, value := range key.Values {
-				if !strings.Contains(page, "`"+value+"`") && !strings.Contains(page, "`"+key.Name+": "+value+"`") {
+				if !strings.Contains(page, "`"+value+"`") && !strings.Contains(page, "`"+key.Name+": "+value+"`") && !strings.Contains(page, "`"+key.Name+": \""+value+"\"`") {
 					t.Errorf("%s: %s is missing", key.Name, value)
 				}
 			}

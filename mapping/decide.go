@@ -3,6 +3,7 @@ package mapping
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"callbridge/event"
 	"callbridge/mapping/field"
@@ -61,6 +62,11 @@ func (c *Config) Map(in Incoming) []Decision {
 	return decisions
 }
 
+// maxAhead is how far in the future an event may be: a clock that is wrong, or a
+// local time that was read as UTC (UTC+14 is the farthest zone). Beyond it, an event
+// would be new for ever.
+const maxAhead = 15 * time.Hour
+
 // tooOld compares the CRM's time with the time when the webhook came in. An event
 // without a readable time is rejected.
 func (s *Source) tooOld(values *field.Values) *Decision {
@@ -72,7 +78,14 @@ func (s *Source) tooOld(values *field.Values) *Decision {
 		d := rejected(values.Event, "", *values.Refuse(field.NameTime))
 		return &d
 	}
-	if age := values.Event.Received.Sub(happened.Time()); age > s.maxAge {
+	age := values.Event.Received.Sub(happened.Time())
+	if age < -maxAhead {
+		d := rejected(values.Event, "", field.Refusal{
+			Reason: event.ReasonBadField, Field: field.NameTime, Detail: "the time is in the future: look at time_format and zone",
+		})
+		return &d
+	}
+	if age > s.maxAge {
 		d := skipped(values.Event, "", event.ReasonTooOld, "the event is older than "+s.maxAge.String())
 		return &d
 	}

@@ -11,10 +11,15 @@ const fieldConfig = `sources:
     verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
     key: sha256:body
     null_words: ["null", "N/A"]
+    tables: {stages: {1: New, 2: Won}}
     fields:
       x: {path: x%s}
 routes: []
 `
+
+func thousands(text string) string {
+	return fmt.Sprintf("unreadable: found the text %q, which is thousands in one country and a fraction in another: set decimal: \".\" or decimal: \",\" (body:x)", text)
+}
 
 // fieldValue reads the field x of {"x": …} and returns its type, its state and
 // what metadata would get, or why there is nothing.
@@ -63,14 +68,31 @@ var fieldCases = []struct{ keys, value, want string }{
 	{", type: number", `"125e-2"`, "1.25"},
 	{", type: number", `9007199254740993`, "9007199254740993"},
 	{", type: number", `1e999`, odd("the number 1e999", "number")},
-	{", type: number", `"1,200"`, odd(`the text "1,200"`, "number")},
+	{", type: number", `"1,200"`, thousands("1,200")},
+	{", type: number", `"75.000"`, thousands("75.000")},
+	{", type: number", `"-1.200"`, thousands("-1.200")},
+	{", type: number", `75.000`, "75.000"},
+	{", type: number", `"0.500"`, "0.500"},
+	{", type: number", `"1234.500"`, "1234.500"},
+	{`, type: number, decimal: ","`, `"75.000"`, "75000"},
+	{`, type: number, decimal: ","`, `"1.200,50"`, "1200.50"},
+	{`, type: number, decimal: ","`, `"1 200 300"`, "1200300"},
+	{`, type: number, decimal: ","`, `"1,200"`, "1.200"},
+	{`, type: number, decimal: ","`, `1.5`, "1.5"},
+	{`, type: number, decimal: ","`, `"1,2,3"`, "unreadable: found the text \"1,2,3\" where a number with \",\" as its decimal sign belongs (body:x)"},
+	{`, type: number, decimal: ","`, `"12.00"`, "unreadable: found the text \"12.00\" where a number with \",\" as its decimal sign belongs (body:x)"},
+	{`, type: number, decimal: "."`, `"75.000"`, "75.000"},
+	{`, type: number, decimal: "."`, `"1,200"`, "1200"},
+	{`, type: number, decimal: "."`, `"1'200.5"`, "1200.5"},
+	{`, type: number, decimal: "."`, `"1,200.300.4"`, "unreadable: found the text \"1,20•••04\" where a number with \".\" as its decimal sign belongs (body:x)"},
 	{", type: number", `"50%"`, odd(`the text "50%"`, "number")},
 	{", type: number", `"0x10"`, odd(`the text "0x10"`, "number")},
 	{", type: number", `"0.50"`, "0.50"},
 	{", type: number", `"72."`, odd(`the text "72."`, "number")},
 	{", type: number", `".5"`, odd(`the text ".5"`, "number")},
 	{", type: number", `"1.2.3"`, odd(`the text "1.2.3"`, "number")},
-	{", type: number", `"NaN"`, odd(`the text "NaN"`, "number")},
+	{", type: number", `"NaN"`, nothing},
+	{", type: number", `"N/A"`, nothing},
 	{", type: number", `true`, odd("true", "number")},
 	{", type: number", `"2025550142"`, "2025550142"},
 
@@ -80,6 +102,14 @@ var fieldCases = []struct{ keys, value, want string }{
 	{", type: bool", `"off"`, "false"},
 	{", type: bool", `2`, odd("the number 2", "bool")},
 	{", type: bool", `"ja"`, odd(`the text "ja"`, "bool")},
+	{", type: bool, true_words: [Ja, oui], false_words: nein", `"ja"`, "true"},
+	{", type: bool, true_words: [Ja, oui], false_words: nein", `"NEIN"`, "false"},
+	{", type: bool, true_words: [Ja, oui], false_words: nein", `"yes"`, "true"},
+	{", type: bool, false_words: on", `"on"`, "false"},
+	{", type: bool, true_unless: [inactive, \"\"]", `"permanent"`, "true"},
+	{", type: bool, true_unless: inactive", `" Inactive "`, "false"},
+	{", type: bool, true_unless: inactive", `false`, "true"},
+	{", type: bool, true_unless: inactive", `{"a": 1}`, odd("an object", "bool")},
 	{", type: bool", `"call +1 202 555 0142"`, odd(`the text "call +12•••••••42"`, "bool")},
 	{", type: bool", `"a text that is rather long"`, odd("a text of 26 characters", "bool")},
 
@@ -94,7 +124,15 @@ var fieldCases = []struct{ keys, value, want string }{
 	{", type: time", `"11/12/2026"`, odd(`the text "11/12/2026"`, "time")},
 	{", type: time", `20261123`, odd("the number 20••••23", "time")},
 	{", type: time, format: 01/02/2006", `"11/12/2026"`, "2026-11-12T00:00:00Z"},
-	{", type: time, format: [unix_ms]", `1795000000`, odd("the number 17••••••00", "time")},
+	{", type: time, format: [unix_ms]", `1795000000`, "unreadable: found the number 17••••••00 where time belongs; it may be seconds since 1970: format: unix (body:x)"},
+	{", type: time, format: unix", `1795000000123`, "unreadable: found the number 17•••••••••23 where time belongs; it may be milliseconds since 1970: format: unix_ms (body:x)"},
+	{", type: time", `"20261128100000"`, odd(`the text "20••••••••••00"`, "time")},
+	{", type: time, format: \"20060102150405\", zone: Europe/Berlin", `"20261128100000"`, "2026-11-28T10:00:00+01:00"},
+	{", type: time, zone: America/New_York", `"2026-07-01T09:30:00"`, "2026-07-01T09:30:00-04:00"},
+	{", type: time, zone: America/New_York", `"2026-07-01T09:30:00Z"`, "2026-07-01T09:30:00Z"},
+	{", type: time, zone: tz", `"2026-07-01T09:30:00", "tz": "us_slash_pacific"`, "2026-07-01T09:30:00-07:00"},
+	{", type: time, zone: tz", `"2026-07-01T09:30:00", "tz": "Narnia"`, "unreadable: found the text \"Narnia\" where a time zone belongs (body:tz) (body:x)"},
+	{", type: time, zone: tz", `"2026-07-01T09:30:00"`, "2026-07-01T09:30:00Z"},
 	{", type: time", `"/Date(1795000000123-0700)/"`, "2026-11-18T11:06:40.123Z"},
 	{", type: time", `"/Date(-1000)/"`, "1969-12-31T23:59:59Z"},
 	{", type: time, format: dotnet", `"/Date(1795000000123)"`, odd(`the text "/Date(1795000000123)"`, "time")},
@@ -114,6 +152,45 @@ var fieldCases = []struct{ keys, value, want string }{
 	{", type: list", `"a;b"`, "[a;b]"},
 	{", type: list, separator: \";\"", `"a; b;;"`, "[a b]"},
 	{", type: list", `[{"a": 1}]`, "unreadable: found a list with an object in it (body:x)"},
+	{", type: list", `["a", "{{tag}}", "N/A"]`, "[a]"},
+	{", type: list, table: stages", `["1", "2"]`, "[New Won]"},
+	{", table: stages", `1`, "New"},
+	{", table: stages", `"3"`, `unreadable: the table has no "3" (body:x)`},
+	{", take: first_word", `"Ada Lovelace"`, "Ada"},
+
+	{"", `"{{contact.first_name}}"`, nothing},
+	{"", `"*|FNAME|*"`, nothing},
+	{"", `"%FIRSTNAME%"`, nothing},
+	{"", `"%%First_Name%%"`, nothing},
+	{"", `"[First Name]"`, nothing},
+	{"", `"${Leads.First Name}"`, nothing},
+	{"", `"{!Lead.FirstName}"`, nothing},
+	{"", `"{contactfield=firstname}"`, nothing},
+	{"", `"<<First Name>>"`, nothing},
+	{"", `"[object Object]"`, nothing},
+	{"", `"undefined"`, nothing},
+	{"", `"None"`, nothing},
+	{"", `"-"`, nothing},
+	{"", `"."`, nothing},
+	{"", `"Ada {{contact.last_name}}"`, "Ada"},
+	{"", `"{{first}} {{last}}"`, nothing},
+	{"", `"{Ada"`, "{Ada"},
+	{"", `"100%"`, "100%"},
+	{"", `"[urgent] call back"`, "[urgent] call back"},
+	{"", `"Nona"`, "Nona"},
+
+	{"", `"<p>Roof &amp; tiles</p>"`, "Roof & tiles"},
+	{"", `"<p>one</p><p>two</p>"`, "one\n\ntwo"},
+	{"", `"O&#39;Brien"`, "O'Brien"},
+	{"", `"<b>Ada</b> <script>alert(1)</script>"`, "Ada"},
+	{"", `"a < b, AT&T, Black&notes, <ada@example.com>, <3"`, "a < b, AT&T, Black&notes, <ada@example.com>, <3"},
+	{"", `"<p><br></p>"`, nothing},
+	{"", `"\u3164"`, nothing},
+	{"", `"\u2800 \u200b"`, nothing},
+	{"", `"Ada\udb40\udc41\udb40\udc42"`, "Ada"},
+	{"", `"Zoë 👩\u200d🔧"`, "Zoë 👩\u200d🔧"},
+	{", type: phone", `"\u202a+1 202\u00a0555\u200b0142\udb40\udc41"`, "+12025550142"},
+	{", type: phone", `"<a href='tel:1'>+1 202 555 0142</a>"`, "+12025550142"},
 	{", type: list, default: [a, b]", `null`, "[a b]"},
 }
 

@@ -97,7 +97,7 @@ func (s *Source) decode(d Delivery) (payload.Value, error) {
 
 // incoming makes the event with its identity, type and time.
 func (s *Source) incoming(d Delivery, root, body payload.Value) Incoming {
-	input := &field.Input{Body: body, Root: root, Header: d.Header, URL: d.url(), NullWords: s.nullWords}
+	input := &field.Input{Body: body, Root: root, Header: d.Header, URL: d.url(), NullWords: s.nullWords, KeepPlaceholders: s.defaults.KeepPlaceholders}
 	in := Incoming{input: input, Event: event.Event{Source: s.name, Received: d.Received}}
 	in.Event.Data, in.Err = s.data(d, body)
 	key, ok := s.key.Text(input)
@@ -117,7 +117,11 @@ func (s *Source) readTypeAndTime(in *Incoming, input *field.Input) {
 		in.Event.Type, _ = s.names.Type.Dotted(input)
 	}
 	if text, ok := s.names.Time.Text(input); ok && in.Event.Time.IsZero() {
-		if in.Event.Time, ok = field.ParseTime(text, s.timeFormats); !ok {
+		location, problem := s.defaults.Zone.Location(input)
+		switch in.Event.Time, ok = field.ParseTime(text, s.timeFormats, location); {
+		case problem != "":
+			in.timeProblem, in.Event.Time = problem, time.Time{}
+		case !ok:
 			in.timeProblem = "found " + field.Describe(text) + " where time belongs"
 		}
 	}
@@ -177,7 +181,7 @@ func (s *Source) storedInput(in Incoming) *field.Input {
 	if err != nil {
 		body = nil
 	}
-	input := &field.Input{Body: body, Root: body, URL: &url.URL{}, Kept: in.kept, NullWords: s.nullWords}
+	input := &field.Input{Body: body, Root: body, URL: &url.URL{}, Kept: in.kept, NullWords: s.nullWords, KeepPlaceholders: s.defaults.KeepPlaceholders}
 	if s.envelope.split != nil && in.kept != nil {
 		input.Root = nil // the delivery, of which only kept is available
 	}

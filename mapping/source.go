@@ -31,6 +31,7 @@ type Source struct {
 
 	key, version field.Expression
 	timeFormats  []string
+	defaults     field.Defaults
 	maxAge       time.Duration
 
 	names   *field.Set
@@ -93,7 +94,9 @@ func (l *loader) loadSource(name string, at config.Node) *Source {
 		s.answer = readAnswer(n)
 	}
 	typ, moment := s.readIdentity(keys)
-	s.names = field.NewSet(typ, moment, field.ReadFields(fields...))
+	s.readDefaults(keys)
+	s.names = field.NewSet(typ, moment, field.ReadFields(&s.defaults, fields...))
+	s.readPerson(keys)
 	var err error
 	if s.rules, err = rule.NewEnvironment(s.names.Names(), s.names.TypeOf); err != nil {
 		at.Problem(err.Error(), "")
@@ -108,6 +111,46 @@ func (s *Source) readBody(keys config.Object) {
 	if n, ok := keys.Get("null_words"); ok {
 		for _, word := range n.PlainTexts() {
 			s.nullWords = append(s.nullWords, field.NormalWord(word))
+		}
+	}
+}
+
+// readDefaults reads what holds for all fields.
+func (s *Source) readDefaults(keys config.Object) {
+	s.defaults.Words = field.ReadWords(keys)
+	if n, ok := keys.Get("zone"); ok {
+		s.defaults.Zone = field.ReadZone(n)
+	}
+	if n, ok := keys.Get("text"); ok {
+		text, _ := n.Known(config.TextKeys)
+		s.defaults.KeepMarkup = text.OneOf("html") == "keep"
+		s.defaults.KeepPlaceholders = text.OneOf("placeholders") == "keep"
+	}
+	if n, ok := keys.Get("tables"); ok {
+		s.defaults.Tables = map[string]map[string]string{}
+		tables, _ := n.Object()
+		for _, name := range tables.Keys {
+			rows, _ := tables.Value(name).Object()
+			table := map[string]string{}
+			for _, id := range rows.Keys {
+				table[id] = rows.Value(id).PlainText()
+			}
+			s.defaults.Tables[name] = table
+		}
+	}
+}
+
+// readPerson reads which fields say who the person is.
+func (s *Source) readPerson(keys config.Object) {
+	n, ok := keys.Get("person")
+	if !ok {
+		return
+	}
+	person, _ := n.Known(config.PersonKeys)
+	if n, ok := person.Get("timezone"); ok {
+		if s.names.Timezone = n.PlainText(); !s.names.Declares(s.names.Timezone) {
+			n.Problem("undeclared name "+strconv.Quote(s.names.Timezone), config.Suggest(s.names.Timezone, s.names.Names()))
+			s.names.Timezone = ""
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"callbridge/mapping"
 )
@@ -52,6 +53,75 @@ func call(t *testing.T, keys, body string) (outcome, map[string]any) {
 	return o, made
 }
 
+const timeConfig = `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    key: body:id
+    %s
+    fields:
+      phone: {path: phone, type: phone}
+      start: {path: start, type: time}
+      tz: {path: tz, optional: true}
+      other: {path: other, optional: true}
+routes:
+  - name: lead
+    source: crm
+    mode: dry_run
+    call: {call_to: phone, agent_dynamic_variables: {v: %q}}
+`
+
+func TestTimesAreSpokenInThePersonsZone(t *testing.T) {
+	t.Parallel()
+	const person, utc = "person: {timezone: tz}", `"start": "2026-12-01T01:30:00Z"`
+	for _, tt := range []struct{ source, text, body, want string }{
+		{person, "{{start:Monday 2 January, 3:04 PM}}", utc + `, "tz": "America/Los_Angeles"`, "Monday 30 November, 5:30 PM"},
+		{person, "{{start:Monday 2 January, 3:04 PM}}", utc + `, "tz": "us_slash_pacific"`, "Monday 30 November, 5:30 PM"},
+		{person, "{{start:Monday 2 January, 3:04 PM}}", utc + `, "tz": "Pacific Time (US & Canada)"`, "Monday 30 November, 5:30 PM"},
+		{person, "{{start:Monday 2 January, 3:04 PM}}", utc, "Tuesday 1 December, 1:30 AM UTC"},
+		{person, "{{start:Monday 2 January, 3:04 PM}}", utc + `, "tz": "PST"`, "Tuesday 1 December, 1:30 AM UTC"},
+		{person, "{{start:Monday 2 January}}", utc, "Tuesday 1 December"},
+		{person, "{{start in other:3:04 PM}}", utc + `, "tz": "UTC", "other": "Europe/Berlin"`, "2:30 AM"},
+		{person, "{{start:3:04 PM}}", `"start": "2026-12-01T01:30:00+05:00"`, "1:30 AM UTC+05:00"},
+		{person, "{{start:3:04 PM}}", `"start": "2026-12-01T01:30:00+05:00", "tz": "Asia/Karachi"`, "1:30 AM"},
+		{"zone: Europe/Berlin", "{{start:3:04 PM}}", `"start": "2026-12-01T01:30:00"`, "1:30 AM"},
+		{"zone: [body:tz]", "{{start:3:04 PM}}", `"start": "2026-12-01T01:30:00", "tz": "Europe/Berlin"`, "1:30 AM"},
+	} {
+		config := parse(t, fmt.Sprintf(timeConfig, tt.source, tt.text))
+		in := read(t, config, "crm", "application/json", `{"id": "k", "phone": "+12025550142", `+tt.body+`}`)
+		var made struct {
+			Variables map[string]string `json:"agent_dynamic_variables"`
+		}
+		if err := json.Unmarshal(outcomeOf(config.Map(in[0])[0]).Call, &made); err != nil {
+			t.Fatalf("%s: %v", tt.body, err)
+		}
+		if got := made.Variables["v"]; got != tt.want {
+			t.Errorf("%s of %s is said as %q, want %q", tt.text, tt.body, got, tt.want)
+		}
+	}
+}
+
+func TestEventsOfTheFutureAreNotNewForEver(t *testing.T) {
+	t.Parallel()
+	config := parse(t, fmt.Sprintf(timeConfig, "time: body:at\n    zone: America/New_York\n    max_age: 4h", "x"))
+	here, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := received
+	for at, want := range map[string]string{
+		now.In(here).Format("2006-01-02T15:04:05"):         "skipped dry_run",
+		now.AddDate(1, 0, 0).Format("2006-01-02T15:04:05"): "rejected bad_field",
+		now.Add(-5 * time.Hour).Format(time.RFC3339):       "skipped too_old",
+		"20261128100000": "rejected bad_field",
+	} {
+		in := read(t, config, "crm", "application/json", fmt.Sprintf(`{"id": "k", "phone": "+12025550142", "start": "2026-12-01", "at": %q}`, at))
+		o := outcomeOf(config.Map(in[0])[0])
+		if got := strings.TrimSpace(fmt.Sprint(o.Outcome, " ", o.Reason)); got != want {
+			t.Errorf("%s is %s, want %s", at, got, want)
+		}
+	}
+}
+
 func TestVariablesAreFitToBeSpoken(t *testing.T) {
 	t.Parallel()
 	const missing = "rejected missing_field "
@@ -71,10 +141,11 @@ func TestVariablesAreFitToBeSpoken(t *testing.T) {
 		{"{{key}} {{source}} {{type}}", `"type": "lead"`, "k crm lead"},
 		{"{{type}}", `"x": 1`, missing + "type"},
 		{"{{time}}", `"time": 1795000000`, "2026-11-18T11:06:40Z"},
-		{"{{day:2 January 2006|}}, {{day:15:04|}}", `"day": "2026-12-24T09:30:00+01:00"`, "24 December 2026, 09:30"},
+		{"{{day:2 January 2006|}}, {{day:15:04|}}", `"day": "2026-12-24T09:30:00+01:00"`, "24 December 2026, 09:30 UTC+01:00"},
 		{"{{day:Monday|soon}}", `"x": 1`, "soon"},
 		{"{{product}}", `"product": "a\r\nb\tc\u2028d"`, "a  b c d"},
-		{"{{product}}", `"product": "{{secret}} {%if%} {{{x}}}"`, "{ {secret} } { %if% } { { {x} } }"},
+		{"{{product}}", `"product": "{{secret}} {%if%} {{{x}}}"`, missing + "product"},
+		{"{{product}}", `"product": "roof {{{secret}}} {%if tiles {{x"`, "roof {} { %if tiles { {x"},
 		{"{ {{product}}", `"product": "{x"`, "{ {x"},
 		{"{{product}}{{price}}", `"product": "{", "price": 1`, "{1"},
 		{"{{product}}", `"product": "` + strings.Repeat("ü", 600) + `"`, strings.Repeat("ü", 500)},

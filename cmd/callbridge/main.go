@@ -15,7 +15,6 @@ import (
 	"os/signal"
 	"syscall"
 	// Rules use the hour in the contact's time zone. The image has no zone files.
-	_ "time/tzdata"
 
 	"github.com/spf13/cobra"
 

@@ -6,20 +6,24 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
 // Template is text with merge tags: {{field}}, {{field|fallback}} and, for times,
-// {{field:2 January 2006}}.
+// {{field:2 January 2006}} and {{field in zone:3:04 PM}}.
 type Template struct {
 	Parts []Part
 }
 
 // Part is literal text or, with a name, a merge tag.
 type Part struct {
-	Literal  string
-	Name     string
-	layout   string
+	Literal string
+	Name    string
+	layout  string
+	// zone is the field with the time zone in which a time is spoken; empty for the
+	// person's.
+	zone     string
 	fallback *string
 }
 
@@ -64,13 +68,20 @@ func ReadTemplate(at config.Node, text string, s Scope, mayBeMissing bool) Templ
 func readTag(at config.Node, inside string, s Scope, mayBeMissing bool) (Part, bool) {
 	name, fallback, hasFallback := strings.Cut(inside, "|")
 	name, layout, hasLayout := strings.Cut(name, ":")
-	p := Part{Name: strings.TrimSpace(name), layout: strings.TrimSpace(layout)}
+	name, zone, _ := strings.Cut(strings.TrimSpace(name), " in ")
+	p := Part{Name: strings.TrimSpace(name), layout: strings.TrimSpace(layout), zone: strings.TrimSpace(zone)}
 	if hasFallback {
 		p.fallback = &fallback
 	}
 	switch {
 	case !s.Declares(p.Name):
 		at.Problem("undeclared name "+strconv.Quote(p.Name)+" in {{"+inside+"}}", config.Suggest(p.Name, s.Names()))
+		return p, false
+	case p.zone != "" && !s.Declares(p.zone):
+		at.Problem("undeclared name "+strconv.Quote(p.zone)+" in {{"+inside+"}}", config.Suggest(p.zone, s.Names()))
+		return p, false
+	case p.zone != "" && !hasLayout:
+		at.Problem("{{"+inside+"}} needs a format", "for example {{"+p.Name+" in "+p.zone+":3:04 PM}}")
 		return p, false
 	case hasLayout && s.TypeOf(p.Name) != field.TypeTime:
 		at.Problem(strconv.Quote(p.Name)+" is not a time, so "+strconv.Quote(p.layout)+" does not fit", "")
@@ -124,7 +135,7 @@ func (p *Part) Render(values *field.Values) (string, *field.Refusal) {
 	value := values.Get(p.Name)
 	switch {
 	case value.State == field.Present && p.layout != "":
-		return value.Time().Format(p.layout), nil
+		return spoken(value.Time(), p.layout, values.Location(p.zone)), nil
 	case value.State == field.Present:
 		return value.Text, nil
 	case p.fallback != nil && value.State != field.Pending && (value.State == field.Missing || values.IsOptional(p.Name)):
@@ -133,6 +144,27 @@ func (p *Part) Render(values *field.Values) (string, *field.Refusal) {
 		return "", values.Refuse(p.Name)
 	}
 }
+
+// spoken writes a time in the zone of the person. Without one it is written in the
+// zone in which the CRM sent it, and a time of the day names that zone, because the
+// person would take it for their own.
+func spoken(t time.Time, layout string, person *time.Location) string {
+	if person != nil {
+		return t.In(person).Format(layout)
+	}
+	text := t.Format(layout)
+	if !isClock(layout) || strings.Contains(layout, "-07") || strings.Contains(layout, "Z07") || strings.Contains(layout, "MST") || isNamed(t.Location()) {
+		return text
+	}
+	if _, offset := t.Zone(); offset == 0 {
+		return text + " UTC"
+	}
+	return text + " " + t.Format("UTC-07:00")
+}
+
+// isNamed reports whether a location is a zone that the configuration or the CRM
+// named, rather than an offset.
+func isNamed(l *time.Location) bool { return l != time.UTC && strings.Contains(l.String(), "/") }
 
 // isClock reports whether a layout has a time of the day, such as 15:04.
 func isClock(layout string) bool {

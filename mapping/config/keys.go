@@ -28,7 +28,7 @@ type Section struct {
 // keys of a verifier are the fields of signature.Config.
 func Sections() []Section {
 	return []Section{
-		{"file", FileKeys}, {"source", SourceKeys}, {"field", FieldKeys},
+		{"file", FileKeys}, {"source", SourceKeys}, {"reading", TextKeys}, {"person", PersonKeys}, {"field", FieldKeys},
 		{"challenge", HandshakeKeys}, {"answer", AnswerKeys},
 		{"policy", PolicyKeys}, {"route", RouteKeys}, {"call", CallKeys},
 		{"lookup", LookupKeys}, {"auth", AuthKeys},
@@ -59,6 +59,12 @@ var SourceKeys = []Key{
 	{Name: "time_format", Kind: "list", Doc: "Format of time; see format of a field."},
 	{Name: "max_age", Kind: "duration", Doc: "An event whose time is older causes no call (too_old). Default: no limit."},
 	{Name: "null_words", Kind: "list", Doc: "Texts that mean a missing value in this CRM, such as null or n/a."},
+	{Name: "true_words", Kind: "list", Doc: "Texts that mean true in fields of type bool besides true, yes, 1 and on: ja, oui, sí."},
+	{Name: "false_words", Kind: "list", Doc: "Texts that mean false in fields of type bool besides false, no, 0 and off."},
+	{Name: "zone", Kind: "text", Doc: "Time zone of times without an offset: Europe/Berlin, or the path of the value that has it; default: UTC."},
+	{Name: "text", Kind: "object", Doc: "How texts are read."},
+	{Name: "person", Kind: "object", Doc: "The fields that say who the person is."},
+	{Name: "tables", Kind: "object", Doc: "Names of ids, for the table of a field: table → id → name."},
 	{Name: "lookup", Kind: "any", Doc: "Request to the CRM's API for an event that contains only an id; of several the first whose when is true."},
 	{Name: "auth", Kind: "object", Doc: "Credentials of lookups; replaces the auth of each lookup."},
 	{Name: "params", Kind: "object", Doc: "Values of {{params.name}} in lookups, such as your company's name in the CRM: a-z, 0-9, - and single dots."},
@@ -66,6 +72,17 @@ var SourceKeys = []Key{
 	{Name: "fields", Kind: "object", Doc: "The names for rules and calls: name → field."},
 	{Name: "challenge", Kind: "any", Doc: "Handshakes of the CRM, and deliveries that are not events."},
 	{Name: "answer", Kind: "object", Doc: "Answer that the CRM requires after a success; default: 202 and a small JSON body."},
+}
+
+// TextKeys are the keys of text: of a source.
+var TextKeys = []Key{
+	{Name: "html", Kind: "text", Values: []string{"plain", "keep"}, Doc: "plain (default): tags are taken out of texts and entities become letters; keep: texts stay as they are."},
+	{Name: "placeholders", Kind: "text", Values: []string{"missing", "keep"}, Doc: "missing (default): a merge tag that the CRM has not filled in, such as {{contact.first_name}}, is no value; keep: it is one."},
+}
+
+// PersonKeys are the keys of person: of a source.
+var PersonKeys = []Key{
+	{Name: "timezone", Kind: "text", Doc: "Name of the field with the person's time zone, in which {{time:3:04 PM}} is spoken."},
 }
 
 // HandshakeKeys are the keys of a handshake (challenge:).
@@ -104,6 +121,13 @@ var FieldKeys = []Key{
 	{Name: "trunk", Kind: "text", Values: []string{"optional"}, Doc: "phone: optional: numbers may have lost the 0 that people write before them in their country."},
 	{Name: "join", Kind: "text", Doc: "string: separator that joins the values of a path with [*]."},
 	{Name: "separator", Kind: "text", Doc: "list: separator at which a text is split."},
+	{Name: "take", Kind: "text", Values: []string{"first_word"}, Doc: "string: first_word takes only the first word, such as the first name of a full one."},
+	{Name: "table", Kind: "text", Doc: "string, list: table of the source in which an id has its name. An id that is not there cannot be read."},
+	{Name: "decimal", Kind: "text", Values: []string{".", ","}, Doc: "number: the decimal sign; the other one separates thousands. Without it, a text such as 1.200 is refused."},
+	{Name: "true_words", Kind: "list", Doc: "bool: texts that mean true, besides those of the source."},
+	{Name: "false_words", Kind: "list", Doc: "bool: texts that mean false, besides those of the source."},
+	{Name: "true_unless", Kind: "list", Doc: "bool: every text but these means true. For an opt-out: only a word that means \"may be called\" is false."},
+	{Name: "zone", Kind: "text", Doc: "time: time zone of times without an offset: Europe/Berlin, or the path of the value that has it; default: the zone of the source."},
 	{Name: "format", Kind: "list", Doc: "time: rfc3339, unix, unix_ms, date, dotnet (/Date(0)/), or an example in Go's reference time (02.01.2006 15:04)."},
 }
 

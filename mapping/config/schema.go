@@ -83,6 +83,12 @@ func keySchema(name string, key Key) schema {
 		return oneOrMore(definition("texts"))
 	case "source.keep", "source.params", "lookup.headers":
 		return schema{"type": "object", "additionalProperties": definition("text")}
+	case "source.text":
+		return definition("reading")
+	case "source.tables":
+		return schema{"type": "object", "additionalProperties": schema{"type": "object", "additionalProperties": definition("text")}}
+	case "source.zone", "field.zone":
+		return definition("texts")
 	case "source.fields":
 		return named(FieldName.String(), definition("field"))
 	case "field.default": // a list, if the field is one

@@ -2,20 +2,22 @@ package field
 
 import (
 	"encoding/json"
-	"math"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"callbridge/event"
+	"callbridge/mapping/config"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
 	"callbridge/untrusted"
 )
 
 // convert converts one value to the field's type. A text may be a bool or a
-// number, such as "false" and "72"; nothing else is guessed.
-func (f *Field) convert(v payload.Value) Value {
+// number, such as "false" and "72"; nothing else is guessed. The location is that
+// of times without an offset; nil is UTC.
+func (f *Field) convert(v payload.Value, location *time.Location) Value {
 	if f.kind == TypeList {
 		return f.convertList(v)
 	}
@@ -23,29 +25,24 @@ func (f *Field) convert(v payload.Value) Value {
 	if !ok {
 		return unreadable(event.ReasonBadField, "found "+Describe(v)+" where "+f.kind+" belongs")
 	}
-	text = strings.TrimSpace(text)
+	if text = plainText(text, f.source.KeepMarkup); text == "" {
+		return missing("nothing but markup or a placeholder")
+	}
 	switch f.kind {
 	case TypeNumber:
-		if _, isBool := v.(bool); isBool {
-			break
-		}
-		if r, ok := numberValue(text); ok {
-			return r
-		}
+		return f.convertNumber(v, text)
 	case TypeBool:
-		if b, ok := boolWords[strings.ToLower(text)]; ok {
+		if b, ok := f.boolOf(text); ok {
 			return Value{Typed: b, Text: strconv.FormatBool(b)}
 		}
 	case TypeTime:
-		if t, ok := ParseTime(text, f.formats); ok {
-			return timeValue(t)
-		}
+		return f.convertTime(v, text, location)
 	case TypeCountry:
 		if region, ok := phone.Country(text); ok {
 			return textValue(region)
 		}
 	default:
-		return textValue(text)
+		return f.textOf(text)
 	}
 	return unreadable(event.ReasonBadField, "found "+Describe(v)+" where "+f.kind+" belongs")
 }
@@ -59,20 +56,43 @@ func (f *Field) convertList(v payload.Value) Value {
 	} else if !isList {
 		values = []any{v}
 	}
-	texts, problem := flatten(values)
+	texts, problem := f.flatten(values)
 	if problem != "" {
 		return unreadable(event.ReasonBadField, problem)
+	}
+	for i, text := range texts {
+		named := f.textOf(text)
+		if named.State != Present {
+			return named
+		}
+		texts[i] = named.Text
 	}
 	return listValue(texts)
 }
 
+// textOf is the text of a field: the name that the table has for it, or its first
+// word if the field takes only that.
+func (f *Field) textOf(text string) Value {
+	if f.table != nil {
+		name, ok := f.table[text]
+		if !ok {
+			return unreadable(event.ReasonBadField, "the table has no "+strconv.Quote(untrusted.Log(text)))
+		}
+		text = name
+	}
+	if f.firstWord {
+		text, _, _ = strings.Cut(text, " ")
+	}
+	return textValue(text)
+}
+
 // flatten returns the texts of single values and of lists of them, without
 // empty ones. The second result says what is wrong.
-func flatten(values []any) ([]string, string) {
+func (f *Field) flatten(values []any) ([]string, string) {
 	var texts []string
 	for _, v := range values {
 		if list, ok := v.([]any); ok {
-			inner, problem := flatten(list)
+			inner, problem := f.flatten(list)
 			if problem != "" {
 				return nil, problem
 			}
@@ -86,7 +106,9 @@ func flatten(values []any) ([]string, string) {
 		if !ok {
 			return nil, "found a list with " + Describe(v) + " in it"
 		}
-		texts = append(texts, strings.TrimSpace(text))
+		if text = plainText(text, f.source.KeepMarkup); text != "" && (f.source.KeepPlaceholders || !isEmpty(text)) {
+			texts = append(texts, text)
+		}
 	}
 	return texts, ""
 }
@@ -97,70 +119,52 @@ var boolWords = map[string]bool{
 	"false": false, "no": false, "0": false, "off": false,
 }
 
-// decimal is a number as people and JSON write it, without thousands
-// separators: 1,200 is 1200 in one country and 1.2 in another.
-var decimal = regexp.MustCompile(`^([+-]?)0*([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,2}))?$`)
-
-// numberValue keeps the digits for texts and metadata. Rules see a float64, or
-// an int64 if a float64 would lose digits.
-func numberValue(text string) (Value, bool) {
-	plain := text
-	if !isPlain(text) {
-		parts := decimal.FindStringSubmatch(text)
-		if parts == nil {
-			return Value{}, false
-		}
-		plain = plainDecimal(parts[1], parts[2], parts[3], parts[4])
+// boolOf reads a bool: by the field's own words, by those of the source, or by
+// boolWords.
+func (f *Field) boolOf(text string) (value, ok bool) {
+	word := NormalWord(text)
+	if f.trueUnless != nil {
+		return !slices.Contains(f.trueUnless, word), true
 	}
-	double, err := strconv.ParseFloat(plain, 64)
-	if err != nil {
-		return Value{}, false
-	}
-	var typed any = double
-	if math.Abs(double) >= 1<<53 {
-		if whole, err := strconv.ParseInt(plain, 10, 64); err == nil {
-			typed = whole
+	for _, words := range []Words{f.words, f.source.Words} {
+		if value, ok := words.value(word); ok {
+			return value, true
 		}
 	}
-	return Value{Typed: typed, Text: plain}, true
+	value, ok = boolWords[word]
+	return value, ok
 }
 
-// isPlain reports whether a number needs no rewriting: a shortcut for most.
-func isPlain(text string) bool {
-	whole, fraction, dotted := strings.Cut(text, ".")
-	return isDigits(whole) && whole[0] != '0' && (!dotted || isDigits(fraction))
+// Words are texts that mean true or false, in lower case.
+type Words struct{ True, False []string }
+
+func (w Words) value(word string) (value, ok bool) {
+	switch {
+	case slices.Contains(w.True, word):
+		return true, true
+	case slices.Contains(w.False, word):
+		return false, true
+	}
+	return false, false
 }
 
-func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
-
-// plainDecimal writes a number without an exponent: an agent would read
-// 4.8e+03 aloud.
-func plainDecimal(sign, whole, fraction, exponent string) string {
-	shift, _ := strconv.Atoi(exponent)
-	for ; shift > 0; shift-- {
-		digit := "0"
-		if fraction != "" {
-			digit, fraction = fraction[:1], fraction[1:]
-		}
-		whole += digit
-	}
-	for ; shift < 0; shift++ {
-		last := len(whole) - 1
-		fraction = whole[last:] + fraction
-		if whole = whole[:last]; whole == "" {
-			whole = "0"
+// ReadWords reads true_words: and false_words: of a source or a field.
+func ReadWords(keys config.Object) (w Words) {
+	read := func(key string, into *[]string) {
+		if n, ok := keys.Get(key); ok {
+			for _, word := range n.PlainTexts() {
+				*into = append(*into, NormalWord(word))
+			}
 		}
 	}
-	if whole = strings.TrimLeft(whole, "0"); whole == "" {
-		whole = "0"
+	read("true_words", &w.True)
+	read("false_words", &w.False)
+	for _, word := range w.True {
+		if n, ok := keys.Get("false_words"); ok && slices.Contains(w.False, word) {
+			n.Problem(strconv.Quote(word)+" means true and false", "")
+		}
 	}
-	if sign == "-" {
-		whole = "-" + whole
-	}
-	if fraction != "" {
-		whole += "." + fraction
-	}
-	return whole
+	return w
 }
 
 // Describe says what was found, for the detail of a result: the kind of value

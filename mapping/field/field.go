@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"callbridge/event"
 	"callbridge/mapping/config"
@@ -68,6 +69,29 @@ type Field struct {
 	// separator splits a text into a list; empty for no splitting.
 	separator string
 	formats   []string
+	// zone is for type time: where times without an offset are.
+	zone Zone
+	// decimal is for type number: "." or ",", or "" for no thousands separators.
+	decimal string
+	// words and trueUnless are for type bool.
+	words      Words
+	trueUnless []string
+	// table has the names of ids; firstWord takes only the first word of a text.
+	table     map[string]string
+	firstWord bool
+	source    *Defaults
+}
+
+// Defaults are what a source says for all of its fields.
+type Defaults struct {
+	// KeepMarkup leaves HTML in texts; KeepPlaceholders takes a merge tag that the
+	// CRM has not filled in for a value.
+	KeepMarkup, KeepPlaceholders bool
+	Words                        Words
+	// Zone is that of times without an offset.
+	Zone Zone
+	// Tables have the names of ids, by the name of the table.
+	Tables map[string]map[string]string
 }
 
 // celWords are words of CEL, which no field can have as its name.
@@ -80,7 +104,7 @@ var celWords = []string{
 // ReadFields reads fields: of a preset and of the source that uses it. A field of
 // the source with a path replaces the preset's; without one it changes only the
 // keys that it has, such as the region of a phone number.
-func ReadFields(layers ...config.Node) []*Field {
+func ReadFields(source *Defaults, layers ...config.Node) []*Field {
 	var order []string
 	names, merged := map[string]config.Node{}, map[string]config.Object{}
 	for _, layer := range layers {
@@ -106,7 +130,7 @@ func ReadFields(layers ...config.Node) []*Field {
 			continue // not a mapping, which is a problem already
 		}
 		checkName(names[name], name)
-		fields = append(fields, readField(name, merged[name]))
+		fields = append(fields, readField(name, merged[name], source))
 	}
 	return fields
 }
@@ -122,8 +146,8 @@ func checkName(at config.Node, name string) {
 	}
 }
 
-func readField(name string, keys config.Object) *Field {
-	f := &Field{name: name, kind: TypeString}
+func readField(name string, keys config.Object, source *Defaults) *Field {
+	f := &Field{name: name, kind: TypeString, source: source}
 	if _, ok := keys.Get("type"); ok {
 		f.kind = keys.OneOf("type")
 	}
@@ -176,12 +200,50 @@ func (f *Field) readTypeKeys(keys config.Object) {
 	if n, ok := only("format", TypeTime); ok {
 		f.formats = ReadTimeFormats(n)
 	}
+	if n, ok := only("zone", TypeTime); ok {
+		f.zone = ReadZone(n)
+	}
+	f.readWords(keys, only)
+}
+
+// readWords reads the keys that say how texts are converted.
+func (f *Field) readWords(keys config.Object, only func(key, kind string) (config.Node, bool)) {
+	if _, ok := only("decimal", TypeNumber); ok {
+		f.decimal = keys.OneOf("decimal")
+	}
+	_, hasTrue := only("true_words", TypeBool)
+	_, hasFalse := only("false_words", TypeBool)
+	if hasTrue || hasFalse {
+		f.words = ReadWords(keys)
+	}
+	if n, ok := only("true_unless", TypeBool); ok {
+		for _, word := range n.PlainTexts() {
+			f.trueUnless = append(f.trueUnless, NormalWord(word))
+		}
+	}
+	if _, ok := only("take", TypeString); ok {
+		f.firstWord = keys.OneOf("take") == "first_word"
+	}
+	if n, ok := keys.Get("table"); ok {
+		name := n.PlainText()
+		if f.table, ok = f.source.Tables[name]; !ok {
+			n.Problem("there is no table "+strconv.Quote(name), "write it under tables: of the source")
+		}
+		if f.kind != TypeString && f.kind != TypeList {
+			n.Problem("is only for type string and list, and this field is "+f.kind, "")
+		}
+	}
 }
 
 // readDefault converts the default as if the CRM had sent it.
 func (f *Field) readDefault(n config.Node) {
 	if f.kind == TypePhone {
 		n.Problem("a phone number has no default", "a person unrelated to the event would be called")
+		return
+	}
+	if f.kind == TypeString {
+		text := textValue(n.PlainText())
+		f.fallback = &text
 		return
 	}
 	var value payload.Value
@@ -194,7 +256,7 @@ func (f *Field) readDefault(n config.Node) {
 	} else {
 		value = n.PlainText()
 	}
-	converted := f.convert(value)
+	converted := f.convert(value, nil)
 	if converted.State != Present && f.kind != "" {
 		n.Problem("the default is not a valid "+f.kind+": "+converted.Detail, "")
 		return
@@ -207,7 +269,7 @@ func (f *Field) read(in *Input) Value {
 	if f.kind == TypePhone {
 		return f.readPhone(in)
 	}
-	if in.Pending && isPending(f.paths, in) {
+	if in.Pending && (isPending(f.paths, in) || isPending(f.zone.paths, in)) {
 		return pending(f.name)
 	}
 	for i := range f.paths {
@@ -217,6 +279,9 @@ func (f *Field) read(in *Input) Value {
 			continue
 		}
 		value := f.convertAt(path, found, in)
+		if value.State == Missing {
+			continue // nothing but markup
+		}
 		if value.State == Unreadable {
 			value.Detail = fmt.Sprintf("%s (%s)", value.Detail, path)
 		}
@@ -261,19 +326,34 @@ func isPending(paths []Path, in *Input) bool {
 func (f *Field) convertAt(path *Path, found payload.Value, in *Input) Value {
 	switch {
 	case path.many && f.kind == TypeList:
-		return f.convert([]any(path.all(in)))
+		return f.convert([]any(path.all(in)), nil)
 	case f.join != nil:
 		values := []payload.Value{found}
 		if path.many {
 			values = path.all(in)
 		}
-		texts, problem := flatten(values)
+		texts, problem := f.flatten(values)
 		if problem != "" {
 			return unreadable(event.ReasonBadField, problem)
 		}
 		return textValue(strings.Join(texts, *f.join))
 	}
-	return f.convert(found)
+	location, problem := f.location(in)
+	if problem != "" {
+		return unreadable(event.ReasonBadField, problem)
+	}
+	return f.convert(found, location)
+}
+
+// location is where the times of the field are that have no offset.
+func (f *Field) location(in *Input) (*time.Location, string) {
+	switch {
+	case f.kind != TypeTime:
+		return nil, ""
+	case f.zone.isSet():
+		return f.zone.Location(in)
+	}
+	return f.source.Zone.Location(in)
 }
 
 // Set is the names that the rules and calls of one source may use: the built-in
@@ -281,6 +361,9 @@ func (f *Field) convertAt(path *Path, found payload.Value, in *Input) Value {
 type Set struct {
 	// Type and Time are where an event has its type and its time.
 	Type, Time Expression
+	// Timezone is the field with the zone of the person, in which times are spoken;
+	// empty for none.
+	Timezone string
 
 	fields map[string]*Field
 	names  []string
@@ -365,6 +448,8 @@ func (s *Set) DeliveryValues(version Expression, in *Input) map[string]any {
 	for f := range maps.Values(s.fields) {
 		keep(f.paths)
 		keep(f.numbers.country)
+		keep(f.zone.paths)
+		keep(f.source.Zone.paths)
 	}
 	for _, parts := range version {
 		keep(parts)

@@ -30,6 +30,8 @@ type Input struct {
 	NoLookup string
 	// NullWords are the source's words for no value, in lower case.
 	NullWords []string
+	// KeepPlaceholders: a merge tag that the CRM has not filled in is a value.
+	KeepPlaceholders bool
 }
 
 // find returns the first present value at the path.
@@ -131,17 +133,22 @@ func digest(tree payload.Value) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// isPresent reports whether a value is more than null, "", an empty list or one
-// of the source's words for no value.
+// isPresent reports whether a value is more than null, a text of which nothing can
+// be seen, an unfilled placeholder, an empty list or one of the source's words for
+// no value.
 func (in *Input) isPresent(v payload.Value) bool {
-	if list, ok := v.([]any); ok {
-		return len(list) > 0
-	}
-	if !payload.Present(v) {
+	switch v := v.(type) {
+	case nil:
 		return false
+	case []any:
+		return len(v) > 0
+	case string:
+		if strings.TrimSpace(v) == "" || !in.KeepPlaceholders && isEmpty(v) {
+			return false
+		}
+		return len(in.NullWords) == 0 || !slices.Contains(in.NullWords, NormalWord(v))
 	}
-	text, ok := v.(string)
-	return !ok || len(in.NullWords) == 0 || !slices.Contains(in.NullWords, NormalWord(text))
+	return true
 }
 
 // NormalWord is the form in which words for no value are compared.

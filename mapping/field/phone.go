@@ -67,7 +67,7 @@ func (f *Field) convertPhone(v payload.Value, country, problem string) Value {
 	if _, isBool := v.(bool); !ok || isBool {
 		return unreadable(event.ReasonBadPhone, "found "+Describe(v)+" where a phone number belongs")
 	}
-	number, err := phone.Parse(text, phone.Options{
+	number, err := phone.Parse(f.phoneText(text), phone.Options{
 		Country: country, Region: f.numbers.region, AllowExtension: true,
 		Plus: f.numbers.plus, TrunkOptional: f.numbers.trunkOptional,
 	})
@@ -80,6 +80,16 @@ func (f *Field) convertPhone(v payload.Value, country, problem string) Value {
 	}
 	plain := number.E164.Reveal()
 	return Value{Typed: plain, Text: plain, Phone: &number}
+}
+
+// phoneText is the text of a number without markup and invisible characters. A blank
+// before it stays: it may be a + that a form did not escape.
+func (f *Field) phoneText(text string) string {
+	plain := plainText(text, f.source.KeepMarkup)
+	if strings.HasPrefix(text, " ") {
+		return " " + plain
+	}
+	return plain
 }
 
 // countryMembers are the members of an object in which CRMs write a country.

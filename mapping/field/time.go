@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"callbridge/event"
 	"callbridge/mapping/config"
+	"callbridge/mapping/payload"
 )
 
 // Names of time formats. Any other format is Go's reference time, 2 January 2006
@@ -23,7 +25,7 @@ const (
 var formatNames = []string{formatRFC3339, formatUnix, formatUnixMS, formatDate, formatDotNet}
 
 // isoLayouts are RFC 3339 and its variants in CRMs: a space instead of the T, an
-// offset without a colon (Meta), no offset (Close, read as UTC). Each may have a
+// offset without a colon (Meta), no offset (Close). Each may have a
 // fraction of a second.
 var isoLayouts = []string{
 	time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
@@ -35,9 +37,14 @@ var isoLayouts = []string{
 // (monday).
 var unixDigits = regexp.MustCompile(`^([0-9]{9,14})(?:\.([0-9]{1,9}))?$`)
 
-// unixMSFrom is the least number that means milliseconds: in seconds it is the
-// year 5138.
-const unixMSFrom = 100_000_000_000
+const (
+	// unixMSFrom is the least number that means milliseconds: in seconds it is the
+	// year 5138.
+	unixMSFrom = 100_000_000_000
+	// maxUnix is the year 2100. A larger number is no time since 1970:
+	// 20261128100000 is a date without separators.
+	maxUnix = 4_102_444_800
+)
 
 // dotNetDate is the format of Microsoft's DataContractJsonSerializer:
 // milliseconds since 1970, and an offset that is only for display.
@@ -66,25 +73,50 @@ func IsDateLayout(format string) bool {
 	return format != "" && one.Format(format) != one.AddDate(1, 1, 1).Format(format)
 }
 
+// convertTime reads a time.
+func (f *Field) convertTime(v payload.Value, text string, location *time.Location) Value {
+	t, ok := ParseTime(text, f.formats, location)
+	switch {
+	case ok:
+		return timeValue(t)
+	case len(f.formats) > 0 && unixDigits.MatchString(text):
+		return unreadable(event.ReasonBadField, "found "+Describe(v)+" where time belongs; "+unixHint(text))
+	}
+	return unreadable(event.ReasonBadField, "found "+Describe(v)+" where time belongs")
+}
+
+// unixHint says what a number is that was not expected as a time.
+func unixHint(text string) string {
+	whole, _, _ := strings.Cut(text, ".")
+	if n, err := strconv.ParseInt(whole, 10, 64); err == nil && n >= unixMSFrom {
+		return "it may be milliseconds since 1970: format: unix_ms"
+	}
+	return "it may be seconds since 1970: format: unix"
+}
+
 // ParseTime parses a time in one of the formats; without formats, in any of the
-// named ones, which cannot be confused. A time without an offset is UTC.
-func ParseTime(text string, formats []string) (time.Time, bool) {
+// named ones, which cannot be confused. The location is that of a time without an
+// offset; nil is UTC.
+func ParseTime(text string, formats []string, location *time.Location) (time.Time, bool) {
 	if len(formats) == 0 {
 		formats = formatNames
 	}
+	if location == nil {
+		location = time.UTC
+	}
 	for _, format := range formats {
-		if t, ok := parseTimeAs(text, format); ok {
+		if t, ok := parseTimeAs(text, format, location); ok {
 			return t, true
 		}
 	}
 	return time.Time{}, false
 }
 
-func parseTimeAs(text, format string) (time.Time, bool) {
+func parseTimeAs(text, format string, location *time.Location) (time.Time, bool) {
 	switch format {
 	case formatRFC3339:
 		for _, layout := range isoLayouts {
-			if t, err := time.Parse(layout, text); err == nil {
+			if t, err := time.ParseInLocation(layout, text, location); err == nil {
 				return t, true
 			}
 		}
@@ -96,7 +128,7 @@ func parseTimeAs(text, format string) (time.Time, bool) {
 	case formatDate:
 		format = time.DateOnly
 	}
-	t, err := time.Parse(format, text)
+	t, err := time.ParseInLocation(format, text, location)
 	return t, err == nil
 }
 
@@ -116,6 +148,9 @@ func parseUnix(text, format string) (time.Time, bool) {
 	}
 	whole, err := strconv.ParseInt(parts[1], 10, 64)
 	if err != nil || (whole >= unixMSFrom) != (format == formatUnixMS) {
+		return time.Time{}, false
+	}
+	if whole > maxUnix && format == formatUnix || whole > maxUnix*1000 {
 		return time.Time{}, false
 	}
 	fraction, _ := strconv.ParseInt((parts[2] + strings.Repeat("0", 9))[:9], 10, 64)

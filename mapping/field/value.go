@@ -8,6 +8,7 @@ import (
 	"callbridge/event"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
+	"callbridge/mapping/zone"
 )
 
 // State says whether a name has a value in one event.
@@ -140,6 +141,23 @@ func (v *Values) builtin(name string) Value {
 		}
 	}
 	return missing("the event has no " + name)
+}
+
+// Location returns the time zone that the text of a name says: of the name given, or
+// of the person. Nil is an unknown one.
+func (v *Values) Location(name string) *time.Location {
+	if name == "" {
+		name = v.set.Timezone
+	}
+	if name == "" {
+		return nil
+	}
+	value := v.Get(name)
+	if value.State != Present {
+		return nil
+	}
+	location, _ := zone.Find(value.Text)
+	return location
 }
 
 // IsOptional reports whether a rule may do without the name.

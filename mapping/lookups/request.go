@@ -160,7 +160,7 @@ func Older(version, than string) bool {
 		return a.Cmp(b) < 0
 	}
 	rfc3339 := []string{"rfc3339"}
-	a, isTime := field.ParseTime(version, rfc3339)
-	b, areTimes := field.ParseTime(than, rfc3339)
+	a, isTime := field.ParseTime(version, rfc3339, nil)
+	b, areTimes := field.ParseTime(than, rfc3339, nil)
 	return isTime && areTimes && a.Before(b)
 }
