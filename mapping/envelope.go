@@ -19,9 +19,11 @@ type envelope struct {
 	split *payload.Path
 	// kept are parts of the delivery that each of its events gets a copy of.
 	kept []keptPart
-	// hidden are members that are removed, such as a secret in the body.
-	hidden    [][]string
-	maxEvents int
+	// hidden are members that are removed, as the source says.
+	hidden [][]string
+	// credentials are members that verify the sender, which are always removed.
+	credentials [][]string
+	maxEvents   int
 }
 
 type keptPart struct {
@@ -104,17 +106,35 @@ func (e envelope) open(root payload.Value) ([]payload.Value, error) {
 	return events, nil
 }
 
-// hide removes the hidden members: a secret that verifies the sender must not be
-// passed on with the event.
+// hide removes the hidden members, and what verifies the sender: it must not be
+// stored or passed on with the event.
 func (e envelope) hide(root payload.Value) {
 	for _, names := range e.hidden {
-		object, _ := root.(map[string]any)
-		last := len(names) - 1
-		for _, name := range names[:last] {
-			object, _ = object[name].(map[string]any)
-		}
-		delete(object, names[last])
+		remove(root, names)
 	}
+	for _, names := range e.credentials {
+		events, isList := root.([]any)
+		if !isList {
+			events = []any{root}
+		}
+		for _, event := range events { // of CloudEvents, which have their body as data
+			remove(event, names)
+			if object, ok := event.(map[string]any); ok {
+				remove(object["data"], names)
+			}
+		}
+	}
+}
+
+// remove deletes the member at names. The name of a form's field may have dots.
+func remove(root payload.Value, names []string) {
+	object, _ := root.(map[string]any)
+	delete(object, strings.Join(names, "."))
+	last := len(names) - 1
+	for _, name := range names[:last] {
+		object, _ = object[name].(map[string]any)
+	}
+	delete(object, names[last])
 }
 
 // withKept returns an event with the parts that it keeps of the delivery. The

@@ -197,6 +197,7 @@ func (l *loader) warn() {
 		if len(l.config.bySource[source.name]) == 0 {
 			source.at.Warn("no route uses this source", "its events are skipped (no_route)")
 		}
+		l.warnUnsigned(source)
 		if why := source.Unverified(); why != "" {
 			source.at.Warn("accepts webhooks from any sender: "+why, "")
 		}

@@ -90,9 +90,13 @@ func (s *Source) Read(d Delivery) ([]Incoming, error) {
 
 func (s *Source) decode(d Delivery) (payload.Value, error) {
 	if s.format == payload.CloudEvents {
-		return payload.DecodeCloudEvent(d.Header, d.Body)
+		return payload.DecodeCloudEvent(s.attributes(d.Header), d.Body)
 	}
-	return payload.Decode(d.Header.Get("Content-Type"), s.format, d.Body)
+	contentType := d.Header.Get("Content-Type")
+	if s.covered.Signs && strings.Contains(contentType, ";") {
+		return s.decodeSigned(contentType, d.Body)
+	}
+	return payload.Decode(contentType, s.format, d.Body)
 }
 
 // incoming makes the event with its identity, type and time.
@@ -100,7 +104,7 @@ func (s *Source) incoming(d Delivery, root, body payload.Value) Incoming {
 	input := &field.Input{Body: body, Root: root, Header: d.Header, URL: d.url(), NullWords: s.nullWords, KeepPlaceholders: s.defaults.KeepPlaceholders}
 	in := Incoming{input: input, Event: event.Event{Source: s.name, Received: d.Received}}
 	in.Event.Data, in.Err = s.data(d, body)
-	key, ok := s.key.Text(input)
+	key, ok := s.identity(input)
 	if !ok {
 		// Not the time: a repeated delivery has to be the same event.
 		key = "sha256:" + input.Digest()
@@ -132,7 +136,7 @@ func (s *Source) readTypeAndTime(in *Incoming, input *field.Input) {
 func (s *Source) data(d Delivery, body payload.Value) (json.RawMessage, error) {
 	contentType := strings.ToLower(d.Header.Get("Content-Type"))
 	isJSON := contentType == "application/json" || contentType == "application/json; charset=utf-8"
-	isUnchanged := s.envelope.split == nil && s.envelope.hidden == nil
+	isUnchanged := s.envelope.split == nil && s.envelope.hidden == nil && s.envelope.credentials == nil
 	if isJSON && isUnchanged && (s.format == payload.Auto || s.format == payload.JSON) {
 		return bytes.TrimPrefix(bytes.TrimSpace(d.Body), []byte("\xef\xbb\xbf")), nil
 	}

@@ -2,7 +2,9 @@ package mapping
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"callbridge/mapping/config"
@@ -30,6 +32,8 @@ type Source struct {
 	answer     Answer
 
 	key, version field.Expression
+	// keyIsOutside says that the key may be read from a header or the query.
+	keyIsOutside bool
 	timeFormats  []string
 	defaults     field.Defaults
 	maxAge       time.Duration
@@ -101,6 +105,7 @@ func (l *loader) loadSource(name string, at config.Node) *Source {
 	if s.rules, err = rule.NewEnvironment(s.names.Names(), s.names.TypeOf); err != nil {
 		at.Problem(err.Error(), "")
 	}
+	s.refuseCredentials(at)
 	s.lookups = lookups.Read(keys, lookups.Source{Name: name, Names: s.names, Rules: s.rules, Version: s.version})
 	return s
 }
@@ -108,6 +113,11 @@ func (l *loader) loadSource(name string, at config.Node) *Source {
 func (s *Source) readBody(keys config.Object) {
 	s.format = payload.Format(keys.OneOf("body"))
 	s.envelope = readEnvelope(keys)
+	for _, p := range s.covered.Credentials {
+		if p.Body != "" {
+			s.envelope.credentials = append(s.envelope.credentials, strings.Split(p.Body, "."))
+		}
+	}
 	if n, ok := keys.Get("null_words"); ok {
 		for _, word := range n.PlainTexts() {
 			s.nullWords = append(s.nullWords, field.NormalWord(word))
@@ -164,6 +174,7 @@ func (s *Source) readIdentity(keys config.Object) (typ, moment field.Expression)
 			n.Problem("text: is the same for every event, so only the first would be called", "name something that differs")
 		}
 		s.key.RefuseLookup(n, "the key")
+		s.keyIsOutside = slices.ContainsFunc(s.key.Places(), isOutside)
 	} else {
 		keys.At.Problem(`"key" is missing`, "say what identifies an event, for example [body:id, sha256:body]")
 	}
