@@ -6,6 +6,7 @@
 //
 //   - step.go: the state machine, one step per ledger state
 //   - request.go: parse a delivered request, add its id to the call
+//   - permit.go: the judgement before each claim
 //   - limiter.go: concurrency and rate
 //   - pause.go: pauses of the whole process, refused credentials
 //   - dial.go: claim, fence, POST; nothing else calls the create endpoint
@@ -66,6 +67,9 @@ type Config struct {
 	// SweepEvery is the interval between two sweeps of the ledger; 5 minutes
 	// if zero.
 	SweepEvery time.Duration
+
+	// Permits judges every request before its claim; nil permits all.
+	Permits Permits
 
 	// Tracer records spans; nil for none.
 	Tracer *span.Tracer

@@ -31,8 +31,10 @@ const (
 
 	// Accepted: Callab has the call.
 	Accepted State = "accepted"
-	// Rejected: Callab refused the call.
+	// Rejected: Callab refused the call, or its number may not be dialled.
 	Rejected State = "rejected"
+	// Skipped: the route in force does not dial the number.
+	Skipped State = "skipped"
 	// Parked: the call may have been sent, and Callab's list does not show
 	// it. A person decides.
 	Parked State = "parked"
@@ -47,6 +49,7 @@ var openStates = []State{Claimed, Free, Unknown}
 var outcomes = map[State]event.Outcome{
 	Accepted: event.Accepted,
 	Rejected: event.Rejected,
+	Skipped:  event.Skipped,
 	Parked:   event.Unknown,
 	Failed:   event.Failed,
 }

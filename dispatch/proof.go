@@ -16,9 +16,10 @@ import (
 // notePrefix precedes the request id in a call's notes.
 const notePrefix = "callbridge "
 
-// maxNoteRunes bounds the notes of a call. Callab documents no limit; the id
-// comes last and must not be what a limit cuts off.
-const maxNoteRunes = 4000
+// maxNoteRunes bounds the notes of a call, id included, as the mapping does for
+// notes of its own. Callab documents no limit; the id comes last and must not be
+// what a limit cuts off.
+const maxNoteRunes = 2000
 
 // signature is where a call in Callab's list holds the id of a request.
 type signature int

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,6 +23,8 @@ type request struct {
 	event.Request
 	callTo event.Phone
 	trace  span.Parent
+	// stored is when NATS stored the request, by the clock of its server.
+	stored time.Time
 }
 
 // attributes identify the request in a span.
@@ -42,7 +45,7 @@ func parseRequest(d bus.Delivery) (request, error) {
 	bodyErr := r.Decode(d.Data)
 	bodyID := r.ID
 	r.trace = span.ContinueOf(d.Trace, id)
-	r.ID, r.Event.Source = id, d.Source
+	r.ID, r.Event.Source, r.stored = id, d.Source, d.Stored
 	if idErr != nil {
 		return r, errors.New("the id in the subject is not a UUID")
 	}

@@ -28,6 +28,7 @@ var steps = map[State]step{
 	Unknown:  (*Dispatcher).reconcile,
 	Accepted: (*Dispatcher).report,
 	Rejected: (*Dispatcher).report,
+	Skipped:  (*Dispatcher).report,
 	Parked:   (*Dispatcher).report,
 	Failed:   (*Dispatcher).report,
 }

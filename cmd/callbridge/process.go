@@ -17,6 +17,7 @@ import (
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/dispatch"
+	"callbridge/event"
 	"callbridge/handlers"
 	"callbridge/lookup"
 	"callbridge/span"
@@ -68,6 +69,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	p.tracer = s.OTel.Tracer(version(), p.log)
 	dispatching := s.dispatch()
 	dispatching.Tracer = p.tracer
+	dispatching.Permits = func(r *event.Request) (event.Outcome, event.Reason, string) { return p.config.current().Permits(r) }
 	if p.dispatcher, err = dispatch.New(p.bus, api, dispatching, p.registry, p.log); err != nil {
 		return err
 	}

@@ -1,0 +1,66 @@
+package dispatch
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"callbridge/event"
+)
+
+// Permits judges a request by the configuration in force. The outcome is empty if
+// the request may be dialled now; else it is event.Rejected or event.Skipped, with
+// the reason and a text for people. It is pure and fast: every request is judged
+// right before each claim, whoever published it.
+type Permits func(*event.Request) (event.Outcome, event.Reason, string)
+
+const (
+	// otherConfiguration is how long after it was stored a request of a route is
+	// only given back by a process that would refuse it: during a rolling update
+	// this process may have the older configuration. docs/decisions/0012-judging-requests.md
+	// has the cause.
+	otherConfiguration = 5 * time.Minute
+	// giveBack is the delay until such a request is delivered again, and half of
+	// the longest: a fixed one can meet the same process each time.
+	giveBack = 5 * time.Second
+	// judgedFor is how long a judgement holds while a request waits for its slot
+	// and token.
+	judgedFor = 100 * time.Millisecond
+)
+
+// judge returns the final record of a request that may not be dialled, or false.
+func (d *Dispatcher) judge(r request) (refused Record, is bool) {
+	if d.config.Permits == nil {
+		return Record{}, false
+	}
+	outcome, reason, detail := d.config.Permits(&r.Request)
+	switch outcome {
+	case "":
+		return Record{}, false
+	case event.Skipped:
+		return Record{State: Skipped, Reason: reason, Detail: detail}, true
+	}
+	return Record{State: Rejected, Reason: reason, Detail: detail}, true
+}
+
+// refuse ends a request that may not be dialled. The ledger decides between this
+// process and another one that would dial it: one of the two records is written.
+func (d *Dispatcher) refuse(ctx context.Context, r request, refused Record, e entry) (transition, error) {
+	if r.Route != "" && !d.bus.Embedded() {
+		now, err := d.ledger.Now(ctx)
+		if err != nil {
+			return transition{}, err
+		}
+		if now.Sub(r.stored) < otherConfiguration {
+			return retryAfter(giveBack + rand.N(giveBack)), nil
+		}
+	}
+	refused.Attempt = e.Attempt
+	written, err := d.compareAndSet(ctx, r.ID, refused, e)
+	if err != nil {
+		return transition{}, err
+	}
+	d.logger(r).Info("call.not_permitted", "source", r.Event.Source, "route", r.Route, "to", r.callTo,
+		"state", refused.State, "reason", refused.Reason, "detail", refused.Detail)
+	return advance(written), nil
+}
