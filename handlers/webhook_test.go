@@ -51,7 +51,7 @@ func TestAnswerNamesTheStatusOfEachEvent(t *testing.T) {
 func TestConcurrentDuplicatesMakeOneRequest(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	const deliveries = 50
+	const deliveries = 60
 	statuses := make([]string, deliveries)
 	var all sync.WaitGroup
 	for i := range deliveries {
