@@ -67,14 +67,14 @@ func callbridge(program string) system {
 		if err := freeAddresses(&r.address, &r.admin, &nats); err != nil {
 			return err
 		}
-		r.nats = "nats://" + nats
+		r.nats, r.store = "nats://"+nats, filepath.Join(j.dir, "store")
 		config := filepath.Join(j.dir, "callbridge.yaml")
 		if err := os.WriteFile(config, []byte(callbridgeConfig(max(1, j.routes))), 0o600); err != nil {
 			return fmt.Errorf("write configuration: %w", err)
 		}
 		environ := []string{
 			"CONFIG_FILE=" + config, "BENCH_SECRET=" + secret, "HTTP_ADDR=" + r.address, "ADMIN_ADDR=" + r.admin, "ADMIN_PPROF=true",
-			"NATS_LISTEN=" + nats, "NATS_STORE_DIR=" + filepath.Join(j.dir, "store"), "NATS_SYNC=" + j.sync,
+			"NATS_LISTEN=" + nats, "NATS_STORE_DIR=" + r.store, "NATS_SYNC=" + j.sync,
 			"CALLAB_URL=" + j.api, "CALLAB_TOKEN=" + callabToken,
 		}
 		if !j.storeOnly {

@@ -57,6 +57,9 @@ type running struct {
 	restart func(context.Context) error
 	// nats is the URL of its NATS; empty if it stores nothing.
 	nats string
+	// store is the directory with the passwords of callbridge's NATS; other systems
+	// have no users.
+	store string
 	// requests and results are the names of its streams.
 	requests, results string
 	// next is the number of the next contact; accepted holds the numbers of the

@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/role"
 )
 
 // tally counts the accepted webhooks that did not lead to one call and one result.
@@ -110,7 +112,15 @@ type streams struct {
 }
 
 func (r *running) streams() (*streams, error) {
-	conn, err := nats.Connect(r.nats)
+	url := r.nats
+	if r.store != "" {
+		users, err := role.Read(r.store)
+		if err != nil {
+			return nil, err
+		}
+		url = users.URL(role.Operator, r.nats)
+	}
+	conn, err := nats.Connect(url, nats.CustomInboxPrefix(role.Inbox(role.Operator)))
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", r.nats, err)
 	}

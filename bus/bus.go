@@ -4,8 +4,8 @@
 // tokens and concurrency slots, in the stream "limits"). handlers and lookup publish
 // to it, lookup and dispatch consume from it, and other services subscribe to its
 // results. stream.go defines the streams and the bounds of their size and age,
-// docs/decisions gives the reasons. Of this module it imports only event, bus/flush,
-// bus/storelock and bus/streamfile.
+// docs/decisions gives the reasons. Of this module it imports only event and the
+// packages below bus.
 package bus
 
 import (
@@ -23,6 +23,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"callbridge/bus/role"
 	"callbridge/bus/storelock"
 )
 
@@ -67,6 +68,8 @@ type Bus struct {
 	publisher *publisher
 	server    *server.Server
 	lock      *storelock.Lock
+	// passwords are those of the embedded server's users, if it listens.
+	passwords role.Passwords
 	// Streams are bound by name: they stay valid when a stream is made again.
 	requests, ledger, results, limits jetstream.Stream
 	flushers                          flushers
@@ -163,8 +166,15 @@ func (b *Bus) ClientURL() string {
 	if b.config.Embedded.Listen == "" {
 		return ""
 	}
+	if b.config.Embedded.CertFile != "" {
+		return "tls://" + b.server.Addr().String()
+	}
 	return "nats://" + b.server.Addr().String()
 }
+
+// UserURL is ClientURL with the name and the password of a role of the embedded server
+// (package role). It is a secret.
+func (b *Bus) UserURL(name string) string { return b.passwords.URL(name, b.ClientURL()) }
 
 // Conn is the connection, for subscriptions to results.
 func (b *Bus) Conn() *nats.Conn { return b.conn }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +15,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"callbridge/bus/access"
 	"callbridge/bus/flush"
+	"callbridge/bus/role"
 	"callbridge/bus/storelock"
 	"callbridge/bus/streamfile"
 )
@@ -25,9 +28,12 @@ type Embedded struct {
 	Dir string
 	// Listen is the host:port for other services; empty for none.
 	Listen string
-	// User and Password are required from other clients. They must be set if
-	// Listen is not loopback.
+	// User and Password are a user of one's own with the rights of the role operator,
+	// beside the users whose passwords are generated (bus/role).
 	User, Password string
+	// CertFile and KeyFile are the server's certificate; without them it has no TLS.
+	// Beyond loopback either they or User and Password must be set.
+	CertFile, KeyFile string
 	// SyncAlways flushes what this process publishes to the disk before it is
 	// acknowledged, so that an answered webhook survives a power cut as well as a
 	// crash. What other clients publish is flushed within clientSyncInterval.
@@ -57,11 +63,15 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 	if err := b.switchOffSchedules(); err != nil {
 		return nil, err
 	}
+	users, certificate, err := b.prepareClients()
+	if err != nil {
+		return nil, err
+	}
 	b.server, err = server.NewServer(&server.Options{
 		ServerName: "callbridge", StoreDir: e.Dir,
 		JetStream: true, JetStreamMaxStore: e.MaxStoreBytes, SyncInterval: e.syncInterval(),
 		DontListen: e.Listen == "", Host: host, Port: port,
-		Username: e.User, Password: e.Password,
+		CustomClientAuthentication: users, TLSConfig: certificate, TLS: certificate != nil, TLSTimeout: tlsTimeout.Seconds(),
 		MaxPayload: maxPayloadBytes,
 		NoSigs:     true, DisableJetStreamBanner: true,
 	})
@@ -73,7 +83,48 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 	if !b.server.ReadyForConnections(startTimeout) {
 		return nil, fmt.Errorf("embedded NATS was not ready within %s: see the log lines before this one", startTimeout)
 	}
-	return b.connectEmbedded(options)
+	if err := users.Separate(b.server); err != nil {
+		return nil, err
+	}
+	return b.connectEmbedded(append(options, nats.UserInfo(access.Process, users.Own)))
+}
+
+// tlsTimeout bounds the TLS handshake of a client.
+const tlsTimeout = 5 * time.Second
+
+// prepareClients makes what other clients need: users, their passwords, and the
+// server's certificate.
+func (b *Bus) prepareClients() (users *access.Access, certificate *tls.Config, err error) {
+	e := b.config.Embedded
+	if e.Listen != "" {
+		if b.passwords, err = role.Ensure(e.Dir); err != nil {
+			return nil, nil, err
+		}
+	}
+	if certificate, err = e.tls(); err != nil {
+		return nil, nil, err
+	}
+	if host, _, _ := net.SplitHostPort(e.Listen); e.Listen != "" && certificate == nil && !isLoopback(host) {
+		b.config.Log.Warn("nats.without_tls", "listen", e.Listen,
+			"hint", "passwords, names and numbers cross the network readable: set NATS_TLS_CERT and NATS_TLS_KEY, or allow only pods and machines that you trust")
+	}
+	users, err = access.New(b.config.Prefix, b.passwords, e.User, e.Password)
+	return users, certificate, err
+}
+
+// tls returns the server's certificate, or nil.
+func (e Embedded) tls() (*tls.Config, error) {
+	if e.CertFile == "" && e.KeyFile == "" {
+		return nil, nil
+	}
+	if e.CertFile == "" || e.KeyFile == "" {
+		return nil, fmt.Errorf("NATS_TLS_CERT and NATS_TLS_KEY go together: set both or none")
+	}
+	certificate, err := tls.LoadX509KeyPair(e.CertFile, e.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("read NATS_TLS_CERT and NATS_TLS_KEY: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // switchOffSchedules changes the stream of requests that an earlier version made with
@@ -89,10 +140,7 @@ func (b *Bus) switchOffSchedules() error {
 
 // connectEmbedded connects within the process, without deadlines (a timer each) for writes.
 func (b *Bus) connectEmbedded(options []nats.Option) (*nats.Conn, error) {
-	options = append(options, nats.InProcessServer(b.server), nats.FlusherTimeout(0))
-	if e := b.config.Embedded; e.User != "" {
-		options = append(options, nats.UserInfo(e.User, e.Password))
-	}
+	options = append(options, nats.InProcessServer(b.server), nats.FlusherTimeout(0), nats.CustomInboxPrefix(role.Inbox(access.Process)))
 	conn, err := nats.Connect("", options...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to embedded NATS: %w", err)
@@ -124,8 +172,11 @@ func (e Embedded) address() (host string, port int, err error) {
 	if port, err = strconv.Atoi(text); err != nil || port < 0 || port > 65535 {
 		return "", 0, fmt.Errorf("NATS_LISTEN %q has no port between 0 and 65535", e.Listen)
 	}
-	if !isLoopback(host) && (e.User == "" || e.Password == "") {
-		return "", 0, fmt.Errorf("NATS_LISTEN %s is not loopback: set NATS_USER and NATS_PASSWORD, or listen on 127.0.0.1", e.Listen)
+	if (e.User == "") != (e.Password == "") {
+		return "", 0, errors.New("NATS_USER and NATS_PASSWORD go together: set both or none")
+	}
+	if !isLoopback(host) && e.CertFile == "" && e.User == "" {
+		return "", 0, fmt.Errorf("NATS_LISTEN %s is not loopback: set NATS_TLS_CERT and NATS_TLS_KEY, or NATS_USER and NATS_PASSWORD in a network that you trust, or listen on 127.0.0.1", e.Listen)
 	}
 	if port == 0 {
 		return host, server.RANDOM_PORT, nil

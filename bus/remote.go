@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+
+	"callbridge/bus/role"
 )
 
 // Auth holds the credentials for a remote NATS. Empty fields are not used.
@@ -31,6 +33,19 @@ type Auth struct {
 // allow this client its replies only.
 func inbox(prefix string) string { return "_INBOX_" + strings.ReplaceAll(prefix, ".", "_") }
 
+// inbox is the prefix of reply subjects for the user that connects: each role may read
+// only its own replies.
+func (c Config) inbox() string {
+	user := c.Auth.User
+	if u, err := url.Parse(c.URL); err == nil && u.User != nil {
+		user = u.User.Username()
+	}
+	if user != role.Bridge && slices.Contains(role.Names, user) {
+		return role.Inbox(user)
+	}
+	return inbox(c.Prefix)
+}
+
 // ErrUnreachable: no server answers at the URL. The caller adds where the URL came
 // from.
 var ErrUnreachable = errors.New("cannot be reached")
@@ -40,7 +55,7 @@ func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := nats.Connect(config.URL, append(options, nats.CustomInboxPrefix(inbox(config.Prefix)))...)
+	conn, err := nats.Connect(config.URL, append(options, nats.CustomInboxPrefix(config.inbox()))...)
 	var invalid *url.Error
 	switch {
 	case err == nil:
@@ -49,7 +64,7 @@ func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 		// Without the URL, which may contain a password.
 		return nil, fmt.Errorf("NATS_URL cannot be read: %w", invalid.Err)
 	case isUnauthorized(err):
-		return nil, fmt.Errorf("NATS refuses our credentials: %w; set NATS_CREDS, NATS_NKEY_SEED_FILE, NATS_USER and NATS_PASSWORD, or NATS_TOKEN to what the server knows", err)
+		return nil, fmt.Errorf("NATS refuses our credentials: %w; set NATS_CREDS, NATS_NKEY_SEED_FILE, NATS_USER and NATS_PASSWORD, or NATS_TOKEN to what the server knows; for the embedded NATS of callbridge serve, set NATS_STORE_DIR to its directory", err)
 	}
 	if isTLS(err) {
 		return nil, fmt.Errorf("NATS_URL cannot be reached: %w; set NATS_TLS_CA to the authority of the server's certificate, and NATS_TLS_CERT and NATS_TLS_KEY if it wants one of us", err)
@@ -126,4 +141,28 @@ func (a Auth) token() (nats.AuthTokenHandler, error) {
 		}
 		return strings.TrimSpace(string(content))
 	}, nil
+}
+
+// Local completes the address and the credentials of a client on the machine of an
+// embedded server: without a URL it connects to where that server listens, and there
+// without a user as the role reader, if the directory of the store has its password.
+func (c Config) Local() (Config, error) {
+	listen := "nats://" + c.Embedded.Listen
+	if c.Embedded.CertFile != "" {
+		listen = "tls://" + c.Embedded.Listen
+	}
+	if c.URL == "" {
+		c.URL = listen
+	}
+	if c.URL != listen || c.Auth != (Auth{CAFile: c.Auth.CAFile, CertFile: c.Auth.CertFile, KeyFile: c.Auth.KeyFile}) {
+		return c, nil
+	}
+	passwords, err := role.Read(c.Embedded.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return c, nil // the server says whether it needs one
+	}
+	if err == nil {
+		c.Auth.User, c.Auth.Password = role.Reader, passwords[role.Reader]
+	}
+	return c, err
 }

@@ -14,7 +14,6 @@ import (
 	"callbridge/bus"
 	"callbridge/bus/bustest"
 	"callbridge/event"
-	"callbridge/internal/testkit"
 )
 
 // quiet discards all log lines.
@@ -48,10 +47,15 @@ func remote(t *testing.T, text string) (*server.Server, bus.Config) {
 	return s, config
 }
 
-// jetStreamOf connects to a bus that listens, as another client.
+// jetStreamOf is JetStream with the rights of an administrator, on the connection of an
+// embedded bus.
 func jetStreamOf(t *testing.T, b *bus.Bus) jetstream.JetStream {
 	t.Helper()
-	return testkit.JetStream(t, b.ClientURL())
+	js, err := jetstream.New(b.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }
 
 // works opens a bus and publishes one request.

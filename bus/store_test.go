@@ -176,7 +176,7 @@ func TestManyLargeBatchesAtOnceAreStored(t *testing.T) {
 func TestResultsReachAnOrdinarySubscriber(t *testing.T) {
 	t.Parallel()
 	b := open(t, embedded(t))
-	results := testkit.Subscribe(t, testkit.Connect(t, b.ClientURL()), "callbridge.result.>")
+	results := testkit.Subscribe(t, testkit.Connect(t, b.UserURL("results")), "callbridge.result.>")
 	r := event.Result{RequestID: request("lead-1").ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: request("lead-1").Event}
 	if err := b.PublishResult(t.Context(), r); err != nil {
 		t.Fatal(err)

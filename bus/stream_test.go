@@ -20,7 +20,7 @@ func TestDeclareIsIdempotentAndNamesDifferences(t *testing.T) {
 		t.Fatalf("declare again: %v", err)
 	}
 	other := embedded(t)
-	other.URL, other.Retention = b.ClientURL(), 200*time.Hour
+	other.URL, other.Retention = b.UserURL("bridge"), 200*time.Hour
 	_, err := bus.Open(t.Context(), other)
 	if err == nil || !strings.Contains(err.Error(), "max_age") || !strings.Contains(err.Error(), "CALLBRIDGE_REQUESTS") {
 		t.Errorf("open with another retention: %v; want the stream and the setting named", err)

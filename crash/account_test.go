@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/role"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -168,7 +169,7 @@ func newResults(t *testing.T) *results {
 // follow reads the stored stream from its beginning until the test ends.
 func (r *results) follow(url string) {
 	r.t.Helper()
-	r.js = testkit.JetStream(r.t, url, nats.ReconnectWait(200*time.Millisecond))
+	r.js = testkit.JetStream(r.t, url, nats.CustomInboxPrefix(role.Inbox(role.Operator)), nats.ReconnectWait(200*time.Millisecond))
 	consumer, err := r.js.OrderedConsumer(r.t.Context(), "CALLBRIDGE_RESULTS", jetstream.OrderedConsumerConfig{})
 	if err != nil {
 		r.t.Fatal(err)

@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"callbridge/bus/bustest"
+	"callbridge/bus/role"
 	"callbridge/callab/callabsim"
 	"callbridge/internal/testkit"
 )
@@ -145,7 +148,7 @@ func TestRefusedTokenKeepsRequestsWaiting(t *testing.T) {
 // waiting returns the number of requests that are not acknowledged.
 func (f *fixture) waiting() uint64 {
 	f.t.Helper()
-	consumer, err := testkit.JetStream(f.t, f.natsURL()).Consumer(f.t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
+	consumer, err := testkit.JetStream(f.t, f.natsURL(), nats.CustomInboxPrefix(role.Inbox(role.Operator))).Consumer(f.t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
 	if err != nil {
 		f.t.Fatal(err)
 	}

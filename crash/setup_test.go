@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"callbridge/bus/role"
 	"callbridge/callab/callabsim"
 	"callbridge/internal/testkit"
 )
@@ -208,13 +209,17 @@ func (f *fixture) urls() []string {
 	return urls
 }
 
-// natsURL returns the address of NATS.
+// natsURL returns the address of NATS, for an operator if it has users.
 func (f *fixture) natsURL() string {
 	if f.nats != nil {
 		return f.nats.url()
 	}
 	if up := f.addresses(); len(up) > 0 {
-		return up[0].NATS
+		users, err := role.Read(filepath.Join(f.dir, "store"))
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		return users.URL(role.Operator, up[0].NATS)
 	}
 	return ""
 }

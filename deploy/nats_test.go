@@ -20,6 +20,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/bustest"
+	"callbridge/bus/role"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -54,10 +55,34 @@ func TestNATSAcceptsItsConfiguration(t *testing.T) {
 		t.Errorf("node %s of cluster %q, routes %v", node.ServerName, node.Cluster.Name, node.Routes)
 	}
 	for _, o := range []*server.Options{single, node} {
-		if !o.JetStream || o.StoreDir != "/data" || o.Port != 4222 || o.HTTPPort != 8222 || o.SystemAccount != "SYS" || len(o.Users) != 4 {
+		if !o.JetStream || o.StoreDir != "/data" || o.Port != 4222 || o.HTTPPort != 8222 || o.SystemAccount != "SYS" || len(o.Users) != 6 {
 			t.Errorf("JetStream %t in %s, ports %d and %d, %d users", o.JetStream, o.StoreDir, o.Port, o.HTTPPort, len(o.Users))
 		}
 	}
+}
+
+// TestNATSHasTheRolesOfTheEmbeddedServer compares accounts.conf with their definition.
+func TestNATSHasTheRolesOfTheEmbeddedServer(t *testing.T) {
+	passwords(t)
+	t.Setenv("NATS_NODE", "nats-1")
+	o := configured(t, "nats/cluster.conf")
+	for _, r := range role.All("callbridge") {
+		u := user(t, o, r.Name)
+		publish := u.Permissions.Publish
+		if len(r.Publish) == 0 && !slices.Equal(publish.Deny, []string{">"}) || len(r.Publish) > 0 && !sameSet(publish.Allow, r.Publish) {
+			t.Errorf("%s may publish to\n%v, want\n%v", r.Name, publish, r.Publish)
+		}
+		if !sameSet(u.Permissions.Subscribe.Allow, r.Subscribe) {
+			t.Errorf("%s may subscribe to %v, want %v", r.Name, u.Permissions.Subscribe.Allow, r.Subscribe)
+		}
+		if want := map[bool]string{true: "PRODUCERS", false: "CALLBRIDGE"}[r.Apart]; u.Account.Name != want {
+			t.Errorf("%s is in account %s, want %s", r.Name, u.Account.Name, want)
+		}
+	}
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // TestNATSGetsEveryVariable: nats-server does not start if a variable is missing.
@@ -179,6 +204,7 @@ func TestLeastPermissions(t *testing.T) {
 	}
 	t.Run("the results user", func(t *testing.T) { resultsOnly(t, servers[1:]) })
 	t.Run("the reader", func(t *testing.T) { readerOnly(t, servers[1:]) })
+	t.Run("a producer", func(t *testing.T) { producerOnly(t, servers[1:]) })
 	sweepAndLookUp(t, servers[1:])
 	idle(t, seen, "bridge", "reader")
 }
@@ -321,6 +347,37 @@ func readerOnly(t *testing.T, servers []*server.Server) {
 	}
 	for _, subject := range []string{"callbridge.request.website." + uuid.NewString() + ".ready", "$JS.API.STREAM.PURGE.CALLBRIDGE_RESULTS", "$JS.API.CONSUMER.CREATE.CALLBRIDGE_REQUESTS.x"} {
 		other := connect(t, servers, "reader", "demo-reader-password", nats.CustomInboxPrefix("_INBOX_reader"))
+		if _ = other.Publish(subject, nil); !refused(other) {
+			t.Errorf("it may publish to %s", subject)
+		}
+	}
+}
+
+// producerOnly: an acknowledgement that a producer directs elsewhere stays in its account.
+func producerOnly(t *testing.T, servers []*server.Server) {
+	id := uuid.NewString()
+	own := "callbridge.request.producer." + id + ".ready"
+	astray := testkit.Subscribe(t, connect(t, servers, spy, spy), "callbridge.ledger."+id, "callbridge.request.website.>", own)
+	producer := connect(t, servers, "producer", "demo-producer-password", nats.CustomInboxPrefix("_INBOX_producer"))
+	for _, reply := range []string{"callbridge.ledger." + id, "callbridge.request.website." + id + ".ready"} {
+		if err := producer.PublishRequest(own, reply, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	js, err := jetstream.New(producer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), own, []byte("{}")); err != nil {
+		t.Errorf("the producer gets no acknowledgement: %v", err)
+	}
+	for range 3 {
+		if m := testkit.Next(t, astray); m.Subject != own {
+			t.Errorf("a producer has the server write to %s", m.Subject)
+		}
+	}
+	for _, subject := range []string{"callbridge.request.website." + id + ".ready", "callbridge.ledger." + id, "$JS.API.STREAM.INFO.CALLBRIDGE_REQUESTS"} {
+		other := connect(t, servers, "producer", "demo-producer-password", nats.CustomInboxPrefix("_INBOX_producer"))
 		if _ = other.Publish(subject, nil); !refused(other) {
 			t.Errorf("it may publish to %s", subject)
 		}

@@ -72,7 +72,7 @@ func newFixtureOn(t testing.TB, options callabsim.Options, config bus.Config) *f
 // process opens another bus on the same NATS, as a second process would.
 func (f *fixture) process() *bus.Bus {
 	f.t.Helper()
-	return bustest.Open(f.t, bustest.Remote(f.bus.ClientURL()))
+	return bustest.Open(f.t, bustest.Remote(f.bus.UserURL("bridge")))
 }
 
 // run starts a dispatcher. stop ends it and waits for its end.

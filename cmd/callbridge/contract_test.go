@@ -160,7 +160,7 @@ func isCloudEvent(t *testing.T, data []byte) {
 // stored returns the messages of a stream.
 func (b *bridge) stored(name string) []*jetstream.RawStreamMsg {
 	b.t.Helper()
-	js := testkit.JetStream(b.t, b.process.bus.ClientURL(), nats.UserInfo("service", "secret"))
+	js := testkit.JetStream(b.t, b.process.bus.UserURL("operator"), nats.CustomInboxPrefix("_INBOX_operator"))
 	stream, err := js.Stream(b.t.Context(), name)
 	if err != nil {
 		b.t.Fatal(err)

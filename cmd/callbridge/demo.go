@@ -17,6 +17,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
 
+	"callbridge/bus/role"
 	"callbridge/callab/callabsim"
 	"callbridge/event"
 	"callbridge/mapping"
@@ -76,7 +77,7 @@ func demo(ctx context.Context, out io.Writer, once bool) error {
 	ended := make(chan error, 1)
 	go func() { ended <- p.run(ctx) }()
 
-	printer, err := newPrinter(p.bus.ClientURL(), out)
+	printer, err := newPrinter(p.bus.UserURL(role.Operator), out)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func demo(ctx context.Context, out io.Writer, once bool) error {
 		"  webhooks   %s\n  NATS       %s\n  simulator  %s (in place of https://api.callab.ai)\n\n", p.public.url(), p.bus.ClientURL(), sim.url())
 	err = sendSamples(ctx, p.public.url(), printer)
 	if !once && err == nil {
-		printer.invite(p.public.url(), p.bus.ClientURL())
+		printer.invite(p.public.url(), p.bus)
 		printer.follow(ctx, webhooks)
 	}
 	cancel()

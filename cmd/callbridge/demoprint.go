@@ -14,6 +14,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
+	"callbridge/bus"
+	"callbridge/bus/role"
 	"callbridge/dispatch"
 	"callbridge/event"
 	"callbridge/untrusted"
@@ -29,7 +31,7 @@ type printer struct {
 	mapped map[uuid.UUID]bool
 }
 
-// newPrinter subscribes as a service of the company would: over TCP, with the address only.
+// newPrinter subscribes as a service of the company would: over TCP, with a user and its password.
 func newPrinter(url string, out io.Writer) (*printer, error) {
 	conn, err := nats.Connect(url, nats.Name("callbridge demo"))
 	if err != nil {
@@ -158,7 +160,7 @@ func describe(body json.RawMessage) string {
 const inviteBody = `{"id":"my-first","type":"lead.created","contact":{"first_name":"You","phone":"+12025550155","score":80,"voice_consent":true}}`
 
 // invite prints the commands to try next.
-func (p *printer) invite(url, nats string) {
+func (p *printer) invite(url string, b *bus.Bus) {
 	untrusted.Fprintf(p.out, `Now you. Send a webhook (twice: the second one leads to no call):
 
   BODY='%s'
@@ -168,11 +170,11 @@ func (p *printer) invite(url, nats string) {
 Its result is printed here. Other ways to read results:
 
   go run ./cmd/callbridge results -f --nats %s
-  nats sub -s %[4]s 'callbridge.result.>'
+  nats sub -s %s 'callbridge.result.>'
 
 Ctrl-C ends the demo.
 
-`, inviteBody, url, demoSecrets["WEBSITE_SECRET"], nats)
+`, inviteBody, url, demoSecrets["WEBSITE_SECRET"], b.UserURL(role.Reader), b.UserURL(role.Results))
 }
 
 // webhookLog is a slog.Handler that turns the log lines of webhooks into lines of the demo

@@ -70,7 +70,7 @@ func startBridge(t *testing.T, change map[string]string) *bridge {
 		t.Fatal(err)
 	}
 	b.run()
-	conn := testkit.Connect(t, b.process.bus.ClientURL(), nats.UserInfo("service", "secret"), nats.ReconnectWait(50*time.Millisecond))
+	conn := testkit.Connect(t, b.process.bus.UserURL("results"), nats.UserInfo("service", "secret"), nats.ReconnectWait(50*time.Millisecond))
 	b.results = testkit.Subscribe(t, conn, "callbridge.result.>")
 	return b
 }

@@ -37,8 +37,10 @@ var ours = map[string][]string{
 		"mapping/payload", "mapping/phone", "mapping/rule",
 	},
 	"mapping/golden":   {"untrusted", "event", "mapping", "mapping/config"},
-	"bus":              {"untrusted", "event", "bus/flush", "bus/storelock", "bus/streamfile"},
+	"bus":              {"untrusted", "event", "bus/access", "bus/flush", "bus/role", "bus/storelock", "bus/streamfile"},
 	"bus/flush":        {},
+	"bus/access":       {"bus/role"},
+	"bus/role":         {},
 	"bus/storelock":    {},
 	"bus/streamfile":   {},
 	"bus/bustest":      {"bus"},
@@ -49,8 +51,8 @@ var ours = map[string][]string{
 	"crash":            {},
 	"deploy":           {},
 	"docs":             {},
-	"bench":            {"callab/callabsim"},
-	"cmd/callbridge":   {"untrusted", "event", "callab", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "handlers", "lookup", "dispatch", "span"},
+	"bench":            {"bus/role", "callab/callabsim"},
+	"cmd/callbridge":   {"untrusted", "event", "callab", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/role", "handlers", "lookup", "dispatch", "span"},
 }
 
 // testOnly are packages that only tests import.
@@ -61,7 +63,7 @@ var modules = []struct {
 	module, reason string
 	allowed        []string
 }{
-	{"github.com/nats-io/", "JetStream's rules are hard enough to keep in one place; the demo subscribes as any client would", []string{"bus", "bus/bustest", "internal/testkit", "cmd/callbridge", "bench"}},
+	{"github.com/nats-io/", "JetStream's rules are hard enough to keep in one place; the demo subscribes as any client would", []string{"bus", "bus/access", "bus/bustest", "internal/testkit", "cmd/callbridge", "bench"}},
 	{"github.com/gin-gonic/", "HTTP ends at the front door", []string{"handlers", "bench"}},
 	{"cel.dev/", "rules are one room's business", []string{"mapping/rule"}},
 	{"go.yaml.in/", "callbridge.yaml is read in one room, golden cases in another; signature decodes its own structs", []string{"mapping/config", "mapping/golden", "signature"}},

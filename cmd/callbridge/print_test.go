@@ -45,7 +45,7 @@ func TestNoCommandPrintsControlCharacters(t *testing.T) {
 		t.Fatalf("answered %d", status)
 	}
 	b.result()
-	url := b.process.bus.ClientURL()
+	url := b.process.bus.UserURL("reader")
 	file := testkit.File(t, "lead.json", body)
 	for _, args := range [][]string{
 		{"results", "--nats", url}, {"results", "--nats", url, "-o", "json"},

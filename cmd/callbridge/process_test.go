@@ -120,7 +120,7 @@ func TestEventsSurviveAProcessRestart(t *testing.T) {
 	// The call may have been placed before a subscriber was connected, so the result is read
 	// from the stream.
 	testkit.Eventually(t, "the stored result says accepted", func() bool {
-		_, out, _ := callbridge(t, "", "results", "--nats", second.process.bus.ClientURL(), "--outcome", "accepted")
+		_, out, _ := callbridge(t, "", "results", "--nats", second.process.bus.UserURL("reader"), "--outcome", "accepted")
 		return strings.Contains(out, "lead-1001")
 	})
 	second.website(body)

@@ -31,7 +31,7 @@ func newResults() *cobra.Command {
 		Use:   "results",
 		Short: "Print the results of events: those that NATS stores, and with -f the new ones",
 		Long: `results reads the stream of results from NATS: from NATS_URL, else from NATS_LISTEN
-of a process on this machine. It prints one line per result; -o json prints all of it.`,
+of a process on this machine, with the password in NATS_STORE_DIR. It prints one line per result; -o json prints all of it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if outcome != "" && !slices.Contains(outcomes, outcome) {
@@ -45,8 +45,8 @@ of a process on this machine. It prints one line per result; -o json prints all 
 			if url != "" {
 				config.URL = url
 			}
-			if config.URL == "" {
-				config.URL = "nats://" + s.NATS.Listen
+			if config, err = config.Local(); err != nil {
+				return err
 			}
 			w := bus.ResultQuery{Since: time.Now().Add(-since), Outcome: outcome, Source: source, Follow: follow}
 			err = bus.ReadResults(cmd.Context(), config, w, func(r event.Result) error {

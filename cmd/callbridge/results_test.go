@@ -16,7 +16,7 @@ func TestResultsPrintsStoredResults(t *testing.T) {
 	b.website(exampleBody(t, "website-no-phone.json"))
 	b.result()
 	b.result()
-	url := b.process.bus.ClientURL()
+	url := b.process.bus.UserURL("reader")
 	// A subscriber of core NATS may receive a result before JetStream has stored it.
 	var out string
 	testkit.Eventually(t, "both results are stored", func() bool {

@@ -174,7 +174,7 @@ func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Conf
 			CAFile: n.TLSCA, CertFile: n.TLSCert, KeyFile: n.TLSKey,
 		},
 		Embedded: bus.Embedded{
-			Dir: n.StoreDir, Listen: n.Listen, User: n.User, Password: n.Password,
+			Dir: n.StoreDir, Listen: n.Listen, User: n.User, Password: n.Password, CertFile: n.TLSCert, KeyFile: n.TLSKey,
 			SyncAlways: n.Sync == "always", MaxStoreBytes: n.MaxStore,
 		},
 	}
