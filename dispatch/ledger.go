@@ -107,6 +107,10 @@ func (d *Dispatcher) load(ctx context.Context, id uuid.UUID) (entry, error) {
 	if err := event.Unmarshal(got.Data, &e.Record); err != nil {
 		return entry{}, fmt.Errorf("decode ledger %s: %w", id, err)
 	}
+	// Without a state it would count as no record, and the call would be dialled again.
+	if e.State == none {
+		return entry{}, fmt.Errorf("record %d of ledger %s has no state: another client of NATS has written it, and no call is made; look who may publish there", got.Revision, id)
+	}
 	return e, nil
 }
 
