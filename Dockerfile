@@ -1,7 +1,6 @@
-# syntax=docker/dockerfile:1
 # Two stages: the image contains a static binary and the root certificates. Time
 # zones are in the binary.
-ARG GO_IMAGE=golang:1.26.8-bookworm
+ARG GO_IMAGE=golang:1.26.8-bookworm@sha256:a688600ca24f8a4d3ca77f95b0dd40704a9fc787c826660eb7ba0b641b8b175d
 
 FROM ${GO_IMAGE} AS build
 WORKDIR /src

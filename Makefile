@@ -25,4 +25,10 @@ fuzz: ## every fuzz target for a minute
 build: ## a small static binary, bin/callbridge
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -tags nomsgpack -o bin/callbridge ./cmd/callbridge
 
-.PHONY: help check test crash demo bench fuzz build
+sbom: build ## what is linked into bin/callbridge, as CycloneDX: bin/callbridge.cdx.json
+	go run ./deploy/sbom bin/callbridge > bin/callbridge.cdx.json
+
+digests: ## pin the base images of the Dockerfile and of compose by digest; needs docker and a registry
+	bash .ci/digests
+
+.PHONY: help check test crash demo bench fuzz build sbom digests

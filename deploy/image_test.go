@@ -157,8 +157,8 @@ func TestImageContainsOnlyTheBinary(t *testing.T) {
 	if from := argumentsOf(all, "FROM"); !slices.Equal(from, []string{"${GO_IMAGE} AS build", "scratch"}) {
 		t.Errorf("FROM %q, want a build stage from an argument, and scratch", from)
 	}
-	if image := argumentsOf(all, "ARG")[0]; !regexp.MustCompile(`^GO_IMAGE=golang:\d+\.\d+\.\d+-`).MatchString(image) {
-		t.Errorf("ARG %s does not pin the base image", image)
+	if image := argumentsOf(all, "ARG")[0]; !regexp.MustCompile(`^GO_IMAGE=golang:\d+\.\d+\.\d+-\w+@sha256:[0-9a-f]{64}$`).MatchString(image) {
+		t.Errorf("ARG %s does not pin the base image by its digest", image)
 	}
 	last := slices.IndexFunc(all, func(i instruction) bool { return i.rest == "scratch" })
 	for word, want := range map[string]string{
@@ -246,6 +246,50 @@ func sources(t *testing.T) []string {
 		}
 		for _, f := range slices.Concat(p.GoFiles, p.EmbedFiles) {
 			files = append(files, path.Join(filepath.ToSlash(dir), f))
+		}
+	}
+}
+
+// TestDigestsPinsEachBaseImage runs .ci/digests on a copy of the files, with an engine
+// that answers as a registry does.
+func TestDigestsPinsEachBaseImage(t *testing.T) {
+	t.Parallel()
+	dir, digest := t.TempDir(), "sha256:"+strings.Repeat("0f", 32)
+	files := []string{"Dockerfile", "deploy/compose.yaml", "deploy/compose.cluster.yaml", ".ci/digests"}
+	for _, name := range files {
+		text, err := os.ReadFile("../" + name)
+		if err == nil {
+			err = errors.Join(os.MkdirAll(filepath.Join(dir, path.Dir(name)), 0o700), os.WriteFile(filepath.Join(dir, name), text, 0o700))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	engine := filepath.Join(dir, "engine")
+	if err := os.WriteFile(engine, []byte("#!/bin/sh\necho "+digest+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // again: it replaces digests
+		command := exec.Command("bash", filepath.Join(dir, ".ci/digests"))
+		command.Env = append(os.Environ(), "ENGINE="+engine)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	base := regexp.MustCompile(`(?m)(?:golang|nats):\d[^\s@]*(.*)$`)
+	for _, name := range files[:3] {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := base.FindAllStringSubmatch(string(text), -1)
+		for _, image := range found {
+			if image[1] != "@"+digest {
+				t.Errorf("%s: %s", name, image[0])
+			}
+		}
+		if len(found) == 0 {
+			t.Errorf("%s has no base image", name)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -391,4 +392,61 @@ func monitorProblems(node *yaml.RNode) []string {
 		}
 	}
 	return found
+}
+
+// TestEgressReachesOnlyTheInternet asks the policy about an address of each range that
+// is not the internet (IANA's registries of special-purpose addresses).
+func TestEgressReachesOnlyTheInternet(t *testing.T) {
+	t.Parallel()
+	for _, overlay := range overlays {
+		allowed := egress(t, one(t, rendered(t, overlay), "NetworkPolicy"))
+		for _, address := range []string{
+			"0.0.0.1", "10.0.0.1", "100.64.0.1", "100.127.255.254", "127.0.0.1", "169.254.169.254", "172.16.0.1", "172.31.0.1", "192.0.0.8",
+			"192.168.0.1", "198.18.0.1", "198.19.255.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255",
+			"::", "::1", "::ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::1", "100::1", "2001::1", "2002:a00:1::1",
+			"fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1",
+		} {
+			if allowed(address) {
+				t.Errorf("%s: calls out to %s are allowed", overlay, address)
+			}
+		}
+		for _, address := range []string{"8.8.8.8", "100.63.255.255", "100.128.0.1", "172.32.0.1", "192.0.1.1", "2606:4700::1111", "2a00:1450::1"} {
+			if !allowed(address) {
+				t.Errorf("%s: calls out to %s are closed", overlay, address)
+			}
+		}
+	}
+}
+
+// egress returns whether a policy lets HTTPS out to an address.
+func egress(t *testing.T, policy *yaml.RNode) (allowed func(string) bool) {
+	t.Helper()
+	var p struct {
+		Spec struct {
+			Egress []struct {
+				To []struct {
+					IPBlock struct {
+						CIDR   string   `yaml:"cidr"`
+						Except []string `yaml:"except"`
+					} `yaml:"ipBlock"`
+				} `yaml:"to"`
+			} `yaml:"egress"`
+		} `yaml:"spec"`
+	}
+	if err := yaml.Unmarshal([]byte(policy.MustString()), &p); err != nil {
+		t.Fatal(err)
+	}
+	contains := func(cidr, address string) bool {
+		return cidr != "" && netip.MustParsePrefix(cidr).Contains(netip.MustParseAddr(address).WithZone(""))
+	}
+	return func(address string) bool {
+		for _, rule := range p.Spec.Egress {
+			for _, to := range rule.To {
+				if contains(to.IPBlock.CIDR, address) && !slices.ContainsFunc(to.IPBlock.Except, func(e string) bool { return contains(e, address) }) {
+					return true
+				}
+			}
+		}
+		return false
+	}
 }

@@ -50,6 +50,7 @@ var ours = map[string][]string{
 	"dispatch":         {"untrusted", "event", "callab", "bus", "span"},
 	"crash":            {},
 	"deploy":           {},
+	"deploy/sbom":      {},
 	"docs":             {},
 	"bench":            {"bus/role", "callab/callabsim"},
 	"cmd/callbridge":   {"untrusted", "event", "callab", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/role", "handlers", "lookup", "dispatch", "span"},
