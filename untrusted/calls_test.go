@@ -21,7 +21,7 @@ import (
 // this process. A value that is not in it gets another key, or passes Log.
 var own = map[string][]string{
 	"version":  {"version()"},
-	"remote":   {"c.ClientIP()"},
+	"remote":   {"l.address()"},
 	"webhooks": {"p.public.url()"}, "nats": {"p.bus.ClientURL()"},
 	"config": {"s.ConfigFile"}, "config_hash": {"config.current().Hash()", "config.Hash()", "old.config.Hash()"},
 	"file": {"c.file"}, "replaced_hash": {"old.config.Hash()"},
