@@ -14,6 +14,7 @@ package mapping
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -35,6 +36,9 @@ type Config struct {
 
 // Options say where a configuration finds its secrets.
 type Options = config.Options
+
+// SettingNames are the names in the env tags of a struct, for Options.Reserved.
+func SettingNames(settings any) []string { return config.SettingNames(reflect.TypeOf(settings)) }
 
 // Problem is one fault of a configuration; Problems are all of them.
 type (

@@ -37,3 +37,18 @@ func TestCheckReportsThePositionOfAMistake(t *testing.T) {
 		t.Errorf("exit code %d, %v: %s", code, err, out)
 	}
 }
+
+func TestCheckRefusesASecretOfTheProcess(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"CALLAB_TOKEN", "CALLAB_TOKEN_FILE", "NATS_PASSWORD", "NATS_TOKEN", "NATS_NKEY_SEED_FILE", "OTEL_EXPORTER_OTLP_HEADERS"} {
+		file := filepath.Join(t.TempDir(), "callbridge.yaml")
+		text := "sources:\n  crm: {preset: generic, verify: {kind: token, header: X-Api-Key, values: [\"${" + name + "}\"]}}\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, _, errs := callbridge(t, "", "check", "--without-secrets", file)
+		if code != 1 || !strings.Contains(errs, file+":2:") || !strings.Contains(errs, name+" is a setting of callbridge itself") {
+			t.Errorf("%s: exit code %d: %s", name, code, errs)
+		}
+	}
+}

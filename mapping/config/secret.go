@@ -1,7 +1,10 @@
 package config
 
 import (
+	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -37,6 +40,10 @@ func (n Node) Secret() (string, bool) {
 		n.Problem("a secret must not be written in this file", referenceHint)
 		return "", false
 	}
+	if why := n.doc.reader.reserved(found[1], found[2]); why != "" {
+		n.Problem(why, "a CRM would learn it; give the source a secret of its own")
+		return "", false
+	}
 	if n.doc.reader.WithoutSecrets {
 		return "without-secrets", true
 	}
@@ -46,6 +53,57 @@ func (n Node) Secret() (string, bool) {
 		return "", false
 	}
 	return value, ok
+}
+
+// reserved returns why a variable or a file cannot be referenced, or "".
+func (r *Reader) reserved(variable, file string) string {
+	if slices.Contains(r.Reserved, variable) {
+		return variable + " is a setting of callbridge itself"
+	}
+	if file == "" {
+		return ""
+	}
+	file = resolved(file)
+	if inside(file, "/proc") {
+		return "a file of /proc is no secret: it may contain the settings of callbridge itself"
+	}
+	for _, name := range r.Reserved {
+		if path, _ := r.LookupEnv(name); path != "" && inside(file, resolved(path)) {
+			return "the file belongs to " + name + ", a setting of callbridge itself"
+		}
+	}
+	return ""
+}
+
+// SettingNames returns the names in the env tags of a struct and of the structs in it.
+func SettingNames(settings reflect.Type) []string {
+	var names []string
+	for f := range settings.Fields() {
+		switch tag, tagged := f.Tag.Lookup("env"); {
+		case tagged:
+			name, _, _ := strings.Cut(tag, ",")
+			names = append(names, name)
+		case f.Type.Kind() == reflect.Struct:
+			names = append(names, SettingNames(f.Type)...)
+		}
+	}
+	return names
+}
+
+// resolved returns the path of a file without symbolic links, if it exists.
+func resolved(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+// inside reports whether a file is that path or below it.
+func inside(file, path string) bool {
+	return file == path || strings.HasPrefix(file, strings.TrimSuffix(path, "/")+"/")
 }
 
 func (n Node) resolve(variable, file string) (string, bool) {
