@@ -179,6 +179,9 @@ func refuseDelivery(c *gin.Context, line *logLine, err error) {
 	case errors.Is(err, mapping.ErrTooManyEvents):
 		line.reason = "unreadable"
 		refuse(c, http.StatusBadRequest, "unreadable", "the delivery has more events than max_events")
+	case errors.Is(err, mapping.ErrTooLarge):
+		line.reason = "too_large"
+		refuse(c, http.StatusRequestEntityTooLarge, "too_large", "the events of the delivery have more than 8 MB together")
 	default:
 		line.reason = "unreadable"
 		refuse(c, http.StatusBadRequest, "unreadable", "the body does not match its Content-Type")

@@ -49,9 +49,16 @@ type Incoming struct {
 // ErrTooManyEvents is a delivery with more events than the source's max_events.
 var ErrTooManyEvents = errors.New("too many events in one delivery")
 
+// ErrTooLarge is a delivery whose events have more than maxStored bytes together.
+var ErrTooLarge = errors.New("the events of one delivery are too large")
+
+// maxStored bounds what is stored of the events of one delivery: keep: adds parts of the
+// delivery to each of them. It is eight times the largest body.
+const maxStored = 8 << 20
+
 // Receive verifies a delivery and returns its events. The error is a
 // *signature.Failure (401), payload.ErrUnsupported (415), a *payload.SyntaxError
-// (400) or ErrTooManyEvents (400).
+// (400), ErrTooManyEvents (400) or ErrTooLarge (413).
 func (s *Source) Receive(d Delivery) ([]Incoming, error) {
 	if s.verifier == nil {
 		return nil, &signature.Failure{
@@ -81,9 +88,29 @@ func (s *Source) Read(d Delivery) ([]Incoming, error) {
 		in.Err = fmt.Errorf("no event at split: %s", s.envelope.split)
 		return []Incoming{in}, nil
 	}
-	events := make([]Incoming, len(bodies))
+	return s.split(d, root, bodies)
+}
+
+// split makes the events of a delivery. It stops at the event with which they have more
+// than maxStored bytes, before it encodes the others.
+func (s *Source) split(d Delivery, root payload.Value, bodies []payload.Value) ([]Incoming, error) {
+	events := make([]Incoming, 0, len(bodies))
+	size := 0
 	for i, body := range bodies {
-		events[i] = s.incoming(d, root, body)
+		in := s.incoming(d, root, body)
+		if i == 0 && len(bodies) > 1 && s.lookups.Exist() {
+			// What Suspend keeps of the delivery is the same for each of its events.
+			kept, err := payload.Encode(s.names.DeliveryValues(s.version, in.input))
+			if err != nil {
+				return nil, fmt.Errorf("encode what is kept of the delivery: %w", err)
+			}
+			size = len(kept) * len(bodies)
+		}
+		if size += len(in.Event.Data); size > maxStored && len(bodies) > 1 {
+			return nil, fmt.Errorf("%w: %d events have more than %d bytes together; keep less of the delivery, or send fewer events in one",
+				ErrTooLarge, len(bodies), maxStored)
+		}
+		events = append(events, in)
 	}
 	return events, nil
 }
