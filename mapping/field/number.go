@@ -70,6 +70,9 @@ var decimal = regexp.MustCompile(`^([+-]?)0*([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?
 // numberValue keeps the digits for texts and metadata. Rules see a float64, or
 // an int64 if a float64 would lose digits.
 func numberValue(text string) (Value, bool) {
+	if len(text) > payload.MaxNumber {
+		return Value{}, false
+	}
 	plain := text
 	if !isPlain(text) {
 		parts := decimal.FindStringSubmatch(text)

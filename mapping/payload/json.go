@@ -66,12 +66,21 @@ func (r *jsonReader) value(depth int) (Value, error) {
 	case jsontext.KindString:
 		return text, err
 	case jsontext.KindNumber:
+		if err == nil && !IsShort(text) {
+			return nil, r.fail(int(r.dec.InputOffset())-len(text), tooLong)
+		}
 		return stdjson.Number(text), err
 	case jsontext.KindTrue, jsontext.KindFalse:
 		return kind == jsontext.KindTrue, err
 	default:
 		return nil, err
 	}
+}
+
+// IsShort reports whether a number is within MaxNumber, and its exponent too.
+func IsShort(number string) bool {
+	i := strings.LastIndexAny(number, "eE")
+	return len(number) <= MaxNumber && (i < 0 || len(strings.TrimLeft(number[i+1:], "+-")) <= maxExponent)
 }
 
 // scalar reads a string, unquoted, or another single value as it is written.

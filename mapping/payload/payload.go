@@ -32,6 +32,10 @@ const (
 	// MaxNodes is how many values a body may have. A hundred notifications
 	// of Salesforce with two hundred fields each are 20 000.
 	MaxNodes = 100_000
+	// MaxNumber is how many characters a number may have, and maxExponent how many
+	// digits its exponent: other readers of the results break at more.
+	MaxNumber   = 64
+	maxExponent = 3
 )
 
 // Format is the syntax of a body.
@@ -116,6 +120,7 @@ const (
 	endsEarly    problem = "the text ends too early"
 	tooDeep      problem = "nested too deeply"
 	tooMany      problem = "too many values"
+	tooLong      problem = "a number of more than 64 characters, or with an exponent of more than 3 digits"
 	trailingText problem = "more text after the end of the value"
 	repeatedKey  problem = "a key that its object already has"
 	repeatedAttr problem = "an attribute that its element already has"
