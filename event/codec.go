@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -34,10 +35,73 @@ func Unmarshal(data []byte, v any) error {
 }
 
 // Decode reads a request. It refuses an object that has a member twice, because
-// readers differ in which of the two they take. After an error r holds the
+// readers differ in which of the two they take, and nesting and numbers at which the
+// readers of results break. After an error r holds the
 // members before it.
 func (r *Request) Decode(data []byte) error {
+	if err := readable(data); err != nil {
+		return err
+	}
 	return json.Unmarshal(data, r, jsontext.AllowInvalidUTF8(true))
+}
+
+const (
+	// maxDepth is how deep lists and objects may be nested. A webhook is nested 64
+	// levels at most.
+	maxDepth = 100
+	// maxNumber is how many characters a number may have, and maxExponent how many its
+	// exponent.
+	maxNumber   = 64
+	maxExponent = 4
+)
+
+// readable refuses JSON that is nested too deeply or has a number that is too long. It
+// leaves it to the decoder whether the text is JSON at all.
+func readable(data []byte) error {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			i = endOfString(data, i)
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return fmt.Errorf("nested more than %d levels deep", maxDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		case c == '-' || c >= '0' && c <= '9':
+			end := endOfNumber(data, i)
+			exponent := bytes.IndexAny(data[i:end], "eE")
+			if end-i > maxNumber || exponent >= 0 && end-i-exponent-1 > maxExponent {
+				return fmt.Errorf("a number of more than %d characters, or with an exponent of more than %d", maxNumber, maxExponent)
+			}
+			i = end - 1
+		}
+	}
+	return nil
+}
+
+// endOfString returns the index of the quote that ends the string that begins at start.
+func endOfString(data []byte, start int) int {
+	for i := start + 1; ; i++ {
+		next := bytes.IndexByte(data[i:], '"')
+		if next < 0 {
+			return len(data)
+		}
+		i += next
+		escapes := len(data[start+1:i]) - len(bytes.TrimRight(data[start+1:i], `\`))
+		if escapes%2 == 0 {
+			return i
+		}
+	}
+}
+
+func endOfNumber(data []byte, start int) int {
+	end := start
+	for end < len(data) && (data[end] >= '0' && data[end] <= '9' || bytes.IndexByte([]byte("+-.eE"), data[end]) >= 0) {
+		end++
+	}
+	return end
 }
 
 // ContentType of every result on the bus (CloudEvents 1.0, JSON event format).

@@ -228,3 +228,33 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+func TestDecodeRefusesWhatBreaksOtherReaders(t *testing.T) {
+	t.Parallel()
+	nested := func(levels int) string {
+		return `{"call":{"metadata":` + strings.Repeat(`{"a":[`, levels/2) + strings.Repeat(`]}`, levels/2) + `}}`
+	}
+	number := func(text string) string { return `{"call":{"call_to":"+12025550142","metadata":{"n":` + text + `}}}` }
+	for name, c := range map[string]struct {
+		body string
+		fine bool
+	}{
+		"98 levels":            {nested(98), true},
+		"9,000 levels":         {nested(9000), false},
+		"lists":                {`{"event":{"data":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}}`, false},
+		"64 digits":            {number(strings.Repeat("9", 64)), true},
+		"500,000 digits":       {number(strings.Repeat("9", 500_000)), false},
+		"a negative one":       {number("-" + strings.Repeat("9", 64)), false},
+		"a long fraction":      {number("0." + strings.Repeat("1", 70)), false},
+		"exponent":             {number("1e-300"), true},
+		"a large exponent":     {number("1E999999999"), false},
+		"digits in a text":     {`{"call":{"notes":"` + strings.Repeat("9", 500) + `"}}`, true},
+		"brackets in a text":   {`{"call":{"notes":"\"` + strings.Repeat("[", 500) + `"}}`, true},
+		"a text that ends not": {`{"call":"` + strings.Repeat("[", 500), false},
+	} {
+		var r event.Request
+		if err := r.Decode([]byte(c.body)); (err == nil) != c.fine {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
