@@ -236,11 +236,11 @@ func TestRedeliveredEventKeepsItsOutcome(t *testing.T) {
 // The limits are 8 MiB for a message of the embedded NATS and 1 MiB for a response.
 func TestEventTooLargeTogetherWithItsCallIsRejected(t *testing.T) {
 	t.Parallel()
-	name := strings.Repeat("x", 900<<10)
+	name := strings.Repeat("x", 900<<10) // of which the notes have 2,000 characters
 	f := setup(t, newCRM(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"phone":"+12025550142","name":%q}`, name)
 	}), "")
-	f.send("crm", `{"id":"e1","object":5,"more":"`+strings.Repeat("x", 7500<<10)+`"}`)
+	f.send("crm", `{"id":"e1","object":5,"more":"`+strings.Repeat("x", 8<<20-(4096)-1200)+`"}`)
 	f.want("rejected bad_call", "larger than the limit of NATS")
 	f.nothingMore()
 }

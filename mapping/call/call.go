@@ -219,6 +219,7 @@ func readVariables(at config.Node, s Scope) []variable {
 	}
 	var variables []variable
 	for _, name := range named.Keys {
+		refuseOwnKey(named, name)
 		if !config.VariableName.MatchString(name) {
 			named.Name(name).Problem("a variable is letters, digits and _, and begins with a letter", "")
 		}
@@ -291,6 +292,8 @@ func (t text) render(values *field.Values) (string, *field.Refusal) {
 		problem = " is not a phone number"
 	case t.key.format == formatDirection && !slices.Contains(config.CallDirections, filled):
 		problem = " is neither inbound nor outbound"
+	case t.key.name == "notes":
+		return truncated(filled, maxNotesRunes), nil
 	default:
 		return filled, nil
 	}

@@ -28,19 +28,25 @@ func readMetadata(at config.Node, s Scope) jsonTemplate {
 	if !ok {
 		return jsonTemplate{}
 	}
-	if _, taken := o.Get(requestIDKey); taken {
-		o.Name(requestIDKey).Problem(requestIDKey+" is callbridge's own", "use another key")
-	}
 	return readJSONObject(o, s)
 }
 
 func readJSONObject(o config.Object, s Scope) jsonTemplate {
 	t := jsonTemplate{members: []jsonMember{}}
 	for _, key := range o.Keys {
+		refuseOwnKey(o, key)
 		o.Name(key).PlainText()
 		t.members = append(t.members, jsonMember{key, readJSON(o.Value(key), s)})
 	}
 	return t
+}
+
+// refuseOwnKey refuses our key of the metadata, also as a variable and in other case: a
+// CRM's value there would pass for a request id.
+func refuseOwnKey(o config.Object, key string) {
+	if strings.EqualFold(key, requestIDKey) {
+		o.Name(key).Problem(key+" is callbridge's own", "use another key")
+	}
 }
 
 func readJSON(at config.Node, s Scope) jsonTemplate {
@@ -124,9 +130,9 @@ func renderText(t Template, values *field.Values) (any, bool, *field.Refusal) {
 	}
 	if tag, single := t.Single(); single && tag.layout == "" {
 		if value := values.Get(tag.Name); value.State == field.Present {
-			return value.JSON(), true, nil
+			return cleaned(value.JSON()), true, nil
 		}
 	}
 	text, refused := t.Render(values)
-	return text, refused == nil, refused
+	return cleaned(text), refused == nil, refused
 }

@@ -9,7 +9,10 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"callbridge/event"
 	"callbridge/mapping/config"
+	"callbridge/mapping/field"
+	"callbridge/mapping/payload"
 )
 
 const (
@@ -17,6 +20,8 @@ const (
 	// variables. No provider publishes a limit.
 	maxNotesRunes    = 2000
 	maxMetadataBytes = 16 << 10
+	// maxMark is more than our mark adds to notes and metadata.
+	maxMark = 100
 )
 
 // published is what is judged of a call that another service requested.
@@ -47,12 +52,27 @@ func ToDial(body json.RawMessage) (string, error) {
 		}
 	}
 	switch {
-	case longer(p.Notes, maxNotesRunes):
+	case longer(p.Notes, maxNotesRunes+maxMark):
 		return "", fmt.Errorf("notes have more than %d characters", maxNotesRunes)
-	case len(p.Metadata) > maxMetadataBytes:
+	case len(p.Metadata) > maxMetadataBytes+maxMark:
 		return "", fmt.Errorf("metadata has more than %d bytes", maxMetadataBytes)
 	}
 	return p.CallTo, nil
+}
+
+// Refuse returns why the call, which is encoded as body, is too large to be sent, or nil.
+func (b *Body) Refuse(body json.RawMessage) *field.Refusal {
+	if len(body) <= maxMetadataBytes {
+		return nil // and so are its metadata
+	}
+	metadata, err := payload.Encode(b.Metadata)
+	if err != nil || len(metadata) > maxMetadataBytes+maxMark {
+		return &field.Refusal{
+			Reason: event.ReasonBadCall, Field: "metadata",
+			Detail: fmt.Sprintf("metadata has more than %d bytes", maxMetadataBytes),
+		}
+	}
+	return nil
 }
 
 // longer reports whether a text has more characters than that.

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // Template is text with merge tags: {{field}}, {{field|fallback}} and, for times,
@@ -169,45 +168,6 @@ func isNamed(l *time.Location) bool { return l != time.UTC && strings.Contains(l
 // isClock reports whether a layout has a time of the day, such as 15:04.
 func isClock(layout string) bool {
 	return strings.Contains(layout, "15") || strings.Contains(layout, "3:04")
-}
-
-// sanitized makes a text of a CRM safe for an agent's prompt: one line, no control
-// characters, no tags of a template language.
-func sanitized(text string) string {
-	if isPlainASCII(text) {
-		return strings.TrimSpace(text)
-	}
-	var b strings.Builder
-	b.Grow(len(text))
-	var last rune
-	for _, r := range text {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar {
-			r = ' '
-		}
-		if isTagDelimiter(last, r) {
-			b.WriteByte(' ')
-		}
-		b.WriteRune(r)
-		last = r
-	}
-	return strings.TrimSpace(b.String())
-}
-
-// isPlainASCII reports whether a text is printable ASCII without braces, which
-// needs no change: a shortcut for nearly all texts.
-func isPlainASCII(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '{' || c == '}' {
-			return false
-		}
-	}
-	return true
-}
-
-// isTagDelimiter reports whether two characters begin or end a tag of Liquid,
-// Jinja or Mustache: {{ }} {% %}.
-func isTagDelimiter(a, b rune) bool {
-	return a == '{' && (b == '{' || b == '%') || b == '}' && (a == '}' || a == '%')
 }
 
 // truncated cuts a text after so many characters.
