@@ -97,11 +97,11 @@ func TestLookupIsMadeOnlyWhereSomethingHangsOnIt(t *testing.T) {
 func TestLookupRequestIsWhatTheSourceSays(t *testing.T) {
 	t.Parallel()
 	config := lookupConfig(t)
-	q, ok := config.Lookup(one(t, config, `{"id":1,"type":"contact.creation","object":"5/../x?y","city":"a&b=c","rev":7}`))
+	q, ok := config.Lookup(one(t, config, `{"id":1,"type":"contact.creation","object":"a.5:x","city":"São Paulo+1@b.c","rev":7}`))
 	if !ok {
 		t.Fatal("no lookup")
 	}
-	if want := "https://acme.example.com/contacts/5%2F..%2Fx%3Fy?fields=phone&near=a%26b%3Dc"; q.URL != want {
+	if want := "https://acme.example.com/contacts/a.5:x?fields=phone&near=S%C3%A3o+Paulo%2B1%40b.c"; q.URL != want {
 		t.Errorf("URL %s, want %s", q.URL, want)
 	}
 	if q.Method != "GET" || q.Header.Get("Version") != "2021-07-28" || q.Auth.Token.Reveal() != "open sesame" ||

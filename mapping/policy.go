@@ -5,7 +5,7 @@ import (
 	"callbridge/mapping/field"
 )
 
-// Policy says who may be called.
+// Policy restricts which numbers may be called.
 type Policy struct {
 	// Countries are the ISO 3166 codes of the countries whose numbers may be dialled,
 	// as in phone.Options.Regions. Empty means all: that is allowed only for routes

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math/big"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -104,9 +103,8 @@ func (q *Request) Problem(answer payload.Value) string {
 // pattern is a template whose values are escaped.
 type pattern struct{ call.Template }
 
-// escape makes a value safe after the text before it. ok is false for a value
-// that is not allowed there.
-type escape func(text, before string) (escaped string, ok bool)
+// escape makes a value safe between the texts around it, or says what is wrong with it.
+type escape func(text, before, after string) (escaped, problem string)
 
 func (p pattern) render(values *field.Values, escape escape) (string, *field.Refusal) {
 	var b strings.Builder
@@ -117,9 +115,13 @@ func (p pattern) render(values *field.Values, escape escape) (string, *field.Ref
 			return "", refused
 		}
 		if part.Name != "" {
-			var ok bool
-			if value, ok = escape(value, b.String()); !ok {
-				return "", &field.Refusal{Reason: event.ReasonBadField, Field: part.Name, Detail: "the value cannot stand in a URL"}
+			after := ""
+			if i+1 < len(p.Parts) {
+				after = p.Parts[i+1].Literal
+			}
+			var problem string
+			if value, problem = escape(value, b.String(), after); problem != "" {
+				return "", &field.Refusal{Reason: event.ReasonBadField, Field: part.Name, Detail: "the value " + problem}
 			}
 		}
 		b.WriteString(value)
@@ -127,24 +129,15 @@ func (p pattern) render(values *field.Values, escape escape) (string, *field.Ref
 	return b.String(), nil
 }
 
-// urlEscaped keeps a value within one path segment or parameter. A segment of
-// dots would lead to another resource.
-func urlEscaped(text, before string) (string, bool) {
-	if strings.Contains(before, "?") {
-		return url.QueryEscape(text), text != ""
-	}
-	return url.PathEscape(text), text != "" && text != "." && text != ".."
-}
-
-// jsonEscaped is the text as JSON writes it between quotes.
-func jsonEscaped(text, _ string) (string, bool) {
+// jsonText is the text as JSON writes it, without its quotes.
+func jsonText(text string) (escaped, problem string) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if encoder.Encode(text) != nil {
-		return "", false
+		return "", wantsText
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(b.String()), `"`), `"`), true
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(b.String()), `"`), `"`), ""
 }
 
 // versionNumber is bounded, since the sender chooses it and comparing takes time.
