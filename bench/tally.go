@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -109,6 +111,8 @@ func (r *running) drain(ctx context.Context) (last time.Time, err error) {
 type streams struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
+	// operator says that the connection has the rights of an operator of callbridge.
+	operator bool
 }
 
 func (r *running) streams() (*streams, error) {
@@ -125,7 +129,7 @@ func (r *running) streams() (*streams, error) {
 		return nil, fmt.Errorf("connect to %s: %w", r.nats, err)
 	}
 	js, err := jetstream.New(conn)
-	return &streams{conn, js}, err
+	return &streams{conn, js, r.store != ""}, err
 }
 
 func (s *streams) close() { s.conn.Close() }
@@ -142,10 +146,47 @@ func (s *streams) stored(ctx context.Context, stream string) (int, error) {
 // readTimeout bounds the time to read a whole stream.
 const readTimeout = 5 * time.Minute
 
+// readers is the number of messages that readEach asks for at the same time.
+const readers = 64
+
+// readEach passes every message of a stream to show, one question for each: an operator
+// of callbridge may not make a consumer of requests.
+func (s *streams) readEach(ctx context.Context, stream string, show func(subject string, data []byte)) error {
+	found, err := s.js.Stream(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	last := found.CachedInfo().State.LastSeq
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var mu sync.Mutex
+	var next atomic.Uint64
+	var all sync.WaitGroup
+	for range readers {
+		all.Go(func() {
+			for seq := next.Add(1); seq <= last && ctx.Err() == nil; seq = next.Add(1) {
+				msg, err := found.GetMsg(ctx, seq)
+				if err != nil {
+					fail(fmt.Errorf("read message %d of %s: %w", seq, stream, err))
+					return
+				}
+				mu.Lock()
+				show(msg.Subject, msg.Data)
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return context.Cause(ctx)
+}
+
 // read passes every message of a stream to show.
 func (s *streams) read(ctx context.Context, stream string, show func(subject string, data []byte)) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	if s.operator && stream == "CALLBRIDGE_REQUESTS" {
+		return s.readEach(ctx, stream, show)
+	}
 	consumer, err := s.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{})
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
