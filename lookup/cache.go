@@ -74,6 +74,14 @@ func (c *responseCache) add(object string, r response) {
 	}
 }
 
+// drop forgets a response, so that the next event sends a request.
+func (c *responseCache) drop(object string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes -= len(c.responses[object].body)
+	delete(c.responses, object)
+}
+
 // maxVersions is the number of records whose newest version is remembered. The
 // oldest entry is replaced; out-of-order events of its record are then not
 // detected, nor are they after a restart.

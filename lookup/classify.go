@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"callbridge/mapping/lookups"
 )
 
 // result of one lookup, also the label of a metric.
@@ -23,6 +25,9 @@ const (
 	failed result = "failed"
 	// retried: a later request may succeed.
 	retried result = "retried"
+	// incomplete: the CRM accepted the request, but does not know the record, or all of
+	// it, yet. It is asked again until the deadline.
+	incomplete result = "incomplete"
 	// refused: the CRM does not accept our credentials. The source's events wait.
 	refused result = "refused"
 	// forbidden: HTTP 403. The limiter decides whether it means refused or retried.
@@ -45,6 +50,8 @@ type verdict struct {
 	// delay is how long the CRM wants no further request of the source, or how
 	// long the source is paused.
 	delay time.Duration
+	// final is what incomplete becomes at the deadline: found or notFound.
+	final result
 }
 
 // response is an HTTP response of a CRM's API.
@@ -75,19 +82,26 @@ const (
 	maxThrottle = 15 * time.Minute
 )
 
-// classify is a pure function of a response, or of the error instead of one. It
-// follows RFC 9110.
-func classify(r response, err error, now time.Time) verdict {
+// classify is a pure function of a response and of what the source says that it means,
+// or of the error instead of one. Without a word of the source it follows RFC 9110.
+func classify(meaning lookups.Meaning, r response, err error, now time.Time) verdict {
 	v := verdict{status: r.status}
 	if err != nil {
 		v.result, v.detail = classifyError(err), err.Error()
+		return v
+	}
+	if v.result = meanings[meaning]; v.result != "" {
+		v.detail = fmt.Sprintf("the CRM's API answered HTTP %d, which means %s", r.status, meaning)
+		if meaning == lookups.Wait {
+			v.delay = max(retryAfter(r, now), minThrottle)
+		}
 		return v
 	}
 	switch {
 	case r.status == http.StatusNotFound, r.status == http.StatusGone:
 		v.result = notFound
 	case r.status >= 200 && r.status < 300 && len(bytes.TrimSpace(r.body)) == 0:
-		v.result = notFound
+		v.result, v.final = incomplete, notFound
 	case r.status >= 200 && r.status < 300:
 		v.result = found
 	case r.status == http.StatusUnauthorized:
@@ -104,6 +118,11 @@ func classify(r response, err error, now time.Time) verdict {
 		v.detail = fmt.Sprintf("the CRM's API answered HTTP %d", r.status)
 	}
 	return v
+}
+
+// meanings are the results of what a source says about an answer.
+var meanings = map[lookups.Meaning]result{
+	lookups.BadCredentials: refused, lookups.Forbidden: forbidden, lookups.Wait: retried, lookups.Gone: notFound, lookups.Failed: failed,
 }
 
 func classifyError(err error) result {
@@ -135,11 +154,24 @@ func retryAfter(r response, now time.Time) time.Duration {
 	return min(max(delay, 0), maxThrottle)
 }
 
-const minBackoff, maxBackoff = 500 * time.Millisecond, 30 * time.Second
+const (
+	minBackoff, maxBackoff = 500 * time.Millisecond, 30 * time.Second
+	// minSettle is the shortest delay before a CRM is asked again about a record that
+	// it did not know.
+	minSettle = time.Second
+)
 
 // backoff returns the delay until the next retry. It equals the event's age, so
 // the delays double without a stored count. The last retry is at the deadline.
 func backoff(received, deadline, now time.Time) time.Duration {
 	delay := min(max(now.Sub(received), minBackoff), maxBackoff)
+	return max(min(delay, deadline.Sub(now)), 0)
+}
+
+// settle returns the delay until a record is asked for again that the CRM did not know
+// yet. It is twice the event's age, so that a contact that really has no number
+// costs a handful of requests; the last one is at the deadline.
+func settle(received, deadline, now time.Time) time.Duration {
+	delay := max(2*now.Sub(received), minSettle)
 	return max(min(delay, deadline.Sub(now)), 0)
 }

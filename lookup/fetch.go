@@ -53,7 +53,7 @@ func (s *Service) fetch(ctx context.Context, q *lookups.Request) (response, erro
 			return response{}, err
 		}
 		r, err := s.fetchWithToken(ctx, q, token)
-		if err != nil || r.status != http.StatusUnauthorized || !cached {
+		if err != nil || !cached || classify(q.Meaning(r.status, r.contentType, r.body), r, nil, time.Now()).result != refused {
 			return r, err
 		}
 		s.tokens.invalidate(q.Auth, token)

@@ -102,6 +102,8 @@ func (j job) conclude(v verdict, now time.Time) (items []event.Item, delay time.
 		return []event.Item{j.in.Skipped(event.ReasonSuperseded, "a newer event about the same record was looked up before")}, 0
 	case refused:
 		return nil, v.delay
+	case incomplete:
+		return nil, settle(j.in.Event.Received, j.deadline(), now)
 	default: // retried
 		return nil, max(v.delay, backoff(j.in.Event.Received, j.deadline(), now))
 	}
@@ -133,7 +135,7 @@ func (s *Service) lookUp(ctx context.Context, j job) bus.Disposition {
 		return bus.RedeliverAfter(0) // the process stops
 	}
 	s.metrics.duration.Observe(r.took.Seconds())
-	return s.finish(ctx, j, r, s.updateLimiter(l, j, classify(r, err, time.Now())))
+	return s.finish(ctx, j, r, s.updateLimiter(l, j, classify(q.Meaning(r.status, r.contentType, r.body), r, err, time.Now())))
 }
 
 // updateLimiter tells the source's limiter what the verdict says about the CRM as
@@ -148,7 +150,7 @@ func (s *Service) updateLimiter(l *limiter, j job, v verdict) verdict {
 		}
 	}
 	switch v.result {
-	case found, notFound:
+	case found, notFound, incomplete:
 		if l.accept() {
 			s.log.Info("lookup.credentials_accepted", "source", source)
 		}
@@ -174,8 +176,8 @@ func (s *Service) finish(ctx context.Context, j job, r response, v verdict) bus.
 		j.in, v = s.apply(j, r, v)
 	}
 	now := time.Now()
-	if v.result == retried && !now.Before(j.deadline()) {
-		v.result = failed
+	if isLate := !now.Before(j.deadline()); isLate && (v.result == retried || v.result == incomplete) {
+		v = v.last()
 		v.detail += fmt.Sprintf("; tried for %s", j.request.Timeout)
 	}
 	s.report(j, v, r.took)
@@ -186,19 +188,38 @@ func (s *Service) finish(ctx context.Context, j job, r response, v verdict) bus.
 	return s.store(ctx, j.delivery, items...)
 }
 
+// last is the verdict when no time is left to ask again.
+func (v verdict) last() verdict {
+	if v.result == incomplete {
+		v.result = v.final
+	} else {
+		v.result = failed
+	}
+	return v
+}
+
 // apply adds the CRM's response to the event. It changes the verdict if the
-// response cannot be used, or if a newer event of the record was applied meanwhile.
+// response cannot be used, if it does not have the record or all of it yet, or if a
+// newer event of the record was applied meanwhile.
 func (s *Service) apply(j job, r response, v verdict) (mapping.Incoming, verdict) {
 	in, err := j.in.WithLookup(r.body, r.contentType)
-	problem := ""
+	problem, lack := "", ""
 	if err == nil {
-		problem = in.LookupProblem(j.request)
+		if problem = in.LookupProblem(j.request); problem == "" {
+			lack = j.config.Lacks(in)
+		}
 	}
 	switch {
 	case err != nil:
 		v.result, v.detail = retried, "the CRM's API answered with neither JSON nor XML"
 	case problem != "":
 		v.result, v.detail = retried, problem
+	case in.LookupIsEmpty(j.request):
+		v.result, v.final, v.detail = incomplete, notFound, "the CRM's API has found no record"
+		s.responses.drop(j.request.Object)
+	case lack != "":
+		v.result, v.final, v.detail = incomplete, found, "the record has no "+lack
+		s.responses.drop(j.request.Object)
 	case !s.versions.advance(j.request, j.in.Event.Type):
 		v.result = superseded
 	case v.result == found && j.request.Coalesce > 0:

@@ -52,13 +52,10 @@ func TestResponsesThatRejectTheEvent(t *testing.T) {
 	}{
 		{"404", status(404), "rejected lookup_not_found", "HTTP 404"},
 		{"410", status(410), "rejected lookup_not_found", "HTTP 410"},
-		{"204", status(204), "rejected lookup_not_found", "HTTP 204"},
-		{"empty body", status(200), "rejected lookup_not_found", "HTTP 200"},
 		{"400", status(400), "rejected lookup_failed", "HTTP 400"},
 		{"422", status(422), "rejected lookup_failed", "HTTP 422"},
 		{"304", status(304), "rejected lookup_failed", "HTTP 304"},
 		{"too large", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, large) }, "rejected lookup_failed", "larger than 1048576 bytes"},
-		{"no phone", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"name":"Ada"}`) }, "rejected missing_field", "nothing at lookup:phone"},
 		{"another host", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://127.0.0.1:1/contacts/5", http.StatusFound)
 		}, "rejected lookup_failed", `redirects to "127.0.0.1:1", which is not one of the source's hosts`},
@@ -79,6 +76,82 @@ func TestResponsesThatRejectTheEvent(t *testing.T) {
 	}
 }
 
+// The record of a new event may not be there for some seconds.
+func TestRecordThatIsNotThereYetIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	answer := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, text) }
+	}
+	for _, c := range []struct {
+		name, keys     string
+		empty          http.HandlerFunc
+		reason, detail string
+	}{
+		{"empty list of a search", "record: results[0]", answer(`{"results":[]}`), "lookup_not_found", "has found no record; tried for 1s"},
+		{"empty answer", "", answer(`[]`), "lookup_not_found", "has found no record"},
+		{"null", "", answer(`null`), "lookup_not_found", "has found no record"},
+		{"204", "", status(204), "lookup_not_found", "HTTP 204"},
+		{"empty body", "", status(200), "lookup_not_found", "HTTP 200"},
+		{"a required field is missing", "", answer(`{"name":"Ada"}`), "missing_field", "nothing at lookup:phone"},
+		{"of events that share an answer", "coalesce: 100ms", answer(`{"name":"Ada"}`), "missing_field", "nothing at lookup:phone"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			late := newCRM(t, inTurn(c.empty, answer(`{"results":[{"id":1}],"phone":"+12025550142","name":"Ada"}`)))
+			f := setup(t, late, c.keys)
+			f.send("crm", `{"id":"e1","object":5}`)
+			f.want("requested", "Ada")
+			f.nothingMore()
+			if n := len(late.requests()); n != 2 {
+				t.Errorf("%d requests, want 2", n)
+			}
+			never := newCRM(t, c.empty)
+			f = setup(t, never, c.keys+"\n      timeout: 1s")
+			f.send("crm", `{"id":"e1","object":5}`)
+			f.want("rejected "+c.reason, c.detail)
+			f.nothingMore()
+			if n := len(never.requests()); n != 2 {
+				t.Errorf("%d requests in 1 s, want 2", n)
+			}
+			if err := f.service.Ready(); err != nil {
+				t.Errorf("not ready: %v", err)
+			}
+		})
+	}
+}
+
+// A field that a rule can do without is not waited for.
+func TestOptionalFieldIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	crm := newCRM(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"phone":"+12025550142"}`) })
+	f := setup(t, crm, "")
+	f.send("crm", `{"id":"e1","object":5}`)
+	f.want("requested", "nobody")
+	f.nothingMore()
+	if n := len(crm.requests()); n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+}
+
+func TestAnswersThatMeanRefusedCredentials(t *testing.T) {
+	t.Parallel()
+	expired := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprint(w, `{"error":{"code":190}}`)
+	}
+	crm := newCRM(t, expired)
+	f := setup(t, crm, "answers: {path: error.code, values: [190], means: credentials}\n      timeout: 1s")
+	f.send("crm", `{"id":"e1","object":5}`)
+	testkit.Eventually(t, "the process is not ready", func() bool { return f.service.Ready() != nil })
+	testkit.Eventually(t, "the credentials are tried again", func() bool { return len(crm.requests()) > 2 })
+	crm.change(ada)
+	f.want("requested", "Ada")
+	f.nothingMore()
+	if err := f.service.Ready(); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+}
+
 func TestResponsesThatAreRetried(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -96,6 +169,10 @@ func TestResponsesThatAreRetried(t *testing.T) {
 			_, _ = fmt.Fprint(w, "<html>one moment please")
 		}},
 		{"truncated JSON", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"phone":`) }},
+		{"a rate limit with HTTP 400", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(400)
+			_, _ = fmt.Fprint(w, `{"error":{"code":4}}`)
+		}},
 		{"an error with HTTP 200", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = fmt.Fprint(w, `{"errors":[{"message":"complexity"}],"phone":"+12025550143"}`)
 		}},
@@ -103,7 +180,7 @@ func TestResponsesThatAreRetried(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			crm := newCRM(t, inTurn(c.answer, ada))
-			f := setup(t, crm, "error_path: errors")
+			f := setup(t, crm, "error_path: errors\n      answers: {status: 400, path: error.code, values: [4, 17], means: wait}")
 			f.send("crm", `{"id":"e1","object":5}`)
 			f.want("requested", "Ada")
 			f.nothingMore()

@@ -48,6 +48,26 @@ func (in Incoming) LookupProblem(request *lookups.Request) string {
 	return request.Problem(in.answer)
 }
 
+// LookupIsEmpty reports whether the answer to the request has no record.
+func (in Incoming) LookupIsEmpty(request *lookups.Request) bool {
+	return in.answered && request.IsEmpty(in.answer)
+}
+
+// Lacks returns the name of a field that a rule or a call needs and that the answer of
+// the lookup does not have, or "".
+func (c *Config) Lacks(in Incoming) string {
+	source, ok := c.sources[in.Event.Source]
+	if !ok || !in.answered {
+		return ""
+	}
+	for _, d := range c.Map(in) {
+		if d.Result != nil && d.Result.Reason == event.ReasonMissingField && source.names.UsesLookup(d.Result.Field) {
+			return d.Result.Field
+		}
+	}
+	return ""
+}
+
 // Items returns what the bus stores of an event: the event itself (Pending) if
 // its lookup has to be made first, else one request or result per Decision of
 // Map. It is never empty, unless Suspend's error is returned.

@@ -31,7 +31,7 @@ func Sections() []Section {
 		{"file", FileKeys}, {"source", SourceKeys}, {"reading", TextKeys}, {"person", PersonKeys}, {"field", FieldKeys},
 		{"challenge", HandshakeKeys}, {"answer", AnswerKeys},
 		{"policy", PolicyKeys}, {"route", RouteKeys}, {"call", CallKeys},
-		{"lookup", LookupKeys}, {"auth", AuthKeys},
+		{"lookup", LookupKeys}, {"lookup_answer", LookupAnswerKeys}, {"auth", AuthKeys},
 	}
 }
 
@@ -162,9 +162,19 @@ var LookupKeys = []Key{
 	{Name: "auth", Kind: "object", Doc: "Credentials for the API."},
 	{Name: "hosts", Kind: "list", Doc: "The only allowed hosts, also for redirects; default: the host of url."},
 	{Name: "rate", Kind: "number", Doc: "Lookups per second for the whole source, per process; default: 5."},
-	{Name: "timeout", Kind: "duration", Doc: "How long after the webhook a failing lookup is retried; default: 2m. Then the event is rejected (lookup_failed)."},
+	{Name: "timeout", Kind: "duration", Doc: "How long after the webhook a lookup is repeated that fails, finds nothing, or lacks a field that is needed; default: 2m. Then the event is rejected."},
 	{Name: "coalesce", Kind: "duration", Doc: "Events with the same URL within this time share one lookup, which is delayed by this time."},
 	{Name: "error_path", Kind: "text", Doc: "Path of the error in an answer with HTTP 200, as in GraphQL."},
+	{Name: "record", Kind: "text", Doc: "Path of the record in the answer, such as results[0] of a search: if nothing is there, the API does not know the record yet. Default: the answer itself."},
+	{Name: "answers", Kind: "any", Doc: "What answers mean, for an API that does not say it by the HTTP status alone: the first entry that fits."},
+}
+
+// LookupAnswerKeys are the keys of an entry of answers: of a lookup.
+var LookupAnswerKeys = []Key{
+	{Name: "status", Kind: "list", Doc: "HTTP status or statuses; default: every status."},
+	{Name: "path", Kind: "text", Doc: "Path of a value in the answer, such as error.code."},
+	{Name: "values", Kind: "list", Doc: "Values at path, or ranges such as 200-299; default: any value."},
+	{Name: "means", Kind: "text", Values: []string{"credentials", "forbidden", "wait", "gone", "failed"}, Doc: "credentials: like 401; forbidden: like 403; wait: like 429; gone: like 404; failed: no further request."},
 }
 
 // CallKeys are the keys of a call: the body of Callab's create call.

@@ -43,7 +43,7 @@ type schema map[string]any
 // none, since they may get them from a preset.
 var required = map[string][]string{
 	"file": {"sources"}, "route": {"name", "source", "call"}, "call": {"call_to"},
-	"lookup": {"url"}, "auth": {"kind"},
+	"lookup": {"url"}, "lookup_answer": {"means"}, "auth": {"kind"},
 }
 
 func sectionSchema(section Section) schema {
@@ -87,6 +87,8 @@ func keySchema(name string, key Key) schema {
 		return definition("reading")
 	case "source.tables":
 		return schema{"type": "object", "additionalProperties": schema{"type": "object", "additionalProperties": definition("text")}}
+	case "lookup.answers":
+		return oneOrMore(definition("lookup_answer"))
 	case "source.zone", "field.zone":
 		return definition("texts")
 	case "source.fields":

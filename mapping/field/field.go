@@ -426,6 +426,14 @@ func (s *Set) OnlyAfterLookup(name string) bool {
 	return len(e) > 0 && !slices.ContainsFunc(e, func(parts []Path) bool { return !useLookup(parts) })
 }
 
+// UsesLookup reports whether the answer of a lookup may bring the value of the name.
+func (s *Set) UsesLookup(name string) bool {
+	if f, ok := s.fields[name]; ok {
+		return useLookup(f.paths)
+	}
+	return slices.ContainsFunc(map[string]Expression{NameType: s.Type, NameTime: s.Time}[name], useLookup)
+}
+
 // DeliveryValues returns, by path, the values of fields and of version that are not in
 // the event but elsewhere in its delivery. They have to be stored with an event
 // whose fields are read when the delivery is no longer available.

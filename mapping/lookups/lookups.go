@@ -55,6 +55,9 @@ type entry struct {
 	timeout   time.Duration
 	coalesce  time.Duration
 	errorPath *payload.Path
+	answers   []answer
+	// record is where the answer has the record; nil for the answer itself.
+	record *payload.Path
 }
 
 const (
@@ -126,12 +129,24 @@ func (r entryReader) read() *entry {
 	if n, ok := r.keys.Get("coalesce"); ok {
 		e.coalesce = n.Duration(time.Minute, "for example 30s")
 	}
-	if n, ok := r.keys.Get("error_path"); ok {
-		if path, ok := field.ReadTreePath(n, n.PlainText()); ok {
-			e.errorPath = &path
-		}
+	e.errorPath, e.record = r.readTreePath("error_path"), r.readTreePath("record")
+	if n, ok := r.keys.Get("answers"); ok {
+		e.answers = readAnswers(n)
 	}
 	return e
+}
+
+// readTreePath reads a path into the answer; nil without the key.
+func (r entryReader) readTreePath(key string) *payload.Path {
+	n, ok := r.keys.Get(key)
+	if !ok {
+		return nil
+	}
+	path, ok := field.ReadTreePath(n, n.PlainText())
+	if !ok {
+		return nil
+	}
+	return &path
 }
 
 // readCondition reads which events are asked about. It uses only what is known

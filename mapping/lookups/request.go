@@ -40,7 +40,8 @@ type Request struct {
 	// none. See Older.
 	Version string
 
-	errorPath *payload.Path
+	errorPath, record *payload.Path
+	answers           []answer
 }
 
 // maxURLBytes bounds the URL: RFC 9110 requires that 8000 bytes are supported
@@ -83,7 +84,7 @@ func (e *entry) request(values *field.Values, source Source) (*Request, *field.R
 		Method: e.method, URL: address, Header: e.headers.Clone(), Body: []byte(body),
 		Auth: e.auth, Hosts: e.hosts, Rate: e.rate, Timeout: e.timeout, Coalesce: e.coalesce,
 		Object:  strings.Join([]string{source.Name, e.method, address, body}, "\n"),
-		Version: version, errorPath: e.errorPath,
+		Version: version, errorPath: e.errorPath, record: e.record, answers: e.answers,
 	}, nil
 }
 
@@ -98,6 +99,21 @@ func (q *Request) Problem(answer payload.Value) string {
 		return ""
 	}
 	return "the answer holds something at " + q.errorPath.String()
+}
+
+// IsEmpty reports whether an answer has no record: a search has found nothing, or
+// not yet.
+func (q *Request) IsEmpty(answer payload.Value) bool {
+	if q.record != nil {
+		answer, _ = q.record.Lookup(answer)
+	}
+	switch v := answer.(type) {
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return !payload.Present(answer)
 }
 
 // pattern is a template whose values are escaped.
