@@ -17,7 +17,7 @@ type Permits func(*event.Request) (event.Outcome, event.Reason, string)
 const (
 	// otherConfiguration is how long after it was stored a request of a route is
 	// only given back by a process that would refuse it: during a rolling update
-	// this process may have the older configuration. docs/decisions/0012-judging-requests.md
+	// this process may have the older configuration. docs/decisions/0013-judging-requests.md
 	// has the cause.
 	otherConfiguration = 5 * time.Minute
 	// giveBack is the delay until such a request is delivered again, and half of
