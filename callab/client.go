@@ -149,19 +149,12 @@ func (c *Client) newRequest(ctx context.Context, method string, body io.Reader, 
 	return req, nil
 }
 
-const bearer = "Bearer "
-
 // token returns the configured token without surrounding white space, such as
-// the line break at the end of a file. RFC 6750 allows visible ASCII only.
+// the line break at the end of a file.
 func (c *Client) token() (string, error) {
 	token := strings.TrimSpace(c.config.Token())
-	if token == "" {
-		return "", errors.New("callab token is empty")
-	}
-	for _, b := range []byte(token) {
-		if b <= ' ' || b > '~' {
-			return "", errors.New("callab token holds a character that is not allowed in a header")
-		}
+	if err := CheckToken(token); err != nil {
+		return "", fmt.Errorf("use callab token: %w", err)
 	}
 	return token, nil
 }

@@ -19,6 +19,7 @@ var ours = map[string][]string{
 	"event":            {"untrusted"},
 	"span":             {"untrusted"},
 	"callab":           {"untrusted"},
+	"credential":       {},
 	"signature":        {"untrusted", "signature/scan"},
 	"signature/scan":   {},
 	"callab/callabsim": {"untrusted"},
@@ -53,7 +54,7 @@ var ours = map[string][]string{
 	"deploy/sbom":      {},
 	"docs":             {},
 	"bench":            {"bus/role", "callab/callabsim"},
-	"cmd/callbridge":   {"untrusted", "event", "callab", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/role", "handlers", "lookup", "dispatch", "span"},
+	"cmd/callbridge":   {"untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/role", "handlers", "lookup", "dispatch", "span"},
 }
 
 // testOnly are packages that only tests import.

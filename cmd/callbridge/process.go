@@ -51,12 +51,15 @@ func start(ctx context.Context, s settings, config *configuration, log *slog.Log
 }
 
 func (p *process) wire(ctx context.Context, s settings) error {
-	token, err := newToken(s.Callab)
+	token, err := s.Callab.token(p.log)
 	if err != nil {
 		return err
 	}
+	for _, remark := range callab.Remarks(s.Callab.URL) {
+		p.log.Warn("callab.url", "problem", "CALLAB_URL "+remark)
+	}
 	api, err := callab.New(callab.Config{
-		URL: s.Callab.URL, Token: token.get, Timeout: s.Callab.Timeout,
+		URL: s.Callab.URL, Token: token.Get, Timeout: s.Callab.Timeout,
 		UserAgent: "callbridge/" + version(), Trace: trace(),
 	})
 	if err != nil {
@@ -103,7 +106,7 @@ func (p *process) listenAdmin(s settings, health handlers.Health) (err error) {
 		return nil
 	}
 	operators := handlers.Operators{Health: health, Gatherer: p.registry, Log: p.log, Profiles: s.AdminPProf}
-	if operators.Password, err = s.adminPassword(); err != nil {
+	if operators.Password, err = s.adminPassword(p.log); err != nil {
 		return err
 	}
 	if p.admin, err = listen("ADMIN_ADDR", s.AdminAddr, handlers.NewServer(handlers.Admin(operators), p.log)); err != nil {

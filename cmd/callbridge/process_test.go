@@ -180,6 +180,20 @@ func TestAdminListenerBeyondLoopbackHasAPasswordOrAWarning(t *testing.T) {
 	}
 }
 
+func TestUnusualCallabURLIsSaidAtTheStart(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"https://api.callab.example":    "CALLAB_URL does not end in /v1",
+		"http://api.callab.example/v1":  "CALLAB_URL is plain http to another machine",
+		"https://api.callab.example/v1": "",
+	} {
+		b := startBridge(t, map[string]string{"CALLAB_URL": url})
+		if said := strings.Contains(b.logs.String(), "callab.url"); said != (want != "") || !strings.Contains(b.logs.String(), want) {
+			t.Errorf("%s: said %t, want %q", url, said, want)
+		}
+	}
+}
+
 func TestLogContainsNoSecretAndNoNumber(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
@@ -212,6 +226,7 @@ func TestStartErrorIsOneSentence(t *testing.T) {
 		want   string
 	}{
 		"no token":         {map[string]string{"CALLAB_TOKEN": ""}, "CALLAB_TOKEN is not set"},
+		"token with word":  {map[string]string{"CALLAB_TOKEN": "Bearer x"}, "CALLAB_TOKEN: the token begins with"},
 		"no token file":    {map[string]string{"CALLAB_TOKEN": "", "CALLAB_TOKEN_FILE": "nowhere"}, "read CALLAB_TOKEN_FILE"},
 		"no password":      {map[string]string{"ADMIN_PASSWORD_FILE": "nowhere"}, "read ADMIN_PASSWORD_FILE"},
 		"bad URL":          {map[string]string{"CALLAB_URL": "ftp://example.com"}, "CALLAB_URL"},

@@ -10,13 +10,14 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sethvargo/go-envconfig"
 
 	"callbridge/bus"
+	"callbridge/callab"
+	"callbridge/credential"
 	"callbridge/dispatch"
 	"callbridge/span"
 	"callbridge/untrusted"
@@ -219,64 +220,23 @@ func named(err error) error {
 	return fmt.Errorf("read environment: %w", err)
 }
 
-// tokenEvery is the longest time between two reads of CALLAB_TOKEN_FILE. A new token is in
-// use within this time, without a restart.
-const tokenEvery = time.Second
-
-// token is a secret of the process: Callab's bearer token, or the admin password.
-type token struct {
-	mu    sync.Mutex
-	file  string
-	value string
-	read  time.Time
-}
-
-// newToken fails without a token, because Callab would refuse every call.
-func newToken(s callabSettings) (*token, error) {
-	t := &token{file: s.TokenFile, value: s.Token}
-	if t.file == "" {
-		if strings.TrimSpace(t.value) == "" {
-			return nil, errors.New("CALLAB_TOKEN is not set: put Callab's API key there, or the path of a file that holds it into CALLAB_TOKEN_FILE")
-		}
-		return t, nil
+// token is what reads Callab's token. It fails without one, because Callab would refuse
+// every call.
+func (s callabSettings) token(log *slog.Logger) (*credential.Secret, error) {
+	if s.TokenFile == "" && strings.TrimSpace(s.Token) == "" {
+		return nil, errors.New("CALLAB_TOKEN is not set: put Callab's API key there, or the path of a file that holds it into CALLAB_TOKEN_FILE")
 	}
-	return t, t.readFile("CALLAB_TOKEN_FILE")
+	return credential.New("CALLAB_TOKEN", s.Token, s.TokenFile, callab.CheckToken, log)
 }
 
 // adminPassword returns what reads the password of the admin listener, nil if there is none.
-func (s settings) adminPassword() (func() string, error) {
+func (s settings) adminPassword(log *slog.Logger) (func() string, error) {
 	if s.AdminPasswordFile == "" && s.AdminPassword == "" {
 		return nil, nil
 	}
-	t := &token{file: s.AdminPasswordFile, value: s.AdminPassword}
-	if t.file == "" {
-		return t.get, nil
-	}
-	return t.get, t.readFile("ADMIN_PASSWORD_FILE")
-}
-
-// readFile checks at the start that the file has a token.
-func (t *token) readFile(variable string) error {
-	content, err := os.ReadFile(t.file)
+	password, err := credential.New("ADMIN_PASSWORD", s.AdminPassword, s.AdminPasswordFile, nil, log)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", variable, err)
+		return nil, err
 	}
-	if strings.TrimSpace(string(content)) == "" {
-		return fmt.Errorf("%s %s is empty", variable, t.file)
-	}
-	return nil
-}
-
-// get returns the newest token. While the file cannot be read, it returns the one that was
-// read before.
-func (t *token) get() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.file != "" && time.Since(t.read) > tokenEvery {
-		if content, err := os.ReadFile(t.file); err == nil {
-			t.value = string(content)
-		}
-		t.read = time.Now()
-	}
-	return strings.TrimSpace(t.value)
+	return password.Get, nil
 }

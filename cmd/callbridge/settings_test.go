@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -58,44 +56,19 @@ func TestUnusableSettingsAreNamed(t *testing.T) {
 	}
 }
 
-func TestServeWithoutATokenNamesTheVariable(t *testing.T) {
+func TestTokenThatCannotWorkStopsTheStart(t *testing.T) {
 	t.Parallel()
-	if _, err := newToken(callabSettings{}); err == nil || !strings.Contains(err.Error(), "CALLAB_TOKEN") {
-		t.Errorf("no token: %v", err)
-	}
-	empty := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := newToken(callabSettings{TokenFile: empty}); err == nil || !strings.Contains(err.Error(), "is empty") {
-		t.Errorf("empty file: %v", err)
-	}
-}
-
-func TestTokenFileIsReadAgain(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "token")
-	write := func(text string) {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+	for text, want := range map[string]string{"": "is not set", " ": "is not set", "Bearer hush": `begins with "Bearer"`, "hu sh": "a blank or a line break"} {
+		_, err := callabSettings{Token: text}.token(nil)
+		if err == nil || !strings.HasPrefix(err.Error(), "CALLAB_TOKEN") || !strings.Contains(err.Error(), want) {
+			t.Errorf("token %q: %v, want %q", text, err, want)
 		}
 	}
-	write("old\n")
-	token, err := newToken(callabSettings{TokenFile: file})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := token.get(); got != "old" {
-		t.Errorf("token %q, want old", got)
-	}
-	write("new\n")
-	testkit.Eventually(t, "the new token counts", func() bool { return token.get() == "new" })
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	token.read = token.read.Add(-2 * tokenEvery)
-	if got := token.get(); got != "new" {
-		t.Errorf("token %q without the file, want the one read before", got)
+	for text, want := range map[string]string{"\n": "is empty", "Bearer hush\n": `begins with "Bearer"`, "hush\nhush\n": "a blank or a line break"} {
+		_, err := callabSettings{TokenFile: testkit.File(t, "token", text)}.token(nil)
+		if err == nil || !strings.HasPrefix(err.Error(), "CALLAB_TOKEN_FILE") || !strings.Contains(err.Error(), want) {
+			t.Errorf("file %q: %v, want %q", text, err, want)
+		}
 	}
 }
 
