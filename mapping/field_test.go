@@ -25,7 +25,13 @@ func thousands(text string) string {
 // what metadata would get, or why there is nothing.
 func fieldValue(t *testing.T, keys, body string) string {
 	t.Helper()
-	config := parse(t, fmt.Sprintf(fieldConfig, keys))
+	return fieldOf(t, fieldConfig, keys, body)
+}
+
+// fieldOf returns the field x of a configuration with further keys for it.
+func fieldOf(t *testing.T, text, keys, body string) string {
+	t.Helper()
+	config := parse(t, fmt.Sprintf(text, keys))
 	x := config.Explain(read(t, config, "crm", "application/json", body)[0]).Reveal()
 	for _, f := range x.Fields {
 		if f.Name == "x" && f.State == "there" {
@@ -110,6 +116,16 @@ var fieldCases = []struct{ keys, value, want string }{
 	{", type: bool, true_unless: inactive", `" Inactive "`, "false"},
 	{", type: bool, true_unless: inactive", `false`, "true"},
 	{", type: bool, true_unless: inactive", `{"a": 1}`, odd("an object", "bool")},
+	{", type: bool, true_unless: inactive", `"{{contact.dnd}}"`, "true"},
+	{", type: bool, true_unless: inactive", `"N/A"`, "true"},
+	{", type: bool, true_unless: inactive", `"-"`, "true"},
+	{", type: bool, true_unless: inactive", `"<b>inactive</b>"`, "false"},
+	{", type: bool, true_unless: inactive", `"<p></p>"`, "true"},
+	{", type: bool, true_unless: inactive", `""`, nothing},
+	{", type: bool, true_unless: inactive", `null`, nothing},
+	{", type: bool, true_unless: inactive", `[]`, nothing},
+	{", type: bool, true_unless: inactive, default: false", `"null"`, "true"},
+	{", type: bool, true_unless: [inactive, \"false\"], default: false", `null`, "false"},
 	{", type: bool", `"call +1 202 555 0142"`, odd(`the text "call +12•••••••42"`, "bool")},
 	{", type: bool", `"a text that is rather long"`, odd("a text of 26 characters", "bool")},
 

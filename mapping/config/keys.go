@@ -127,6 +127,8 @@ var FieldKeys = []Key{
 	{Name: "true_words", Kind: "list", Doc: "bool: texts that mean true, besides those of the source."},
 	{Name: "false_words", Kind: "list", Doc: "bool: texts that mean false, besides those of the source."},
 	{Name: "true_unless", Kind: "list", Doc: "bool: every text but these means true. For an opt-out: only a word that means \"may be called\" is false."},
+	{Name: "any_true", Kind: "bool", Doc: "bool: true if the value of any path is true, false only if all that are there are false. For an opt-out that a CRM writes in several places."},
+	{Name: "empty", Kind: "bool", Doc: "bool: what null or an empty text means where a path leads to one. Without it, such a value is missing."},
 	{Name: "zone", Kind: "text", Doc: "time: time zone of times without an offset: Europe/Berlin, or the path of the value that has it; default: the zone of the source."},
 	{Name: "format", Kind: "list", Doc: "time: rfc3339, unix, unix_ms, date, dotnet (/Date(0)/), or an example in Go's reference time (02.01.2006 15:04)."},
 }
@@ -154,7 +156,7 @@ var RouteKeys = []Key{
 // LookupKeys are the keys of a lookup.
 var LookupKeys = []Key{
 	{Name: "when", Kind: "text", Doc: "Rule in CEL for the events that need this lookup, without lookup fields; default: every event."},
-	{Name: "unless", Kind: "text", Doc: "A field; if the webhook has it, there is no lookup."},
+	{Name: "unless", Kind: "list", Doc: "A field or fields; if the webhook has all of them, there is no lookup."},
 	{Name: "method", Kind: "text", Values: []string{"GET", "POST"}, Doc: "GET, or POST for GraphQL; default: GET."},
 	{Name: "url", Kind: "text", Doc: "URL of the lookup, https only. {{field}} is inserted escaped; the host may only contain {{params.name}}."},
 	{Name: "headers", Kind: "object", Doc: "Headers that the API requires besides auth, such as a version. No secrets."},

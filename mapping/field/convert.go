@@ -33,7 +33,7 @@ func (f *Field) convert(v payload.Value, location *time.Location) Value {
 		return f.convertNumber(v, text)
 	case TypeBool:
 		if b, ok := f.boolOf(text); ok {
-			return Value{Typed: b, Text: strconv.FormatBool(b)}
+			return boolValue(b)
 		}
 	case TypeTime:
 		return f.convertTime(v, text, location)

@@ -76,6 +76,10 @@ type Field struct {
 	// words and trueUnless are for type bool.
 	words      Words
 	trueUnless []string
+	// anyTrue: the field is true if one of its paths is.
+	anyTrue bool
+	// empty is what null or a blank at a path means; nil if it is missing.
+	empty *bool
 	// table has the names of ids; firstWord takes only the first word of a text.
 	table     map[string]string
 	firstWord bool
@@ -221,6 +225,13 @@ func (f *Field) readWords(keys config.Object, only func(key, kind string) (confi
 			f.trueUnless = append(f.trueUnless, NormalWord(word))
 		}
 	}
+	if n, ok := only("any_true", TypeBool); ok {
+		f.anyTrue = n.Bool()
+	}
+	if n, ok := only("empty", TypeBool); ok {
+		empty := n.Bool()
+		f.empty = &empty
+	}
 	if _, ok := only("take", TypeString); ok {
 		f.firstWord = keys.OneOf("take") == "first_word"
 	}
@@ -268,6 +279,9 @@ func (f *Field) readDefault(n config.Node) {
 func (f *Field) read(in *Input) Value {
 	if f.kind == TypePhone {
 		return f.readPhone(in)
+	}
+	if f.isFlag() {
+		return f.readFlag(in)
 	}
 	if in.Pending && (isPending(f.paths, in) || isPending(f.zone.paths, in)) {
 		return pending(f.name)

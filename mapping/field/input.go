@@ -42,33 +42,46 @@ func (p *Path) find(in *Input) (payload.Value, bool) {
 		}
 		return nil, false
 	}
-	var found payload.Value
+	found, _ := p.raw(in)
+	return found, in.isPresent(found) && !(p.wraps && isObject(found))
+}
+
+// raw returns what is at the path, whatever it is.
+func (p *Path) raw(in *Input) (found payload.Value, ok bool) {
 	switch p.origin {
 	case fromBody:
-		found, _ = p.path.Lookup(in.Body)
+		found, ok = p.path.Lookup(in.Body)
 	case fromRoot:
-		found, _ = p.path.Lookup(in.Root)
+		found, ok = p.path.Lookup(in.Root)
 	case fromHeader:
-		found = in.Header.Get(p.name)
+		found, ok = in.Header.Get(p.name), in.Header.Get(p.name) != ""
 	case fromQuery:
-		found = in.URL.Query().Get(p.name)
+		query := in.URL.Query()
+		found, ok = query.Get(p.name), query.Has(p.name)
 	case fromSHA256:
-		found = in.digest(p)
+		found, ok = in.digest(p), true
 	case fromText:
-		found = p.name
+		found, ok = p.name, true
 	case fromLookup:
-		found, _ = p.path.Lookup(in.Answer)
+		found, ok = p.path.Lookup(in.Answer)
 	}
 	if len(in.Kept) > 0 {
 		if kept, ok := in.Kept[p.String()]; ok {
-			found = kept
+			found, ok = kept, true
 		}
 	}
-	return found, in.isPresent(found) && !(p.wraps && isObject(found))
+	return found, ok
 }
 
 // all returns all present values of a path with [*].
 func (p *Path) all(in *Input) []payload.Value {
+	return slices.DeleteFunc(p.allRaw(in), func(v payload.Value) bool {
+		return !in.isPresent(v) || p.wraps && isObject(v)
+	})
+}
+
+// allRaw returns what is at a path with [*], whatever it is.
+func (p *Path) allRaw(in *Input) []payload.Value {
 	tree := in.Body
 	switch p.origin {
 	case fromRoot:
@@ -80,9 +93,7 @@ func (p *Path) all(in *Input) []payload.Value {
 	if kept, ok := in.Kept[p.String()].([]any); ok {
 		values = slices.Clone(kept)
 	}
-	return slices.DeleteFunc(values, func(v payload.Value) bool {
-		return !in.isPresent(v) || p.wraps && isObject(v)
-	})
+	return values
 }
 
 // each returns the present values at the path: one, or all of a path with [*].

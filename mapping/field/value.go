@@ -2,6 +2,7 @@ package field
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,6 +66,8 @@ func (v *Value) Time() time.Time {
 }
 
 func textValue(text string) Value { return Value{Typed: text, Text: text} }
+
+func boolValue(b bool) Value { return Value{Typed: b, Text: strconv.FormatBool(b)} }
 
 func timeValue(t time.Time) Value { return Value{Typed: t, Text: t.Format(time.RFC3339Nano)} }
 

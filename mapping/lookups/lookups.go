@@ -45,7 +45,7 @@ type Lookups struct {
 // entry is one entry of lookup.
 type entry struct {
 	when      *rule.Rule
-	unless    string
+	unless    []string
 	method    string
 	url, body pattern
 	headers   http.Header
@@ -163,11 +163,15 @@ func (r entryReader) readCondition(e *entry) {
 	if !ok {
 		return
 	}
-	if e.unless = n.PlainText(); !names.Declares(e.unless) {
-		n.Problem("undeclared name "+strconv.Quote(e.unless), config.Suggest(e.unless, names.Names()))
-		return
+	for _, item := range n.Items() {
+		name := item.PlainText()
+		if !names.Declares(name) {
+			item.Problem("undeclared name "+strconv.Quote(name), config.Suggest(name, names.Names()))
+			continue
+		}
+		r.refuseUnknown(item, name)
+		e.unless = append(e.unless, name)
 	}
-	r.refuseUnknown(n, e.unless)
 }
 
 // refuseUnknown reports a name that has no value before the lookup.

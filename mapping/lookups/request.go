@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func (l Lookups) Request(values *field.Values) (*Request, *field.Refusal) {
 		if verdict, _, err := e.when.Evaluate(values); err != nil || verdict != rule.Match {
 			continue
 		}
-		if e.unless != "" && values.Get(e.unless).State == field.Present {
+		if len(e.unless) > 0 && !slices.ContainsFunc(e.unless, func(name string) bool { return values.Get(name).State != field.Present }) {
 			return nil, nil
 		}
 		return e.request(values, l.source)

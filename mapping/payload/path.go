@@ -19,6 +19,8 @@ import (
 //	answers[field.ref="my phone"]    the same with a path and a quoted text
 //	phones[id={main}].value          the same with the value at another path
 //	                                 of the tree
+//	phones[label!~fax].value         the first item whose label does not contain
+//	                                 fax, in any case, or that has no label
 //	tags[*]                          every item, for All
 //
 // Brackets treat any other value as a list of one item: XML does not distinguish
@@ -37,6 +39,8 @@ type step struct {
 	where     []step
 	equal     string
 	reference []step
+	// lacks: the value at where does not contain equal, which is in lower case.
+	lacks bool
 }
 
 type stepKind int
@@ -163,6 +167,9 @@ func (w walk) matches(s *step, v Value) bool {
 	}
 	found, _ := w.first(s.where, v)
 	text, ok := Text(found)
+	if s.lacks {
+		return !ok || !strings.Contains(strings.ToLower(text), equal)
+	}
 	return ok && text == equal
 }
 
@@ -342,11 +349,20 @@ func (p *pathParser) match() (step, error) {
 			return step{}, p.fail("[*] cannot stand inside of brackets", "")
 		}
 	}
+	found := step{kind: match, where: where}
+	if strings.HasPrefix(p.text[p.pos:], "!~") {
+		p.pos += len("!~")
+		text, err := p.operand()
+		if err != nil {
+			return step{}, err
+		}
+		found.lacks, found.equal = true, strings.ToLower(text)
+		return found, p.closing()
+	}
 	if p.next() != '=' {
 		return step{}, p.fail("expected =", "an item is picked by list[key=text], the member of an object by object.key")
 	}
 	p.pos++
-	found := step{kind: match, where: where}
 	if p.next() == '{' {
 		found.reference, err = p.reference()
 	} else {

@@ -75,6 +75,12 @@ func TestPathFindsValues(t *testing.T) {
 		{`entry[*].changes[id={main.of.id}].id`, `2`, `[2]`},
 		{`phone[label={main}].value`, missing, `[]`},
 		{`phone[label={nowhere}].value`, missing, `[]`},
+		{`phone[label!~WORK].value`, `"+12025550142"`, `["+12025550142"]`},
+		{`phone[*][label!~ork].value`, `"+12025550142"`, `["+12025550142"]`},
+		{`phone[*][label!~fax].value`, `"+442079460958"`, `["+442079460958","+12025550142"]`},
+		{`phone[*][nowhere!~fax].value`, `"+442079460958"`, `["+442079460958","+12025550142"]`},
+		{`phone[*][primary!~false][label!~"fax number"].value`, `"+12025550142"`, `["+12025550142"]`},
+		{`[main.label!~mob].id`, missing, `[]`},
 		{`nowhere[*]`, missing, `[]`},
 		{`nowhere`, missing, `[]`},
 	}
