@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"callbridge/demo"
 	"callbridge/internal/testkit"
 )
 
@@ -28,7 +29,7 @@ func TestDemoOnceSucceeds(t *testing.T) {
 
 func TestReadmeShowsTheDemosWebhook(t *testing.T) {
 	t.Parallel()
-	if !strings.Contains(testkit.Read(t, "README.md"), inviteBody) || !strings.Contains(testkit.Read(t, "README.md"), demoSecrets["WEBSITE_SECRET"]) {
+	if !strings.Contains(testkit.Read(t, "README.md"), demo.InviteBody) || !strings.Contains(testkit.Read(t, "README.md"), demo.Secrets["WEBSITE_SECRET"]) {
 		t.Error("the README sends another webhook than the demo tells")
 	}
 }

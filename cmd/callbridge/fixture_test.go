@@ -15,6 +15,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 
 	"callbridge/callab/callabsim"
+	"callbridge/demo"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 	"callbridge/mapping"
@@ -105,7 +106,7 @@ func (b *bridge) website(body string) int {
 	return b.post("/webhooks/website", body, signed(body)).Status
 }
 
-func signed(body string) http.Header { return testkit.Signed(demoSecrets["WEBSITE_SECRET"], body) }
+func signed(body string) http.Header { return testkit.Signed(demo.Secrets["WEBSITE_SECRET"], body) }
 
 // admin returns the body of an answer of the admin listener.
 func (b *bridge) admin(path string) string {

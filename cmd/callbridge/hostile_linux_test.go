@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"callbridge/demo"
 	"callbridge/internal/testkit"
 )
 
@@ -46,7 +47,7 @@ func startChild(t *testing.T, more ...string) *child {
 	c := &child{t: t}
 	cmd := exec.Command(os.Args[0], "serve")
 	cmd.Env = append(os.Environ(), asCallbridge+"=1", "CONFIG_FILE=example/callbridge.yaml",
-		"WEBSITE_SECRET="+demoSecrets["WEBSITE_SECRET"], "HUBSPOT_CLIENT_SECRET="+demoSecrets["HUBSPOT_CLIENT_SECRET"])
+		"WEBSITE_SECRET="+demo.Secrets["WEBSITE_SECRET"], "HUBSPOT_CLIENT_SECRET="+demo.Secrets["HUBSPOT_CLIENT_SECRET"])
 	for name, value := range environment(t, "http://127.0.0.1:1") {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 
 	"callbridge/bus/bustest"
+	"callbridge/demo"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -206,7 +207,7 @@ func TestLogContainsNoSecretAndNoNumber(t *testing.T) {
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
-	for _, hidden := range []string{"5550142", "555-0142", "555 0194", "5550194", demoToken, demoSecrets["WEBSITE_SECRET"]} {
+	for _, hidden := range []string{"5550142", "555-0142", "555 0194", "5550194", demoToken, demo.Secrets["WEBSITE_SECRET"]} {
 		if strings.Contains(b.logs.String(), hidden) {
 			t.Errorf("the log shows %q:\n%s", hidden, b.logs)
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callbridge/bus/bustest"
+	"callbridge/bus/role"
+	"callbridge/demo"
 	"callbridge/internal/testkit"
 )
 
@@ -47,7 +49,7 @@ func TestTheDemoPrintsLinesThatWork(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
 	var out bytes.Buffer
-	(&printer{out: &out}).invite(b.process.public.url(), b.process.bus)
+	demo.NewPrinter(&out).Invite(b.process.public.url(), b.process.bus.UserURL(role.Reader), b.process.bus.UserURL(role.Results))
 	subscribe := regexp.MustCompile(`nats sub -s (nats://results:\S+) '(\S+)'`).FindStringSubmatch(out.String())
 	results := regexp.MustCompile(`results -f --nats (\S+)`).FindStringSubmatch(out.String())
 	if subscribe == nil || results == nil {

@@ -1,11 +1,17 @@
-package main
+// Package demo shows callbridge at work: it sends the signed webhooks of the example,
+// prints what NATS says about each, and invites the reader to send one. The process and
+// the simulator that it needs are started by cmd/callbridge.
+//
+//   - sample.go: the sample webhooks, and the results that they must have
+//   - print.go: what is printed
+//   - log.go: the log lines of webhooks as lines of the demo
+package demo
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -14,15 +20,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
-	"callbridge/bus"
-	"callbridge/bus/role"
 	"callbridge/dispatch"
 	"callbridge/event"
 	"callbridge/untrusted"
 )
 
-// printer prints the steps of the demo. It reads them from NATS as any subscriber can.
-type printer struct {
+// Printer prints the steps of the demo. It reads them from NATS as any subscriber can.
+type Printer struct {
 	out      io.Writer
 	conn     *nats.Conn
 	messages chan *nats.Msg
@@ -31,26 +35,33 @@ type printer struct {
 	mapped map[uuid.UUID]bool
 }
 
-// newPrinter subscribes as a service of the company would: over TCP, with a user and its password.
-func newPrinter(url string, out io.Writer) (*printer, error) {
+// NewPrinter returns a printer that is not connected to NATS.
+func NewPrinter(out io.Writer) *Printer {
+	return &Printer{out: out, messages: make(chan *nats.Msg, 1024), mapped: map[uuid.UUID]bool{}}
+}
+
+// Connect subscribes as a service of the company would: over TCP, with a user and its password.
+func Connect(url string, out io.Writer) (*Printer, error) {
 	conn, err := nats.Connect(url, nats.Name("callbridge demo"))
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to NATS: %w", err)
 	}
-	p := &printer{out: out, conn: conn, messages: make(chan *nats.Msg, 1024), mapped: map[uuid.UUID]bool{}}
+	p := NewPrinter(out)
+	p.conn = conn
 	if _, err := conn.ChanSubscribe("callbridge.>", p.messages); err != nil {
 		return nil, fmt.Errorf("subscribe to NATS: %w", err)
 	}
 	return p, conn.Flush()
 }
 
-func (p *printer) close() { p.conn.Close() }
+// Close ends the subscription.
+func (p *Printer) Close() { p.conn.Close() }
 
-func (p *printer) title(n int, sample sample) {
+func (p *Printer) title(n int, sample sample) {
 	untrusted.Fprintf(p.out, "%d. %s  [POST /webhooks/%s]\n", n, sample.title, sample.source)
 }
 
-func (p *printer) step(name, format string, v ...any) {
+func (p *Printer) step(name, format string, v ...any) {
 	untrusted.Fprintf(p.out, "     %-9s "+format+"\n", append([]any{name}, v...)...)
 }
 
@@ -58,7 +69,7 @@ func (p *printer) step(name, format string, v ...any) {
 const resultTimeout = 20 * time.Second
 
 // until prints the steps of an event up to its result.
-func (p *printer) until(ctx context.Context, eventID string) (event.Result, error) {
+func (p *Printer) until(ctx context.Context, eventID string) (event.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, resultTimeout)
 	defer cancel()
 	for {
@@ -75,9 +86,9 @@ func (p *printer) until(ctx context.Context, eventID string) (event.Result, erro
 	}
 }
 
-// follow prints all messages of NATS and all webhooks until ctx ends. The webhooks are
+// Follow prints all messages of NATS and all webhooks until ctx ends. The webhooks are
 // printed too because one that is refused leads to no message.
-func (p *printer) follow(ctx context.Context, webhooks webhookLog) {
+func (p *Printer) Follow(ctx context.Context, webhooks Log) {
 	for len(webhooks) > 0 {
 		<-webhooks // the samples, which have been printed
 	}
@@ -94,7 +105,7 @@ func (p *printer) follow(ctx context.Context, webhooks webhookLog) {
 }
 
 // print prints a message on one line, and returns it if it is a result.
-func (p *printer) print(m *nats.Msg) (event.Result, bool) {
+func (p *Printer) print(m *nats.Msg) (event.Result, bool) {
 	switch part := strings.Split(m.Subject, ".")[1]; part {
 	case "request":
 		var r event.Request
@@ -118,7 +129,7 @@ func (p *printer) print(m *nats.Msg) (event.Result, bool) {
 	return event.Result{}, false
 }
 
-func (p *printer) printState(r dispatch.Record) {
+func (p *Printer) printState(r dispatch.Record) {
 	switch r.State {
 	case dispatch.Claimed:
 		p.step("dialling", "attempt %d", r.Attempt)
@@ -156,11 +167,12 @@ func describe(body json.RawMessage) string {
 	return text
 }
 
-// inviteBody is the webhook that the demo and the README ask the reader to send.
-const inviteBody = `{"id":"my-first","type":"lead.created","contact":{"first_name":"You","phone":"+12025550155","score":80,"voice_consent":true}}`
+// InviteBody is the webhook that the demo and the README ask the reader to send.
+const InviteBody = `{"id":"my-first","type":"lead.created","contact":{"first_name":"You","phone":"+12025550155","score":80,"voice_consent":true}}`
 
-// invite prints the commands to try next.
-func (p *printer) invite(url string, b *bus.Bus) {
+// Invite prints the commands to try next. The addresses of NATS have the users of the
+// two roles in them.
+func (p *Printer) Invite(url, reader, results string) {
 	untrusted.Fprintf(p.out, `Now you. Send a webhook (twice: the second one leads to no call):
 
   BODY='%s'
@@ -174,50 +186,5 @@ Its result is printed here. Other ways to read results:
 
 Ctrl-C ends the demo.
 
-`, inviteBody, url, demoSecrets["WEBSITE_SECRET"], b.UserURL(role.Reader), b.UserURL(role.Results))
+`, InviteBody, url, Secrets["WEBSITE_SECRET"], reader, results)
 }
-
-// webhookLog is a slog.Handler that turns the log lines of webhooks into lines of the demo
-// and drops all others.
-type webhookLog chan string
-
-// webhookAttributes are the attributes that are printed, in this order.
-var webhookAttributes = []string{"status", "requested", "duplicate", "skipped", "rejected", "pending", "reason", "error"}
-
-// Enabled accepts all levels; Handle selects the lines.
-func (webhookLog) Enabled(context.Context, slog.Level) bool { return true }
-
-// Handle formats a webhook. It drops the line when the channel is full.
-func (l webhookLog) Handle(_ context.Context, r slog.Record) error {
-	if r.Message != "webhook.received" {
-		return nil
-	}
-	values := make([]string, len(webhookAttributes))
-	source := ""
-	r.Attrs(func(attr slog.Attr) bool {
-		if attr.Key == "source" {
-			source = attr.Value.String()
-		}
-		if i := slices.Index(webhookAttributes, attr.Key); i >= 0 {
-			values[i] = attr.Key + " " + attr.Value.String()
-		}
-		return true
-	})
-	line := fmt.Sprintf("webhook to /webhooks/%s:", source)
-	for _, v := range values {
-		if v != "" {
-			line += " " + v
-		}
-	}
-	select {
-	case l <- line:
-	default:
-	}
-	return nil
-}
-
-// WithAttrs returns the same handler: the demo does not print attributes of a logger.
-func (l webhookLog) WithAttrs([]slog.Attr) slog.Handler { return l }
-
-// WithGroup returns the same handler.
-func (l webhookLog) WithGroup(string) slog.Handler { return l }
