@@ -63,7 +63,9 @@ routes:
 	want := `callbridge.yaml:2:8: sources.crm: accepts webhooks from any sender: behind a VPN
 callbridge.yaml:3:10: sources.other: no route uses this source; its events are skipped (no_route)
 callbridge.yaml:5:5: routes[0]: dry_run: no call is made; write mode: live when the results are right
-callbridge.yaml:6:5: routes[1]: the route is switched off`
+callbridge.yaml:5:36: routes[0].call: "ai_agent_id" is missing: Callab refuses a create call without an agent; write the id of the agent
+callbridge.yaml:6:5: routes[1]: the route is switched off
+callbridge.yaml:6:91: routes[1].call: "ai_agent_id" is missing: Callab refuses a create call without an agent; write the id of the agent`
 	if got := mapping.Problems(config.Warnings()).Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -122,6 +122,9 @@ func Read(at config.Node, s Scope) *Call {
 	if _, ok := keys.Get("call_to"); !ok {
 		at.Problem(`"call_to" is missing`, "name the field with the number to dial")
 	}
+	if _, ok := keys.Get("ai_agent_id"); !ok {
+		at.Warn(`"ai_agent_id" is missing: Callab refuses a create call without an agent`, "write the id of the agent")
+	}
 	if n, ok := keys.Get("is_test"); ok {
 		c.isTest = readBool(n, s)
 	}
