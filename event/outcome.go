@@ -33,6 +33,9 @@ const (
 	// ReasonNotAllowed: the route's mode is allow_list and the number is not
 	// on its list (skipped).
 	ReasonNotAllowed Reason = "not_allowed"
+	// ReasonSameEvent: an earlier route calls the same number for the event
+	// (skipped).
+	ReasonSameEvent Reason = "same_event"
 	// ReasonTooOld: the event is older than the source's max_age (skipped).
 	ReasonTooOld Reason = "too_old"
 	// ReasonMissingField: a rule or call needs a field that has no value

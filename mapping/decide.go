@@ -50,7 +50,7 @@ func (c *Config) Map(in Incoming) []Decision {
 	for _, b := range c.bySource[source.name] {
 		decision, takes := b.decide(values)
 		if takes {
-			decisions = append(decisions, decision)
+			decisions = append(decisions, b.settle(decision, decisions))
 		}
 		if takes && b.route.Stop {
 			break

@@ -202,6 +202,7 @@ func (l *loader) warn() {
 			source.at.Warn("no route uses this source", "its events are skipped (no_route)")
 		}
 		l.warnUnsigned(source)
+		l.warnSameNumber(l.config.bySource[source.name])
 		if why := source.Unverified(); why != "" {
 			source.at.Warn("accepts webhooks from any sender: "+why, "")
 		}

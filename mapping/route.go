@@ -35,6 +35,8 @@ type Route struct {
 	Mode    Mode
 	// Stop ends the evaluation of later routes if this one takes the event.
 	Stop bool
+	// Also calls a number that an earlier route calls for the same event.
+	Also bool
 	// When is the rule as written; empty takes every event.
 	When string
 	// Policy is the file's policy with the route's own keys in place of it.
@@ -81,7 +83,7 @@ func (l *loader) loadRoute(keys config.Object) *Route {
 	} else {
 		keys.At.Problem(`"source" is missing`, "name one of the sources above")
 	}
-	for key, value := range map[string]*bool{"enabled": &r.Enabled, "stop": &r.Stop, "allow_extension": &r.AllowExtension} {
+	for key, value := range map[string]*bool{"enabled": &r.Enabled, "stop": &r.Stop, "also": &r.Also, "allow_extension": &r.AllowExtension} {
 		if n, ok := keys.Get(key); ok {
 			*value = n.Bool()
 		}

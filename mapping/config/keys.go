@@ -149,6 +149,7 @@ var RouteKeys = []Key{
 	{Name: "regions", Kind: "list", Doc: "Replaced by policy.", Instead: "policy: {countries: [US, CA]}"},
 	{Name: "allow_extension", Kind: "bool", Doc: "Dial the main number of a number with an extension."},
 	{Name: "stop", Kind: "bool", Doc: "If this route matches an event, later routes are not tried."},
+	{Name: "also", Kind: "bool", Doc: "true: call the number even if an earlier route calls it for the same event."},
 	{Name: "when", Kind: "text", Doc: "The rule, in CEL; default: every event of the source."},
 	{Name: "call", Kind: "object", Doc: "The call to make: the body of Callab's create call."},
 }
