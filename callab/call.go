@@ -76,19 +76,23 @@ func ignoreWrongType(err error) error {
 }
 
 // Time is a time in a call object; zero if it is missing or cannot be parsed.
-type Time struct{ time.Time }
+type Time struct {
+	time.Time
+	// NoZone: it was written without a zone, and UTC is an assumption.
+	NoZone bool
+}
 
 // UnmarshalJSON parses RFC 3339, and the same without a zone, which other pages
 // of the documentation show, as UTC. It never fails.
 func (t *Time) UnmarshalJSON(data []byte) error {
-	t.Time = time.Time{}
+	*t = Time{}
 	var text string
 	if json.Unmarshal(data, &text) != nil {
 		return nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime} {
 		if parsed, err := time.Parse(layout, text); err == nil {
-			t.Time = parsed
+			t.Time, t.NoZone = parsed, layout != time.RFC3339
 			return nil
 		}
 	}

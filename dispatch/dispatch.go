@@ -12,6 +12,7 @@
 //   - dial.go: claim, fence, POST; nothing else calls the create endpoint
 //   - classify.go: the state after an answer: accepted, rejected, free, failed, unknown
 //   - proof.go: which call in Callab's list is the request's; sign a call
+//   - number.go: whether two spellings may be the same number
 //   - reconcile.go: expired claims, unknown calls, stuck requests
 //   - ledger.go: the record of a request, changed by compare-and-set
 //   - report.go: results, log lines, metrics

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"time"
@@ -87,74 +88,53 @@ const (
 // relate compares a call of the list with a request that was claimed at a time.
 // A call is the request's own if it carries its id, was placed to its number and
 // at a time that fits. A call that may be the request's, although one of the
-// three is missing or odd, is similar: it prevents another call. It is a pure
-// function.
+// three is missing or odd, is similar: it prevents another call. So does one that
+// carries another id and contains the request's: Callab may mix what it keeps of a
+// person with what one call carries. It is a pure function.
 func relate(c callab.Call, r request, claimed, now time.Time) relation {
 	id, where := signedID(c)
-	signed := where != unsigned
-	switch number, fits := compareNumbers(c.CallTo, string(r.callTo)), fitsTime(c.CreatedAt.Time, claimed, now); {
-	case signed && id != r.ID:
-		return unrelated
-	case signed && number == sameNumber && fits:
+	number, fits := compareNumbers(c.CallTo, string(r.callTo)), fitsTime(c.CreatedAt.Time, claimed, now)
+	isOurs := where != unsigned && id == r.ID
+	switch {
+	case isOurs && number == sameNumber && fits:
 		return own
-	case where == inData:
+	case isOurs && where == inData:
 		return similar
-	case number == otherNumber, before(c.CreatedAt.Time, claimed.Add(-listSkew)):
+	case where != unsigned && !isOurs && !contains(c, r.ID.String()):
+		return unrelated
+	case number == otherNumber, before(c.CreatedAt, claimed.Add(-listSkew)):
 		return unrelated
 	}
 	return similar
 }
 
-// before reports whether a call was certainly created before a time.
-func before(created, at time.Time) bool { return !created.IsZero() && created.Before(at) }
+// contains reports whether a call has the id anywhere, in either case.
+func contains(c callab.Call, id string) bool {
+	if len(c.Raw) > 0 && bytes.Contains(bytes.ToLower(c.Raw), []byte(id)) {
+		return true
+	}
+	for _, values := range []map[string]any{c.Metadata, c.AgentDynamicVariables} {
+		if text, _ := values[event.RequestKey].(string); strings.EqualFold(text, id) {
+			return true
+		}
+	}
+	return strings.Contains(strings.ToLower(c.Notes), id)
+}
+
+// westmost is how far the local time of a zone is behind UTC at most.
+const westmost = 12 * time.Hour
+
+// before reports whether a call was certainly created before a time. A time without
+// a zone may be that of any zone.
+func before(created callab.Time, at time.Time) bool {
+	if created.NoZone {
+		at = at.Add(-westmost)
+	}
+	return !created.IsZero() && created.Before(at)
+}
 
 func fitsTime(created, claimed, now time.Time) bool {
 	return !created.IsZero() && !created.Before(claimed.Add(-listSkew)) && !created.After(now.Add(listSkew))
-}
-
-// comparison is what two spellings of a number say about each other.
-type comparison int
-
-const (
-	otherNumber comparison = iota
-	// perhapsSameNumber: one is missing, or may be the national form of the
-	// other.
-	perhapsSameNumber
-	sameNumber
-)
-
-// minNationalDigits is the length from which on the end of a number may be its
-// national form.
-const minNationalDigits = 7
-
-// compareNumbers compares the number that Callab returns with the E.164 number
-// of the request. Callab does not document how it writes numbers.
-func compareNumbers(listed, wanted string) comparison {
-	if listed == wanted {
-		return sameNumber
-	}
-	listed, wanted = digits(listed), digits(wanted)
-	national := strings.TrimLeft(listed, "0")
-	switch {
-	case listed == "":
-		return perhapsSameNumber
-	case national == wanted:
-		return sameNumber
-	case strings.HasPrefix(national, wanted): // with an extension
-		return perhapsSameNumber
-	case len(national) >= minNationalDigits && (strings.HasSuffix(wanted, national) || strings.HasSuffix(national, wanted)):
-		return perhapsSameNumber
-	}
-	return otherNumber
-}
-
-func digits(number string) string {
-	return strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, number)
 }
 
 // idText is text that could be taken for the signature of a call.

@@ -75,7 +75,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 	if first := min(firstSearch, d.config.Settle/4); age < first {
 		return retryAfter(first - age), nil
 	}
-	found := d.searchList(ctx, r, e.Claimed)
+	found := d.searchList(ctx, r, e.Claimed, mayRedial(e.Record, age, d.config))
 	next, wait := resolve(e.Record, age, found, d.config)
 	if next.State == Unknown {
 		if found.err != nil {
@@ -120,13 +120,18 @@ func resolve(r Record, age time.Duration, found listed, c Config) (next Record, 
 		return r, min(age, maxSearchInterval)
 	case found.err == nil && age < c.Settle:
 		return r, min(age, c.Settle-age)
-	case found.err == nil && c.Redial && found.similar == 0 && r.Attempt < c.Attempts:
+	case found.err == nil && found.similar == 0 && mayRedial(r, age, c):
 		next.State, next.NotBefore = Free, time.Time{}
 	default:
 		next.State, next.Reason = Parked, event.ReasonNotFound
 		next.Detail = parkedDetail(r.Detail, found)
 	}
 	return next, 0
+}
+
+// mayRedial reports whether a call that is missing from the list is placed again.
+func mayRedial(r Record, age time.Duration, c Config) bool {
+	return c.Redial && age >= c.Settle && r.Attempt < c.Attempts
 }
 
 func parkedDetail(cause string, found listed) string {
@@ -149,12 +154,17 @@ const (
 
 // searchList searches Callab's list by number and then by request id, newest
 // first, until calls are older than the claim. Callab's search covers call_to
-// and notes. It does not document how it writes numbers, so a search by number
-// alone proves no absence.
-func (d *Dispatcher) searchList(ctx context.Context, r request, claimed time.Time) listed {
+// and notes. It does not document how it writes numbers, and may keep no notes, so
+// the two searches prove no absence: before another call, all calls since the claim
+// are read.
+func (d *Dispatcher) searchList(ctx context.Context, r request, claimed time.Time, all bool) listed {
 	var found listed
 	seen := map[string]bool{}
-	for _, term := range []string{string(r.callTo), r.ID.String()} {
+	terms := []string{string(r.callTo), r.ID.String()}
+	if all {
+		terms = append(terms, "")
+	}
+	for _, term := range terms {
 		found.err = d.searchPages(ctx, term, claimed.Add(-listSkew), func(c callab.Call) (done bool) {
 			switch relate(c, r, claimed, time.Now()) {
 			case own:
@@ -164,7 +174,7 @@ func (d *Dispatcher) searchList(ctx context.Context, r request, claimed time.Tim
 			}
 			return found.call != nil
 		})
-		if found.err != nil || found.call != nil {
+		if found.err != nil || found.call != nil || term == r.ID.String() && len(seen) > 0 {
 			break
 		}
 	}
@@ -175,6 +185,7 @@ func (d *Dispatcher) searchList(ctx context.Context, r request, claimed time.Tim
 // searchPages passes the calls that a search finds to see, page after page, until
 // see is done, no calls are left, or all calls of a page are older than oldest.
 func (d *Dispatcher) searchPages(ctx context.Context, term string, oldest time.Time, see func(callab.Call) (done bool)) error {
+	var order newestFirst
 	for page := range maxPages {
 		calls, err := d.api.QueryCalls(ctx, callab.Query{Search: term, Page: page, PerPage: perPage})
 		if err != nil {
@@ -186,13 +197,34 @@ func (d *Dispatcher) searchPages(ctx context.Context, term string, oldest time.T
 			if see(c) {
 				return nil
 			}
-			old = old && before(c.CreatedAt.Time, oldest)
+			order.add(c.CreatedAt.Time)
+			old = old && before(c.CreatedAt, oldest)
 		}
-		if old {
+		if len(calls) == 0 || old && !order.broken {
 			return nil
 		}
 	}
 	return fmt.Errorf("callab's list has more than %d pages since the claim", maxPages)
+}
+
+// newestFirst watches the order of a list: old calls prove only in a list that begins
+// with the newest that no new one follows.
+type newestFirst struct {
+	oldest time.Time
+	broken bool
+}
+
+// maxDisorder is how much newer a call may be than one before it in the list.
+const maxDisorder = time.Minute
+
+func (n *newestFirst) add(created time.Time) {
+	switch {
+	case created.IsZero():
+	case n.oldest.IsZero(), created.Before(n.oldest):
+		n.oldest = created
+	case created.Sub(n.oldest) > maxDisorder:
+		n.broken = true
+	}
 }
 
 // sweepEvery is the default of Config.SweepEvery.
