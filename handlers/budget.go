@@ -45,13 +45,13 @@ func newBodyBudget() *bodyBudget { return &bodyBudget{networks: map[netip.Prefix
 type held struct {
 	budget  *bodyBudget
 	network netip.Prefix
-	// most is the limit of the total for this sender.
-	most, bytes int
+	// most is the limit of the total for this sender, mostNetwork that of its network.
+	most, mostNetwork, bytes int
 }
 
 // hold returns the part of a new webhook, without memory.
 func (b *bodyBudget) hold(network netip.Prefix, proved bool) held {
-	h := held{budget: b, network: network, most: maxUnproved}
+	h := held{budget: b, network: network, most: maxUnproved, mostNetwork: maxNetwork}
 	if proved {
 		h.most = maxUnverified
 	}
@@ -65,7 +65,7 @@ func (h *held) take(n int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.networks[h.network]+n > maxNetwork:
+	case b.networks[h.network]+n > h.mostNetwork:
 		return networkFull
 	case b.total+n > h.most:
 		return allFull

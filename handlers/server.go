@@ -31,6 +31,8 @@ type Intake struct {
 	TrustedProxies []string
 	// ProxyHeader is X-Forwarded-For, if it is empty.
 	ProxyHeader string
+	// Connections are those of the listener; nil for a listener without limits.
+	Connections *Connections
 	// Tracer records a span for each webhook; nil records none.
 	Tracer *span.Tracer
 
@@ -51,7 +53,11 @@ const reasonNotFound = "not_found"
 // Public returns the handler of the public listener: webhooks, handshakes, and
 // the two health endpoints that a load balancer needs.
 func Public(in Intake, health Health, registry prometheus.Registerer) http.Handler {
-	in.metrics, in.failures, in.bodies = newMetrics(registry), &failureLimiter{}, newBodyBudget()
+	in.metrics, in.failures = newMetrics(registry), &failureLimiter{}
+	if in.Connections == nil {
+		in.Connections = NewConnections(in.TrustedProxies, registry)
+	}
+	in.bodies = in.Connections.bodies
 	in.sampler, in.proxies = &sampler{kinds: map[lineKind]*sample{}}, newProxies(in.TrustedProxies, in.ProxyHeader)
 	engine := newEngine(in.Log)
 	for _, path := range []string{webhookPath, webhookPath + "/"} {
@@ -61,7 +67,7 @@ func Public(in Intake, health Health, registry prometheus.Registerer) http.Handl
 	engine.NoRoute(in.refuseUnknownPath)
 	engine.NoMethod(in.refuseUnknownPath)
 	health.mountPublic(engine)
-	return engine
+	return in.Connections.handler(engine)
 }
 
 // NewServer returns a server whose limits close the connections of clients that send

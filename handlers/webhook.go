@@ -57,6 +57,10 @@ func (in Intake) verified(c *gin.Context, line *logLine, source *mapping.Source)
 	}
 	h := in.bodies.hold(from.network, admitted.proved)
 	defer h.release()
+	if err := h.take(headerBytes(c.Request.Header)); err != nil {
+		in.refuseBody(c, line, err)
+		return nil, false
+	}
 	body, ok := in.readBody(c, line, &h)
 	if !ok {
 		return nil, false

@@ -87,15 +87,18 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		Info: p.config.info,
 	}
 	p.registry.MustRegister(health.Gauge())
-	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, Tracer: p.tracer,
+	connections := handlers.NewConnections(s.HTTPTrustedProxies, p.registry)
+	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, Tracer: p.tracer, Connections: connections,
 		TrustedProxies: s.HTTPTrustedProxies, ProxyHeader: s.HTTPProxyHeader}
 	public := handlers.NewServer(handlers.Public(intake, health, p.registry), p.log)
+	public.ConnContext = connections.Context
 	if public.TLSConfig, err = publicTLS(s, p.log); err != nil {
 		return err
 	}
 	if p.public, err = listen("HTTP_ADDR", s.HTTPAddr, public); err != nil {
 		return err
 	}
+	p.public.socket = connections.Listener(p.public.socket)
 	return p.listenAdmin(s, health)
 }
 
