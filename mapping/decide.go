@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"callbridge/event"
+	"callbridge/mapping/call"
 	"callbridge/mapping/field"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
@@ -23,6 +24,8 @@ type Decision struct {
 	Route string
 	// To is the number to dial, if it is known.
 	To event.Phone
+	// Cuts are the texts of the call that were longer than their maximum.
+	Cuts []call.Cut
 }
 
 // item returns the part of the decision that the bus stores.
@@ -123,33 +126,33 @@ func (b *binding) decide(values *field.Values) (Decision, bool) {
 func (b *binding) request(values *field.Values) Decision {
 	route := b.route
 	id := event.RequestID(values.Event.ID, route.Name)
-	call, refused := b.call.Build(values, id.String())
+	made, refused := b.call.Build(values, id.String())
 	if refused == nil {
-		refused = b.permits(values, call.CallTo)
+		refused = b.permits(values, made.CallTo)
 	}
 	if refused != nil {
 		return rejected(values.Event, route.Name, *refused)
 	}
-	body, err := payload.Encode(call)
+	body, err := payload.Encode(made)
 	if err != nil {
 		return rejected(values.Event, route.Name, field.Refusal{Reason: event.ReasonBadCall, Detail: err.Error()})
 	}
-	if refused := call.Refuse(body); refused != nil {
+	if refused := made.Refuse(body); refused != nil {
 		return rejected(values.Event, route.Name, *refused)
 	}
-	to := event.Phone(call.CallTo)
+	to := event.Phone(made.CallTo)
 	var d Decision
 	switch {
 	case route.Mode == DryRun:
 		d = skipped(values.Event, route.Name, event.ReasonDryRun, "the route is in dry_run: nobody was called")
-	case route.Mode == AllowList && !slices.Contains(route.allow, call.CallTo):
+	case route.Mode == AllowList && !slices.Contains(route.allow, made.CallTo):
 		d = skipped(values.Event, route.Name, event.ReasonNotAllowed, "the number "+to.String()+" is not on the route's list")
 	default:
-		return Decision{Route: route.Name, To: to, Request: &event.Request{
+		return Decision{Route: route.Name, To: to, Cuts: made.Cuts, Request: &event.Request{
 			ID: id, Route: route.Name, Call: body, Event: values.Event,
 		}}
 	}
-	d.To, d.Result.Request = to, body
+	d.To, d.Cuts, d.Result.Request = to, made.Cuts, body
 	return d
 }
 

@@ -81,6 +81,8 @@ type CallDecision struct {
 	Detail  string          `json:"detail,omitempty"`
 	To      event.Phone     `json:"to,omitempty"`
 	Call    json.RawMessage `json:"call,omitempty"`
+	// Cut are the texts of the call that were longer than their maximum.
+	Cut []call.Cut `json:"cut,omitempty"`
 
 	revealed json.RawMessage
 }
@@ -125,7 +127,7 @@ func (c *Config) Explain(in Incoming) Explanation {
 }
 
 func traceDecision(d Decision) CallDecision {
-	call := CallDecision{Route: d.Route, To: d.To, Outcome: "requested"}
+	call := CallDecision{Route: d.Route, To: d.To, Outcome: "requested", Cut: d.Cuts}
 	if d.Request != nil {
 		call.revealed = d.Request.Call
 	} else {

@@ -88,10 +88,14 @@ func TestTextsOfACallAreBounded(t *testing.T) {
 	if notes, _ := made["notes"].(string); len([]rune(notes)) != 2000 {
 		t.Errorf("notes of %d characters", len([]rune(notes)))
 	}
-	if v, _ := variables["v"].(string); len([]rune(v)) != 500 {
+	if v, _ := variables["v"].(string); len([]rune(v)) != 200 {
 		t.Errorf("a variable of %d characters", len([]rune(v)))
 	}
-	o, _ := call(t, `metadata: {m: "{{product}}"}`, long)
+	members := make([]string, 9) // each text has 2,000 characters, all of them 36 kB
+	for i := range members {
+		members[i] = fmt.Sprintf(`m%d: "{{product}}"`, i)
+	}
+	o, _ := call(t, "metadata: {"+strings.Join(members, ", ")+"}", long)
 	if o.Reason != "bad_call" || o.Field != "metadata" {
 		t.Errorf("metadata: %+v", o)
 	}

@@ -22,7 +22,7 @@ func (b *binding) settle(d Decision, earlier []Decision) Decision {
 		}
 		after := skipped(d.event(), d.Route, event.ReasonSameEvent,
 			"the route "+strconv.Quote(before.Route)+" calls "+d.To.String()+" for this event already")
-		after.To, after.Result.Request = d.To, d.call()
+		after.To, after.Cuts, after.Result.Request = d.To, d.Cuts, d.call()
 		return after
 	}
 	return d

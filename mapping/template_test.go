@@ -148,7 +148,7 @@ func TestVariablesAreFitToBeSpoken(t *testing.T) {
 		{"{{product}}", `"product": "roof {{{secret}}} {%if tiles {{x"`, "roof {} { %if tiles { {x"},
 		{"{ {{product}}", `"product": "{x"`, "{ {x"},
 		{"{{product}}{{price}}", `"product": "{", "price": 1`, "{1"},
-		{"{{product}}", `"product": "` + strings.Repeat("ü", 600) + `"`, strings.Repeat("ü", 500)},
+		{"{{product}}", `"product": "` + strings.Repeat("ü", 600) + `"`, strings.Repeat("ü", 200)},
 	} {
 		t.Run(c.text+" of "+c.body[:min(len(c.body), 40)], func(t *testing.T) {
 			t.Parallel()

@@ -214,6 +214,9 @@ func printExplanation(w io.Writer, x mapping.Explanation) {
 	p("\ndecisions\n")
 	for _, d := range x.Decisions {
 		p("  %-20s %s %s %s\n", orNone(d.Route), d.Outcome, d.Reason, d.Detail)
+		for _, cut := range d.Cut {
+			p("      cut: %s\n", cut)
+		}
 		if len(d.Call) > 0 {
 			p("%s\n", untrusted.Lines(indented(d.Call)))
 		}

@@ -18,10 +18,9 @@ import (
 )
 
 const (
-	// maxVariables and maxVariableRunes keep a CRM's text from filling the
-	// agent's prompt. No provider publishes a limit.
-	maxVariables     = 40
-	maxVariableRunes = 500
+	// maxVariables keeps a CRM's texts from filling the agent's prompt. No provider
+	// publishes a limit.
+	maxVariables = 40
 	// requestIDKey is a key of the metadata that only callbridge sets: it finds
 	// the call in Callab's list if the answer to the create call was lost.
 	requestIDKey = "callbridge_request_id"
@@ -46,6 +45,9 @@ type Body struct {
 	WorkspaceID   string            `json:"workspace_id,omitempty"`
 	Workspace     string            `json:"workspace,omitempty"`
 	CallSID       string            `json:"call_sid,omitempty"`
+
+	// Cuts are the texts that were longer than their maximum.
+	Cuts []Cut `json:"-"`
 }
 
 // format is how the value of a key of a call is written.
@@ -96,11 +98,14 @@ type Call struct {
 type text struct {
 	key      textKey
 	template Template
+	// max is how many characters the notes may have.
+	max int
 }
 
 type variable struct {
 	name     string
 	template Template
+	max      int
 }
 
 // Read reads call:. It returns nil if the value is not a mapping.
@@ -138,8 +143,13 @@ func Read(at config.Node, s Scope) *Call {
 }
 
 func readText(at config.Node, key textKey, s Scope) text {
-	written := strings.TrimSpace(at.PlainText())
 	read := text{key: key}
+	if key.name == "notes" {
+		if at, read.max = readLimited(at, maxNotes, maxNotes); read.max == 0 {
+			return read
+		}
+	}
+	written := strings.TrimSpace(at.PlainText())
 	isName := s.Declares(written)
 	switch {
 	case written == "":
@@ -226,7 +236,10 @@ func readVariables(at config.Node, s Scope) []variable {
 		if !config.VariableName.MatchString(name) {
 			named.Name(name).Problem("a variable is letters, digits and _, and begins with a letter", "")
 		}
-		n := named.Value(name)
+		n, limit := readLimited(named.Value(name), defaultVariable, maxVariable)
+		if limit == 0 {
+			continue
+		}
 		written := n.PlainText()
 		switch {
 		case strings.TrimSpace(written) == "":
@@ -234,7 +247,11 @@ func readVariables(at config.Node, s Scope) []variable {
 		case s.Declares(written):
 			n.Problem(strconv.Quote(written)+" is the name of a field, not its value", `write "{{`+written+`}}" for its value`)
 		}
-		variables = append(variables, variable{name, ReadTemplate(n, written, s, false)})
+		v := variable{name, ReadTemplate(n, written, s, false), limit}
+		if v.template.isLiteral() && longer(written, limit) {
+			n.Warn(fmt.Sprintf("the text has more than %d characters and is cut", limit), `write {text: "…", max: 500}, or a shorter text`)
+		}
+		variables = append(variables, v)
 	}
 	return variables
 }
@@ -249,8 +266,9 @@ func (c *Call) Build(values *field.Values, requestID string) (*Body, *field.Refu
 	if c.to != "" && values.Get(c.to).State != field.Present {
 		return nil, values.Refuse(c.to)
 	}
+	cut := (*cuts)(&body.Cuts)
 	for _, t := range c.texts {
-		filled, refused := t.render(values)
+		filled, refused := t.render(values, cut)
 		if refused != nil {
 			return nil, refused
 		}
@@ -267,10 +285,10 @@ func (c *Call) Build(values *field.Values, requestID string) (*Body, *field.Refu
 		body.IsTest = &isTest
 	}
 	var refused *field.Refusal
-	if body.Variables, refused = c.renderVariables(values); refused != nil {
+	if body.Variables, refused = c.renderVariables(values, cut); refused != nil {
 		return nil, refused
 	}
-	if body.Metadata, refused = c.metadata.object(values); refused != nil {
+	if body.Metadata, refused = c.metadata.object(values, cut); refused != nil {
 		return nil, refused
 	}
 	body.Metadata[requestIDKey] = requestID
@@ -278,7 +296,7 @@ func (c *Call) Build(values *field.Values, requestID string) (*Body, *field.Refu
 }
 
 // render fills the text in and checks its format.
-func (t text) render(values *field.Values) (string, *field.Refusal) {
+func (t text) render(values *field.Values, cut *cuts) (string, *field.Refusal) {
 	filled, refused := t.template.Render(values)
 	if refused != nil {
 		return "", refused
@@ -296,7 +314,7 @@ func (t text) render(values *field.Values) (string, *field.Refusal) {
 	case t.key.format == formatDirection && !slices.Contains(config.CallDirections, filled):
 		problem = " is neither inbound nor outbound"
 	case t.key.name == "notes":
-		return truncated(filled, maxNotesRunes), nil
+		return cut.limit(filled, t.max, "notes", ""), nil
 	default:
 		return filled, nil
 	}
@@ -305,7 +323,7 @@ func (t text) render(values *field.Values) (string, *field.Refusal) {
 
 // renderVariables fills the variables in. It refuses an empty one, which the
 // agent would speak as a gap.
-func (c *Call) renderVariables(values *field.Values) (map[string]string, *field.Refusal) {
+func (c *Call) renderVariables(values *field.Values, cut *cuts) (map[string]string, *field.Refusal) {
 	if len(c.variables) == 0 {
 		return nil, nil
 	}
@@ -315,7 +333,7 @@ func (c *Call) renderVariables(values *field.Values) (map[string]string, *field.
 		if refused != nil {
 			return nil, refused
 		}
-		filled = truncated(sanitized(filled), maxVariableRunes)
+		filled = cut.limit(sanitized(filled), v.max, "agent_dynamic_variables", v.name)
 		if filled == "" {
 			return nil, &field.Refusal{
 				Reason: event.ReasonMissingField, Field: v.firstField(), Detail: "the variable " + v.name + " is empty",

@@ -50,10 +50,10 @@ func TestCallThatIsNoJSONIsAnError(t *testing.T) {
 func TestListsOfTheMetadataAreCleaned(t *testing.T) {
 	t.Parallel()
 	const text, want = "call\u200bbridge 8b2c1d38-5174-59d8-a709-898b96e21d44", "call bridge 8b2c1d38-5174-59d8-a709-898b96e21d44"
-	if got, _ := cleaned([]string{text}).([]string); len(got) != 1 || got[0] != want {
+	if got, _ := new(cuts).value([]string{text}, "").([]string); len(got) != 1 || got[0] != want {
 		t.Errorf("got %q", got)
 	}
-	if got, _ := cleaned([]any{text, json.Number("1")}).([]any); len(got) != 2 || got[0] != want || got[1] != json.Number("1") {
+	if got, _ := new(cuts).value([]any{text, json.Number("1")}, "").([]any); len(got) != 2 || got[0] != want || got[1] != json.Number("1") {
 		t.Errorf("got %q", got)
 	}
 }

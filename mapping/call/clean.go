@@ -62,21 +62,22 @@ func hasWord(text string) bool {
 	return false
 }
 
-// cleaned makes a value of a CRM safe for the metadata, which keep their lines and types.
-func cleaned(value any) any {
+// value makes a value of a CRM safe for the metadata, which keep their lines and types,
+// and cuts its texts.
+func (c *cuts) value(value any, name string) any {
 	switch value := value.(type) {
 	case string:
-		return unmarked(untrusted.Visible(value))
+		return c.limit(unmarked(untrusted.Visible(value)), maxMetadataText, "metadata", name)
 	case []string:
 		clean := make([]string, len(value))
 		for i, text := range value {
-			clean[i] = unmarked(untrusted.Visible(text))
+			clean[i] = c.limit(unmarked(untrusted.Visible(text)), maxMetadataText, "metadata", name)
 		}
 		return clean
 	case []any:
 		clean := make([]any, len(value))
 		for i, item := range value {
-			clean[i] = cleaned(item)
+			clean[i] = c.value(item, name)
 		}
 		return clean
 	}

@@ -79,10 +79,10 @@ func readJSON(at config.Node, s Scope) jsonTemplate {
 }
 
 // object renders the metadata.
-func (t jsonTemplate) object(values *field.Values) (map[string]any, *field.Refusal) {
+func (t jsonTemplate) object(values *field.Values, cut *cuts) (map[string]any, *field.Refusal) {
 	object := make(map[string]any, len(t.members)+1)
 	for _, member := range t.members {
-		value, present, refused := member.value.render(values)
+		value, present, refused := member.value.render(values, cut, member.key)
 		if refused != nil {
 			return nil, refused
 		}
@@ -95,14 +95,14 @@ func (t jsonTemplate) object(values *field.Values) (map[string]any, *field.Refus
 
 // render returns the value. It reports false if an optional field is missing: its
 // key is left out then.
-func (t jsonTemplate) render(values *field.Values) (any, bool, *field.Refusal) {
+func (t jsonTemplate) render(values *field.Values, cut *cuts, name string) (any, bool, *field.Refusal) {
 	switch {
 	case t.text != nil:
-		return renderText(*t.text, values)
+		return renderText(*t.text, values, cut, name)
 	case t.list:
 		items := []any{}
 		for _, item := range t.items {
-			value, present, refused := item.render(values)
+			value, present, refused := item.render(values, cut, name)
 			if refused != nil {
 				return nil, false, refused
 			}
@@ -112,7 +112,7 @@ func (t jsonTemplate) render(values *field.Values) (any, bool, *field.Refusal) {
 		}
 		return items, true, nil
 	case t.members != nil:
-		object, refused := t.object(values)
+		object, refused := t.object(values, cut)
 		return object, refused == nil, refused
 	default:
 		return t.literal, true, nil
@@ -121,7 +121,7 @@ func (t jsonTemplate) render(values *field.Values) (any, bool, *field.Refusal) {
 
 // renderText keeps the type of a field that is the whole text. It reports false if
 // the text has an optional field that is missing.
-func renderText(t Template, values *field.Values) (any, bool, *field.Refusal) {
+func renderText(t Template, values *field.Values, cut *cuts, name string) (any, bool, *field.Refusal) {
 	for _, p := range t.Parts {
 		lacks := p.Name != "" && p.fallback == nil && values.Get(p.Name).State != field.Present
 		if lacks && values.IsOptional(p.Name) {
@@ -130,9 +130,9 @@ func renderText(t Template, values *field.Values) (any, bool, *field.Refusal) {
 	}
 	if tag, single := t.Single(); single && tag.layout == "" {
 		if value := values.Get(tag.Name); value.State == field.Present {
-			return cleaned(value.JSON()), true, nil
+			return cut.value(value.JSON(), name), true, nil
 		}
 	}
 	text, refused := t.Render(values)
-	return cleaned(text), refused == nil, refused
+	return cut.value(text, name), refused == nil, refused
 }

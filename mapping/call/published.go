@@ -16,9 +16,7 @@ import (
 )
 
 const (
-	// maxNotesRunes and maxMetadataBytes bound what one call carries beside its
-	// variables. No provider publishes a limit.
-	maxNotesRunes    = 2000
+	// maxMetadataBytes bounds the metadata of one call. No provider publishes a limit.
 	maxMetadataBytes = 16 << 10
 	// maxMark is more than our mark adds to notes and metadata.
 	maxMark = 100
@@ -47,13 +45,13 @@ func ToDial(body json.RawMessage) (string, error) {
 		switch {
 		case !config.VariableName.MatchString(name):
 			return "", errors.New("the name of a variable is not letters, digits and _")
-		case longer(value, maxVariableRunes):
-			return "", fmt.Errorf("the variable %s has more than %d characters", name, maxVariableRunes)
+		case longer(value, maxVariable):
+			return "", fmt.Errorf("the variable %s has more than %d characters", name, maxVariable)
 		}
 	}
 	switch {
-	case longer(p.Notes, maxNotesRunes+maxMark):
-		return "", fmt.Errorf("notes have more than %d characters", maxNotesRunes)
+	case longer(p.Notes, maxNotes+maxMark):
+		return "", fmt.Errorf("notes have more than %d characters", maxNotes)
 	case len(p.Metadata) > maxMetadataBytes+maxMark:
 		return "", fmt.Errorf("metadata has more than %d bytes", maxMetadataBytes)
 	}

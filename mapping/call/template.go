@@ -169,14 +169,3 @@ func isNamed(l *time.Location) bool { return l != time.UTC && strings.Contains(l
 func isClock(layout string) bool {
 	return strings.Contains(layout, "15") || strings.Contains(layout, "3:04")
 }
-
-// truncated cuts a text after so many characters.
-func truncated(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	if runes := []rune(text); len(runes) > most {
-		return strings.TrimSpace(string(runes[:most]))
-	}
-	return text
-}

@@ -30,7 +30,7 @@ func Sections() []Section {
 	return []Section{
 		{"file", FileKeys}, {"source", SourceKeys}, {"reading", TextKeys}, {"person", PersonKeys}, {"field", FieldKeys},
 		{"challenge", HandshakeKeys}, {"answer", AnswerKeys},
-		{"policy", PolicyKeys}, {"route", RouteKeys}, {"call", CallKeys},
+		{"policy", PolicyKeys}, {"route", RouteKeys}, {"call", CallKeys}, {"limited", LimitedKeys},
 		{"lookup", LookupKeys}, {"lookup_answer", LookupAnswerKeys}, {"auth", AuthKeys},
 	}
 }
@@ -190,13 +190,19 @@ var CallKeys = []Key{
 	{Name: "call_from", Kind: "text", Doc: "Number of the caller."},
 	{Name: "call_to", Kind: "text", Doc: "Number to dial: the name of a field of type phone."},
 	{Name: "call_direction", Kind: "text", Doc: "outbound (default) or inbound."},
-	{Name: "notes", Kind: "text", Doc: "Note on the call. The last line is always callbridge and the request id."},
+	{Name: "notes", Kind: "any", Doc: "Note on the call: a text, or {text: …, max: 300}. The last line is always callbridge and the request id."},
 	{Name: "workspace_id", Kind: "text", Doc: "Workspace."},
 	{Name: "workspace", Kind: "text", Doc: "Workspace, in newer versions of the API."},
 	{Name: "call_sid", Kind: "text", Doc: "Id of the call at the provider, in newer versions of the API."},
 	{Name: "is_test", Kind: "bool", Doc: "Marks the call as a test; true, false or a field of type bool."},
 	{Name: "metadata", Kind: "any", Doc: "Any JSON; returned with the call. A text that is one {{field}} keeps the field's type."},
-	{Name: "agent_dynamic_variables", Kind: "object", Doc: "Values for the agent to say: name → text."},
+	{Name: "agent_dynamic_variables", Kind: "object", Doc: "Values for the agent to say: name → text, or {text: …, max: 300} for another maximum than 200 characters."},
+}
+
+// LimitedKeys are the keys of a variable or of the notes whose length is bounded.
+var LimitedKeys = []Key{
+	{Name: "text", Kind: "text", Doc: "The text, with {{field}} for values."},
+	{Name: "max", Kind: "number", Doc: "Maximum length in characters; a longer text is cut between two words. Default: 200 for a variable (at most 500), 2000 for notes."},
 }
 
 // CallDirections are the values of call_direction; the first is the default.

@@ -44,6 +44,7 @@ type schema map[string]any
 var required = map[string][]string{
 	"file": {"sources"}, "route": {"name", "source", "call"}, "call": {"call_to"},
 	"lookup": {"url"}, "lookup_answer": {"means"}, "auth": {"kind"},
+	"limited": {"text"},
 }
 
 func sectionSchema(section Section) schema {
@@ -100,7 +101,9 @@ func keySchema(name string, key Key) schema {
 	case "call.metadata":
 		return schema{"type": "object"} // of any JSON
 	case "call.agent_dynamic_variables":
-		return named(VariableName.String(), definition("text"))
+		return named(VariableName.String(), limited())
+	case "call.notes":
+		return limited()
 	case "call.is_test": // or the name of a field
 		return schema{"type": []string{"boolean", "string"}}
 	case "call.call_direction":
@@ -154,6 +157,9 @@ func shared() schema {
 		"verifier": verifierSchema(reflect.TypeFor[signature.Config]()),
 	}
 }
+
+// limited is a text, alone or with its maximum length.
+func limited() schema { return schema{"anyOf": []schema{definition("text"), definition("limited")}} }
 
 func oneOrMore(item schema) schema {
 	return schema{"anyOf": []schema{item, {"type": "array", "items": item}}}
