@@ -172,3 +172,49 @@ func TestMapReportsAnIgnoredWebhook(t *testing.T) {
 		t.Errorf("as JSON, exit code %d: %s", code, out)
 	}
 }
+
+const wordsConfig = `
+sources:
+  crm:
+    verify: {kind: token, header: X-Token, values: ["${CRM_KEY}"]}
+    key: body:id
+    fields:
+      phone: {path: phone, type: phone}
+      bulk_edit: {path: bulk, type: bool}
+      vip: {path: vip, type: bool, default: false}
+      stage: {path: stage}
+      note: {path: note}
+policy: {countries: [US]}
+routes:
+  - name: all
+    source: crm
+    mode: live
+    when: '!bulk_edit && (vip || stage == "won") && !(vip && bulk_edit)'
+    call: {call_to: phone, agent_dynamic_variables: {note: "{{note}}"}}
+  - {name: again, source: crm, mode: live, when: '!(stage == "won") || vip', call: {call_to: phone}}
+  - {name: third, source: crm, mode: live, call: {call_to: phone}}
+`
+
+func TestMapShowsOnlyWhatHoldsOfARouteThatMatches(t *testing.T) {
+	t.Parallel()
+	file := testkit.File(t, "callbridge.yaml", wordsConfig)
+	body := `{"id": 1, "phone": "+12025550142", "bulk": false, "stage": "won", "note": "` + strings.Repeat("word ", 60) + `"}`
+	code, out, errs := callbridge(t, body, "map", "-c", file, "-s", "crm", "--content-type", "application/json", "-")
+	for _, want := range []string{
+		`
+  all                  live     matched
+      true     !bulk_edit
+      true     stage == "won"
+      true     !(vip && bulk_edit)
+  again                live     not_matched
+      false    !(stage == "won")
+      false    vip
+`,
+		"      cut: agent_dynamic_variables.note has 299 characters and was cut to 200\n",
+		`  third                skipped same_event the route "all" calls +12•••••••42 for this event already`,
+	} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit code %d: %s\nwant%s\nprinted\n%s", code, errs, want, out)
+		}
+	}
+}

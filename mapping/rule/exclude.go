@@ -28,7 +28,7 @@ func Exclude(a, b *Rule) bool {
 // needs are the names that have to have one of some values for the rule to hold.
 func (r *Rule) needs() map[string][]any {
 	needs := map[string][]any{}
-	for _, part := range conditions(r.ast.NativeRep().Expr(), operators.LogicalAnd) {
+	for _, part := range conditions(r.ast.NativeRep().Expr()) {
 		name, values := needed(part)
 		if old, repeated := needs[name]; repeated {
 			values = slices.DeleteFunc(values, func(v any) bool { return !slices.Contains(old, v) })
