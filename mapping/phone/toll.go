@@ -1,21 +1,33 @@
 package phone
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // special are numbers that the metadata takes for lines of persons, by their first
 // digits.
 //
 // +61: ACMA, Telecommunications Numbering Plan 2015: 0145 and 0147 are satellite
 // services. +7: 954 is the code of a satellite network. +1: CRTC, non-geographic
-// codes of Canada, where the caller pays for the service.
+// codes of Canada, where the caller pays for the service. +86: 1349 and 1740 are
+// networks of satellites (MIIT, numbering plan). +62: 868 is one (Indonesia, FTP 2000),
+// and so is +84 672 (Vietnam, circular 22/2014). +64 26 are pagers.
 var special = []struct {
 	prefix string
 	reason Reason
 }{
 	{"+61145", Satellite}, {"+61147", Satellite}, {"+7954", Satellite},
+	{"+861349", Satellite}, {"+861740", Satellite}, {"+62868", Satellite}, {"+84672", Satellite}, {"+6426", Pager},
 	{"+1600", ServiceNumber}, {"+1622", ServiceNumber}, {"+1633", ServiceNumber}, {"+1644", ServiceNumber},
 	{"+1655", ServiceNumber}, {"+1677", ServiceNumber}, {"+1688", ServiceNumber},
 }
+
+// service matches numbers of companies and authorities that are dialled behind an area
+// code, which shares their cost or none. Korea: representative numbers of eight digits
+// that begin with 1. China: five or six digits, 95588. India: 1600 and 1601, banks and
+// authorities (DoT, 2024).
+var service = regexp.MustCompile(`^\+(?:82(?:2|[3-6]\d)1\d{7}|86\d{5,9}|91160[01]\d+)$`)
 
 // northAmerican is the length of a number of +1. Its digits from exchangeAt on are
 // the exchange and the line.
@@ -36,6 +48,9 @@ func specialKind(e164 string) Reason {
 		if strings.HasPrefix(e164, s.prefix) {
 			return s.reason
 		}
+	}
+	if (e164[1] == '8' || e164[1] == '9') && service.MatchString(e164) {
+		return ServiceNumber
 	}
 	return ""
 }
