@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"callbridge/mapping/payload"
 )
@@ -60,6 +62,8 @@ func (p *Path) raw(in *Input) (found payload.Value, ok bool) {
 		found, ok = query.Get(p.name), query.Has(p.name)
 	case fromSHA256:
 		found, ok = in.digest(p), true
+	case fromInstant:
+		found, ok = in.instant(p)
 	case fromText:
 		found, ok = p.name, true
 	case fromLookup:
@@ -131,6 +135,32 @@ func (in *Input) digest(p *Path) string {
 	}
 	return digest(part)
 }
+
+// instant is a time of the body to the millisecond: RFC 3339, or Unix seconds,
+// milliseconds or microseconds. One event has the same instant in every version of a CRM's webhooks.
+func (in *Input) instant(p *Path) (payload.Value, bool) {
+	value, _ := p.path.Lookup(in.Body)
+	text, _ := Scalar(value)
+	if t, ok := ParseTime(text, []string{"rfc3339"}, nil); ok {
+		return t.UTC().Format(instantLayout), true
+	}
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || number <= 0 {
+		return nil, false
+	}
+	switch len(text) {
+	case 10:
+		number *= 1000
+	case 13:
+	case 16:
+		number /= 1000
+	default:
+		return nil, false
+	}
+	return time.UnixMilli(number).UTC().Format(instantLayout), true
+}
+
+const instantLayout = "2006-01-02T15:04:05.000Z"
 
 // Digest is sha256:body, the SHA-256 of the event's tree.
 func (in *Input) Digest() string { return digest(in.Body) }

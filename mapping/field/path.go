@@ -20,11 +20,13 @@ const (
 	fromQuery  = "query"
 	fromSHA256 = "sha256"
 	fromText   = "text"
+	// fromInstant is a time of the body in one form, for keys.
+	fromInstant = "instant"
 	// fromLookup is the answer of the CRM's API.
 	fromLookup = "lookup"
 )
 
-var origins = []string{fromBody, fromRoot, fromHeader, fromQuery, fromSHA256, fromText, fromLookup}
+var origins = []string{fromBody, fromRoot, fromHeader, fromQuery, fromSHA256, fromInstant, fromText, fromLookup}
 
 // Path is a value path, such as header:Idempotency-Key.
 type Path struct {
@@ -120,6 +122,14 @@ func readPath(n config.Node, defaultOrigin string, composite bool) (Path, bool) 
 			p.path, ok = ReadTreePath(n, inner)
 			return p, ok
 		}
+	case fromInstant:
+		inner, isPath := strings.CutPrefix(p.name, fromBody+":")
+		if !isPath {
+			n.Problem("instant: is only for a time in the body", "write instant:body:path")
+			return Path{}, false
+		}
+		p.path, ok = ReadTreePath(n, inner)
+		return p, ok
 	case fromBody, fromRoot, fromLookup:
 		p.many = strings.Contains(p.name, "[*]")
 		p.path, ok = ReadTreePath(n, p.name)
