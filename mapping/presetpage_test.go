@@ -39,7 +39,7 @@ func facts(t *testing.T, preset sources.Preset) config.Facts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, text := range map[string]string{"what": f.What, "phone": f.Phone, "retries": f.Retries, "contract": f.Contract, "set-up": strings.TrimSpace(f.SetUp)} {
+	for what, text := range map[string]string{"what": f.What, "phone": f.Phone, "do not call": f.DoNotCall, "retries": f.Retries, "contract": f.Contract, "set-up": strings.TrimSpace(f.SetUp)} {
 		if text == "" {
 			t.Errorf("%s says nothing about its %s", preset.Name, what)
 		}
@@ -137,6 +137,7 @@ func page(t *testing.T, f config.Facts) string {
 	row("type", code(f.Type))
 	row("time", code(f.Time))
 	row("phone", f.Phone)
+	row("do not call", f.DoNotCall)
 	row("lookup", code(f.Lookups))
 	row("retries by the CRM", f.Retries)
 	row("documentation", f.Contract)

@@ -32,6 +32,8 @@ type Facts struct {
 	Lookups []string `json:"lookups,omitempty"`
 	// Retries is how long the CRM retries a delivery.
 	Retries string `json:"retries"`
+	// DoNotCall says how the CRM tells that a person must not be called.
+	DoNotCall string `json:"do_not_call"`
 	// Contract is the CRM's own page.
 	Contract string `json:"contract,omitempty"`
 	// SetUp are the steps for the CRM's administrator.
@@ -156,6 +158,7 @@ func proof(c signature.Config) string {
 // Labels of the last lines in a preset's head.
 const (
 	labelPhone    = "Phone: "
+	labelOptOut   = "Do not call: "
 	labelRetries  = "Retries: "
 	labelContract = "Contract: "
 )
@@ -175,6 +178,8 @@ func (f *Facts) readHead(text string) {
 		switch {
 		case strings.HasPrefix(line, labelPhone):
 			f.Phone = strings.TrimPrefix(line, labelPhone)
+		case strings.HasPrefix(line, labelOptOut):
+			f.DoNotCall = strings.TrimPrefix(line, labelOptOut)
 		case strings.HasPrefix(line, labelRetries):
 			f.Retries = strings.TrimPrefix(line, labelRetries)
 		case strings.HasPrefix(line, labelContract):
