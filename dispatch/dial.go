@@ -64,7 +64,7 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 func (d *Dispatcher) claim(r request, e entry) (entry, callab.Window, error) {
 	window := crashtestWindow(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
 	point("claiming")
-	claim, err := d.compareAndSet(d.drain, r.ID, Record{
+	claim, err := d.compareAndSet(d.drain, r, Record{
 		State: Claimed, Attempt: e.Attempt + 1, Claimed: window.Start, Refused: e.Refused,
 	}, e)
 	if err != nil {
@@ -167,7 +167,7 @@ func testCall(r request) (callab.TestCall, error) {
 func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, error) {
 	ctx := context.WithoutCancel(d.drain)
 	for over := claim; ; {
-		written, err := d.compareAndSet(ctx, r.ID, next, over)
+		written, err := d.compareAndSet(ctx, r, next, over)
 		if err == nil {
 			return written, nil
 		}

@@ -60,6 +60,9 @@ type Record struct {
 	// Attempt counts the claims, without those whose create call was refused
 	// because of our credentials.
 	Attempt int `json:"attempt"`
+	// Source is that of the request. A request of another source with the same id is
+	// refused.
+	Source string `json:"source,omitzero"`
 	// Owner is the instance of the process that wrote the record.
 	Owner string `json:"owner"`
 	// Nonce identifies this write. A process that reads its own nonce back
@@ -117,18 +120,18 @@ func (d *Dispatcher) load(ctx context.Context, id uuid.UUID) (entry, error) {
 // compareAndSet writes the next record of a request if over is still its newest
 // entry; otherwise it returns bus.ErrConflict. If the acknowledgement is lost,
 // the record is read back: only its own nonce proves that it was stored.
-func (d *Dispatcher) compareAndSet(ctx context.Context, id uuid.UUID, next Record, over entry) (entry, error) {
+func (d *Dispatcher) compareAndSet(ctx context.Context, r request, next Record, over entry) (entry, error) {
 	if ledgerOff {
 		return entry{Record: next, stored: time.Now(), fresh: true}, nil
 	}
-	next.Owner, next.Nonce = d.instance, uuid.NewString()
+	next.Source, next.Owner, next.Nonce = r.Event.Source, d.instance, uuid.NewString()
 	data, err := event.Marshal(next)
 	if err != nil {
-		return entry{}, fmt.Errorf("encode ledger %s: %w", id, err)
+		return entry{}, fmt.Errorf("encode ledger %s: %w", r.ID, err)
 	}
 	limited, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()
-	revision, err := d.ledger.Put(limited, id, data, over.revision)
+	revision, err := d.ledger.Put(limited, r.ID, data, over.revision)
 	if err == nil {
 		return entry{Record: next, revision: revision, stored: time.Now(), fresh: true}, nil
 	}
@@ -138,7 +141,7 @@ func (d *Dispatcher) compareAndSet(ctx context.Context, id uuid.UUID, next Recor
 	// A record that is perhaps not on the disk must not be acted on, even if
 	// it can be read.
 	if !errors.Is(err, bus.ErrNotDurable) {
-		if found, loadErr := d.load(ctx, id); loadErr == nil && found.Nonce == next.Nonce {
+		if found, loadErr := d.load(ctx, r.ID); loadErr == nil && found.Nonce == next.Nonce {
 			return found, nil
 		}
 	}

@@ -56,7 +56,7 @@ func (d *Dispatcher) refuse(ctx context.Context, r request, refused Record, e en
 		}
 	}
 	refused.Attempt = e.Attempt
-	written, err := d.compareAndSet(ctx, r.ID, refused, e)
+	written, err := d.compareAndSet(ctx, r, refused, e)
 	if err != nil {
 		return transition{}, err
 	}

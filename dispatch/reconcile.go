@@ -39,7 +39,7 @@ func (d *Dispatcher) expireClaim(ctx context.Context, r request, e entry) (trans
 			return retryAfter(wait), nil
 		}
 	}
-	written, err := d.compareAndSet(ctx, r.ID, next, e)
+	written, err := d.compareAndSet(ctx, r, next, e)
 	if err != nil {
 		return transition{}, err
 	}
@@ -84,7 +84,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 		return retryAfter(wait), nil
 	}
 	point("reconciling")
-	written, err := d.compareAndSet(ctx, r.ID, next, e)
+	written, err := d.compareAndSet(ctx, r, next, e)
 	if err != nil {
 		return transition{}, err
 	}

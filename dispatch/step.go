@@ -89,6 +89,10 @@ func (d *Dispatcher) takeStep(ctx context.Context, r request, e entry) (transiti
 // reload continues with the newest entry of the ledger.
 func (d *Dispatcher) reload(ctx context.Context, r request) (transition, error) {
 	e, err := d.load(ctx, r.ID)
+	if err == nil && e.Source != "" && e.Source != r.Event.Source {
+		// A service may request calls of its own source only, but choose any id.
+		return transition{disposition: d.reject(r, errors.New("the id is that of a request of the source "+e.Source))}, nil
+	}
 	return advance(e), err
 }
 
