@@ -134,7 +134,7 @@ routes:
     mode: live
     policy: {countries: [US]}
     stop: true
-    when: (score >= 50 || vip) && !present(backup) || phone == "x"
+    when: (score >= 50 || vip) && !present(backup) || phone == "+12025550199"
     call: {call_to: phone, metadata: {id: 2025550142, note: "call {{phone}}"}}
   - {name: undecided, source: crm, when: vip, call: {call_to: phone}}
   - {name: off, source: crm, enabled: false, call: {call_to: phone}}

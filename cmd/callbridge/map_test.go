@@ -40,7 +40,7 @@ func TestMapExplainsPartsThatAreNeitherTrueNorFalse(t *testing.T) {
     key: body:id
     fields: {phone: {path: phone, type: phone}, score: {path: score, type: number}, vip: {path: vip, type: bool}, tags: {path: tags, type: list}}
 routes:
-  - {name: lead, source: crm, when: 'score > 1 && vip || tags[5] == "x" || phone == "y"', call: {call_to: phone}}
+  - {name: lead, source: crm, when: 'score > 1 && vip || tags[5] == "x" || phone == "+12025550199"', call: {call_to: phone}}
 `
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ routes:
       unknown  score > 1 (depends on score)
       unknown  vip
       error    tags[5] == "x" (index out of bounds: 5)
-      false    phone == "y"
+      false    phone == "+12025550199"
 `
 	if code != 0 || !strings.Contains(out, want) {
 		t.Errorf("exit code %d: %s\nwant%s\nprinted\n%s", code, errs, want, out)

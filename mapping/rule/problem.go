@@ -21,16 +21,28 @@ var (
 	noOverload     = regexp.MustCompile(`^found no matching overload for '([^']+)' applied to '(.*)'$`)
 )
 
-// report turns CEL's messages into problems at their positions in the YAML file.
+// report turns CEL's messages into problems at their positions in the YAML file. If the
+// rule cannot be parsed because of a word or sign of another language, that is the only
+// problem: CEL's messages about what follows it say nothing more.
 func (e *Environment) report(at config.Node, issues *cel.Issues) {
-	for _, issue := range issues.Errors() {
-		text, hint := e.plainWords(issue.Message)
-		if hint == "" {
-			hint = wordHint(at.Raw(), issue.Location)
+	isSyntax := slices.ContainsFunc(issues.Errors(), func(issue *cel.Error) bool {
+		return strings.HasPrefix(issue.Message, syntaxError) || strings.HasPrefix(issue.Message, "reserved identifier")
+	})
+	if isSyntax {
+		if f, ok := e.foreignIn(at.Raw()); ok {
+			at.ProblemAt(f.offset, f.problem(), f.hint)
+			return
 		}
-		at.ProblemAt(offset(at.Raw(), nameOf(at.Raw(), issue)), text, hint)
+	}
+	for _, issue := range issues.Errors() {
+		place := offset(at.Raw(), nameOf(at.Raw(), issue))
+		text, hint := e.plainWords(issue.Message, string([]rune(at.Raw())[min(place, len([]rune(at.Raw()))):]))
+		at.ProblemAt(place, text, hint)
 	}
 }
+
+// syntaxError begins CEL's messages about a rule that cannot be parsed.
+const syntaxError = "Syntax error: "
 
 // nameOf returns the position of an issue. For an undeclared function, CEL reports
 // the position of the parenthesis; this is that of the name.
@@ -48,14 +60,11 @@ func nameOf(rule string, issue *cel.Error) common.Location {
 	return at
 }
 
-// plainWords rewrites a message of CEL in the words of the configuration.
-func (e *Environment) plainWords(message string) (text, hint string) {
+// plainWords rewrites a message of CEL in the words of the configuration. Rest is the
+// rule from the place of the message.
+func (e *Environment) plainWords(message, rest string) (text, hint string) {
 	if found := undeclaredName.FindStringSubmatch(message); found != nil {
-		known := slices.Clone(e.names)
-		for _, function := range Functions() {
-			known = append(known, function.Name)
-		}
-		return "undeclared name " + strconv.Quote(found[1]), config.Suggest(found[1], known)
+		return "undeclared name " + strconv.Quote(found[1]), e.undeclaredHint(found[1], strings.TrimPrefix(rest, found[1]))
 	}
 	if found := noOverload.FindStringSubmatch(message); found != nil {
 		name := found[1]
@@ -65,11 +74,12 @@ func (e *Environment) plainWords(message string) (text, hint string) {
 		if name == elapsedName {
 			return "days_since and hours_since take a field of type time", ""
 		}
-		return fmt.Sprintf("%s does not take %s", strconv.Quote(name), inFieldTypes(found[2])), ""
+		kinds := inFieldTypes(found[2])
+		return fmt.Sprintf("%s does not take %s", strconv.Quote(name), kinds), overloadHint(name, kinds)
 	}
-	if syntax, ok := strings.CutPrefix(message, "Syntax error: "); ok {
+	if syntax, ok := strings.CutPrefix(message, syntaxError); ok {
 		syntax, _, _ = strings.Cut(syntax, " expecting ")
-		return "syntax error: " + strings.ReplaceAll(syntax, "'<EOF>'", "end of the rule"), ""
+		return "syntax error: " + strings.ReplaceAll(syntax, "'<EOF>'", "end of the rule"), syntaxHint(syntax, rest)
 	}
 	return message, ""
 }
@@ -88,28 +98,7 @@ func inFieldTypes(text string) string {
 }
 
 func (e *Environment) undeclared(name string) string {
-	text := "undeclared name " + strconv.Quote(name)
-	if hint := config.Suggest(name, e.names); hint != "" {
-		text += "; " + hint
-	}
-	return text
-}
-
-// otherLanguages are operators of other languages that people write instead of
-// CEL's.
-var otherLanguages = []struct{ written, cel string }{
-	{"and ", "&&"}, {"or ", "||"}, {"not ", "!"}, {"AND ", "&&"}, {"OR ", "||"}, {"NOT ", "!"},
-	{"= ", "=="}, {"& ", "&&"}, {"| ", "||"}, {"<> ", "!="},
-}
-
-func wordHint(rule string, at common.Location) string {
-	rest := []rune(rule)[min(offset(rule, at), len([]rune(rule))):]
-	for _, word := range otherLanguages {
-		if strings.HasPrefix(string(rest), word.written) {
-			return "write " + word.cel
-		}
-	}
-	return ""
+	return "undeclared name " + strconv.Quote(name) + "; " + e.undeclaredHint(name, "")
 }
 
 // offset is a position in a rule as a count of characters from its start.

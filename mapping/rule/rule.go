@@ -95,6 +95,7 @@ func (e *Environment) Compile(at config.Node) *Rule {
 		return nil
 	}
 	checkZones(at, checked)
+	e.checkComparisons(at, checked)
 	estimate, err := e.env.EstimateCost(checked, usualSizes)
 	if err == nil && estimate.Max > estimateLimit {
 		at.Problem("the rule may take too long on a large event", "loop over fewer lists")
@@ -105,7 +106,9 @@ func (e *Environment) Compile(at config.Node) *Rule {
 		at.Problem("plan rule: "+err.Error(), "")
 		return nil
 	}
-	return &Rule{environment: e, text: text, ast: checked, program: program}
+	r := &Rule{environment: e, text: text, ast: checked, program: program}
+	r.checkContradictions(at)
+	return r
 }
 
 // limit makes CEL count the cost of an evaluation, unless the rule cannot exceed

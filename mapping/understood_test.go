@@ -1,0 +1,138 @@
+package mapping_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"callbridge/mapping"
+)
+
+const understoodConfig = `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    key: body:id
+    type: body:type
+    fields:
+      phone: {path: phone, type: phone}
+      country: {path: country, type: country, optional: true}
+      consent: {path: consent, type: bool}
+      vip: {path: vip, type: bool}
+      stage: {path: stage}
+      budget: {path: budget, type: number}
+      tags: {path: tags, type: list}
+      created: {path: created, type: time}
+policy: {countries: [US]}
+routes:
+  - name: lead
+    source: crm
+    when: >-
+      %s
+    call: {call_to: phone}
+`
+
+// problemOf is the one problem of a rule, without its place.
+func problemOf(t *testing.T, rule string) (place, problem string) {
+	t.Helper()
+	_, err := mapping.Parse("callbridge.yaml", []byte(fmt.Sprintf(understoodConfig, rule)), withSecret())
+	if err == nil {
+		return "", ""
+	}
+	place, problem, ok := strings.Cut(err.Error(), ": routes[0].when: ")
+	if !ok || strings.Contains(problem, "\n") {
+		t.Errorf("%s: want one problem of the rule, got %v", rule, err)
+	}
+	return place, problem
+}
+
+func TestWordsOfOtherLanguagesHaveHints(t *testing.T) {
+	t.Parallel()
+	for rule, want := range map[string]string{
+		`not consent`:              `"not" is not part of the rule language; write ! before`,
+		`not(consent)`:             `undeclared name "not"; write ! before`,
+		`NOT consent`:              `write ! before`,
+		`consent and vip`:          `"and" is not part of the rule language; write &&`,
+		`consent AND vip`:          `write &&`,
+		`consent or vip`:           `"or" is not part of the rule language; write ||`,
+		`stage = "won"`:            `"=" is not part of the rule language; write ==`,
+		`stage="won"`:              `write ==`,
+		`stage == "a = b" and vip`: `"and" is not part of the rule language; write &&`,
+		`budget => 5`:              `write >=`,
+		`stage <> "won"`:           `write !=`,
+		`stage === "won"`:          `write ==`,
+		`consent & vip`:            `write &&`,
+		`consent | vip`:            `write ||`,
+		`stage is "won"`:           `write ==`,
+		`stage contains "won"`:     `write name.contains("text")`,
+		`stage == “won”`:           `straight quotes`,
+		`{{stage}} == "won"`:       `without braces`,
+		`stage in ("a", "b")`:      `a list stands in brackets`,
+		`amount > 5`:               `undeclared name "amount"; declare it under fields: of the source`,
+		`stage == won`:             `a text goes in quotes`,
+		`present(amount)`:          `undeclared name "amount"; declare it under fields:`,
+		`vip == True`:              `write true`,
+		`is_empty(stage)`:          `the functions are size, present,`,
+		`stage == null`:            `present(field)`,
+		`vip == "true"`:            `a bool needs no comparison`,
+		`budget == "5"`:            `a number stands without quotes`,
+		`tags == "a"`:              `write "text" in field`,
+		`stage in "won"`:           `write field in ["a", "b"]`,
+	} {
+		if _, got := problemOf(t, rule); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", rule, got, want)
+		}
+	}
+	if place, _ := problemOf(t, `stage == "x" and vip`); place != "callbridge.yaml:20:20" {
+		t.Errorf("the problem is at %s", place)
+	}
+	if _, got := problemOf(t, `vip && stage.contains("and or not = & |")`); got != "" {
+		t.Errorf("a text in quotes: %s", got)
+	}
+}
+
+func TestComparisonThatNeverHoldsIsAProblem(t *testing.T) {
+	t.Parallel()
+	const day, hour = `weekday(created, "Europe/Berlin")`, `local_hour(created, "Europe/Berlin")`
+	for rule, want := range map[string]string{
+		day + ` in ["Saturday"]`:                      `weekday() never gives "Saturday"; write "saturday"`,
+		day + ` in ["saturday", "sunday"]`:            "",
+		day + ` in ["saturday", "Sunday"]`:            `weekday() never gives "Sunday"; write "sunday"`,
+		day + ` == "sat"`:                             `write "saturday"`,
+		day + ` != "Saturday"`:                        `write "saturday"`,
+		`"Saturday" == ` + day:                        `write "saturday"`,
+		day + ` == "weekend"`:                         `it gives monday, tuesday`,
+		`!(` + day + ` in ["Saturday"])`:              `write "saturday"`,
+		hour + ` >= 24`:                               `local_hour() never fits 24 here; it gives 0 to 23`,
+		hour + ` > 23`:                                `never fits 23`,
+		`24 <= ` + hour:                               `never fits 24`,
+		hour + ` < 0`:                                 `never fits 0`,
+		hour + ` == 24`:                               `never fits 24`,
+		hour + ` in [9, 24]`:                          `never fits 24`,
+		hour + ` >= 0 && ` + hour + ` < 24`:           "",
+		hour + ` == 9.5`:                              `never fits 9.5`,
+		`size(tags) < 0`:                              `size() never fits 0 here`,
+		`size(tags) == 0`:                             "",
+		`lower(stage) == "Won"`:                       `lower() never gives "Won"; write "won"`,
+		`contains_any(lower(stage), ["Chief", "x"])`:  `write "chief"`,
+		`lower(stage).startsWith("W")`:                `write "w"`,
+		`lower(stage) == "straße"`:                    "",
+		`country == "Germany"`:                        `a field of type country is never "Germany"; it is a code of two capital letters`,
+		`country in ["de"]`:                           `never "de"`,
+		`country in ["DE", "AT"]`:                     "",
+		`phone.startsWith("49")`:                      `a field of type phone is never, and never begins with, "49"`,
+		`starts_with_any(phone, ["+49", "0043"])`:     `"0043"`,
+		`phone == "(202) 555-0142"`:                   `it is + and digits`,
+		`phone != "+12025550142"`:                     "",
+		`phone.contains("555")`:                       "",
+		`stage == "Won"`:                              "",
+		`stage == "won" && stage == "lost"`:           `no event matches: "stage" would have to have two values at once`,
+		`vip && !vip`:                                 `no event matches: "vip"`,
+		`stage in ["a", "b"] && stage in ["b"]`:       "",
+		`(stage == "won" || stage == "lost") && !vip`: "",
+	} {
+		_, got := problemOf(t, rule)
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", rule, got, want)
+		}
+	}
+}
