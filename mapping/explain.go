@@ -87,6 +87,9 @@ type CallDecision struct {
 	revealed json.RawMessage
 }
 
+// BodyPath is a path into the body of a webhook as path: of a field takes it.
+func BodyPath(path string) string { return field.BodyPath(path) }
+
 var stateNames = map[field.State]string{
 	field.Present: "there", field.Missing: "missing", field.Unreadable: "unreadable", field.Pending: "awaited",
 }

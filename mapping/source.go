@@ -150,7 +150,7 @@ func (s *Source) readDefaults(keys config.Object) {
 	}
 }
 
-// readPerson reads which fields say who the person is.
+// readPerson reads which fields describe the person.
 func (s *Source) readPerson(keys config.Object) {
 	n, ok := keys.Get("person")
 	if !ok {

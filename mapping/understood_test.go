@@ -136,3 +136,48 @@ func TestComparisonThatNeverHoldsIsAProblem(t *testing.T) {
 		}
 	}
 }
+
+func TestPathWithoutQuotesIsNamed(t *testing.T) {
+	t.Parallel()
+	const source = "sources:\n  crm:\n    verify: {kind: none, reason: test}\n    key: body:id\n"
+	for line, want := range map[string]string{
+		`    fields: {phone: {path: form_fields[phone], type: phone}}`:               "stands in quotes: \"form_fields[phone]\"",
+		`    fields: {phone: {path: [mobile, form_fields[phone]], type: phone}}`:     `a path with brackets`,
+		`    fields: {phone: {path: phones[type=mobile].number, type: phone}}`:       `stands in quotes: "phones[type=mobile].number"`,
+		`    fields: {phone: {path: phones[*].number, type: list}}`:                  `stands in quotes: "phones[*].number"`,
+		`    fields: {phone: {path: "a b".c}}`:                                       `stands in quotes: '"a b".c'`,
+		`    split: [*]`:                                                             `stands in quotes: "[*]"`,
+		`    split: [*].item`:                                                        `stands in quotes: "[*].item"`,
+		`    split: *`:                                                               `stands in quotes`,
+		`    key: [body:x[0], body:y]`:                                               `stands in quotes: "body:x[0]"`,
+		`    fields: {phone: {path: @type}}`:                                         `stands in quotes: "@type"`,
+		`    secret: "x", y[1]`:                                                      ``,
+		`    fields: {phone: {path: phone, type: phone}, name: {path: "tags[*]" x}}`: ``,
+	} {
+		_, err := mapping.Parse("callbridge.yaml", []byte(source+line+"\nroutes: []\n"), mapping.Options{})
+		if err == nil || !strings.Contains(err.Error(), "not YAML: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", line, err, want)
+		}
+	}
+}
+
+func TestKeyOfAFormIsReadByItsOwnName(t *testing.T) {
+	t.Parallel()
+	config := parseWith(t, `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    key: body:id
+    fields: {phone: {path: "form_fields[phone]", type: phone}}
+policy: {countries: [US]}
+routes:
+  - {name: lead, source: crm, mode: live, call: {call_to: phone}}
+`, longSecret)
+	for contentType, body := range map[string]string{
+		"application/x-www-form-urlencoded": "id=1&form_fields%5Bphone%5D=%2B12025550142",
+		"application/json":                  `{"id": 1, "form_fields[phone]": "+12025550142"}`,
+	} {
+		if got := outcomeOf(config.Map(read(t, config, "crm", contentType, body)[0])[0]); got.Outcome != "requested" {
+			t.Errorf("%s: got %+v", contentType, got)
+		}
+	}
+}

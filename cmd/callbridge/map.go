@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbridge/mapping"
+	"callbridge/mapping/config"
 	"callbridge/mapping/golden"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/rule"
@@ -254,21 +252,15 @@ func orNone(s string) string {
 	return s
 }
 
-// leaf is a value of a webhook and its path, as `path:` of a field takes it.
-type leaf struct {
-	Path  string        `json:"path"`
-	Value payload.Value `json:"value"`
-}
-
 // list prints all values of the events of a delivery.
 func (f *mapFlags) list(w io.Writer, events []mapping.Incoming) error {
-	leaves := []leaf{}
+	leaves := []payload.Leaf{}
 	for _, e := range events {
 		tree, err := payload.Decode("", payload.JSON, e.Event.Data)
 		if err != nil {
 			return fmt.Errorf("read event: %w", err)
 		}
-		leaves = appendLeaves(leaves, "", tree)
+		leaves = append(leaves, payload.Leaves(tree)...)
 	}
 	return f.printLeaves(w, leaves)
 }
@@ -279,50 +271,28 @@ func (f *mapFlags) listWhole(w io.Writer, d mapping.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("read webhook: %w", err)
 	}
-	return f.printLeaves(w, appendLeaves([]leaf{}, "", tree))
+	return f.printLeaves(w, payload.Leaves(tree))
 }
 
-func (f *mapFlags) printLeaves(w io.Writer, leaves []leaf) error {
+// printLeaves prints the paths as callbridge.yaml has to contain them; in JSON they are
+// without the quotes of YAML.
+func (f *mapFlags) printLeaves(w io.Writer, leaves []payload.Leaf) error {
+	width := 0
 	for i, l := range leaves {
 		if text, ok := l.Value.(string); ok && !f.reveal {
 			leaves[i].Value = untrusted.Redact(text)
 		}
+		leaves[i].Path = mapping.BodyPath(l.Path)
+		if f.output != "json" {
+			leaves[i].Path = config.Quoted(leaves[i].Path)
+		}
+		width = max(width, utf8.RuneCountInString(leaves[i].Path))
 	}
 	if f.output == "json" {
 		return writeJSON(w, leaves)
-	}
-	width := 0
-	for _, l := range leaves {
-		width = max(width, utf8.RuneCountInString(l.Path))
 	}
 	for _, l := range leaves {
 		untrusted.Fprintf(w, "%-*s  %s\n", width, l.Path, compact(l.Value))
 	}
 	return nil
-}
-
-func appendLeaves(leaves []leaf, path string, v payload.Value) []leaf {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			leaves = appendLeaves(leaves, strings.TrimPrefix(path+"."+pathKey(key), "."), v[key])
-		}
-	case []any:
-		for i, item := range v {
-			leaves = appendLeaves(leaves, fmt.Sprintf("%s[%d]", path, i), item)
-		}
-	default:
-		leaves = append(leaves, leaf{Path: path, Value: v})
-	}
-	return leaves
-}
-
-// plainKey matches keys that need no quotes in a path; see payload.Path.
-var plainKey = regexp.MustCompile(`^[\p{L}\p{Nd}\p{M}_@:#$-]+$`)
-
-func pathKey(key string) string {
-	if plainKey.MatchString(key) {
-		return key
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`
 }

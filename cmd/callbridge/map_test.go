@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"callbridge/internal/testkit"
+	"callbridge/mapping"
 	"callbridge/mapping/payload"
 )
 
@@ -215,6 +217,41 @@ func TestMapShowsOnlyWhatHoldsOfARouteThatMatches(t *testing.T) {
 	} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("exit code %d: %s\nwant%s\nprinted\n%s", code, errs, want, out)
+		}
+	}
+}
+
+func TestPathsAreReadyToPaste(t *testing.T) {
+	t.Parallel()
+	const body = `{"plain":101,"First Name":102,"a.b":103,"form_fields[phone]":104,"list":[105,{"x y":106}],"header:x":107,"x: y":108,
+		"\"q\"\\":109,"it's":110,"größe":111,"null":112,"~":113,"@type":114,"*":115,"1":116,"true":117,"#c":118,"sf:Id":119,"":120,"-":121,"a,b}":122,"text:y":123}`
+	code, out, errs := callbridge(t, body, "map", "--paths", "--content-type", "application/json", "-")
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if code != 0 || len(lines) != 23 {
+		t.Fatalf("exit code %d: %s%s", code, out, errs)
+	}
+	var block, flow, want strings.Builder
+	for i, line := range lines {
+		path, value := strings.TrimSpace(line[:len(line)-3]), line[len(line)-3:]
+		fmt.Fprintf(&block, "      a%d:\n        path: %s\n", i, path)
+		fmt.Fprintf(&flow, "      b%d: {path: %s, optional: true}\n      c%d: {path: [%s, x]}\n", i, path, i, path)
+		fmt.Fprintf(&want, "a%d=%s b%d=%s c%d=%s ", i, value, i, value, i, value)
+	}
+	file := testkit.File(t, "callbridge.yaml", "sources:\n  crm:\n    verify: {kind: none, reason: a test}\n    key: sha256:body\n    fields:\n"+
+		block.String()+flow.String()+"      phone: {path: phone, type: phone}\nroutes:\n  - {name: all, source: crm, call: {call_to: phone}}\n")
+	code, out, errs = callbridge(t, body, "map", "-c", file, "-s", "crm", "--content-type", "application/json", "-o", "json", "-")
+	var x []mapping.Explanation
+	if err := json.Unmarshal([]byte(out), &x); err != nil || code != 0 {
+		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errs)
+	}
+	got := map[string]any{}
+	for _, f := range x[0].Fields {
+		got[f.Name] = f.Value
+	}
+	for pair := range strings.FieldsSeq(want.String()) {
+		name, value, _ := strings.Cut(pair, "=")
+		if got[name] != value {
+			t.Errorf("%s is %v, want %s: %s", name, got[name], value, lines)
 		}
 	}
 }

@@ -125,6 +125,9 @@ func (d *document) syntaxProblem(err error) {
 	if errors.As(err, &load) {
 		problem.Line, problem.Column = max(load.Mark.Line, 1), max(load.Mark.Column, 1)
 		problem.Text = "not YAML: " + load.Message
+		if problem.Line <= len(d.lines) {
+			problem.Hint = quoteHint(d.lines[problem.Line-1], problem.Column)
+		}
 	}
 	d.reader.problems.add(problem)
 }

@@ -46,6 +46,15 @@ type Path struct {
 // String is the path as written in the configuration, with its origin.
 func (p *Path) String() string { return p.origin + ":" + p.name }
 
+// BodyPath is a path into the body as path: of a field takes it: with its origin if it
+// begins like one, as a key header:x does.
+func BodyPath(path string) string {
+	if prefix, _, found := strings.Cut(path, ":"); found && slices.Contains(origins, prefix) {
+		return fromBody + ":" + path
+	}
+	return path
+}
+
 // Expression is the value of key:, type:, time: or version:, a list of
 // alternatives of which the first one present counts. An alternative of several
 // paths combines all of them.

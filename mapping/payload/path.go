@@ -3,6 +3,7 @@ package payload
 import (
 	stdjson "encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -22,6 +23,8 @@ import (
 //	phones[label!~fax].value         the first item whose label does not contain
 //	                                 fax, in any case, or that has no label
 //	tags[*]                          every item, for All
+//	form_fields[phone]               a key of a form: the key as it is written, or the
+//	                                 member of a member
 //
 // Brackets treat any other value as a list of one item: XML does not distinguish
 // the two, and some senders write a single item without its list.
@@ -39,6 +42,8 @@ type step struct {
 	where     []step
 	equal     string
 	reference []step
+	// formKey: the members that key, form_fields[phone], leads through.
+	inner []string
 	// lacks: the value at where does not contain equal, which is in lower case.
 	lacks bool
 }
@@ -50,6 +55,7 @@ const (
 	item
 	match
 	every
+	formKey
 )
 
 // String returns the path as it was written.
@@ -129,6 +135,9 @@ func (w walk) step(s *step, v Value) (Value, bool) {
 		found, ok := object[s.key]
 		return found, ok
 	}
+	if s.kind == formKey {
+		return s.formValue(v)
+	}
 	list, isList := v.([]any)
 	switch {
 	case s.kind == match && isList:
@@ -151,6 +160,23 @@ func (w walk) step(s *step, v Value) (Value, bool) {
 		return nil, false
 	}
 	return list[i], true
+}
+
+// formValue returns the value of a form's key: JSON may have it as it is written, and
+// decodeForm divides it into members.
+func (s *step) formValue(v Value) (Value, bool) {
+	object, _ := v.(map[string]any)
+	if found, ok := object[s.key]; ok {
+		return found, true
+	}
+	for i, key := range s.inner {
+		found, ok := object[key]
+		if !ok || i == len(s.inner)-1 {
+			return found, ok
+		}
+		object, _ = found.(map[string]any)
+	}
+	return nil, false
 }
 
 // matches compares as text, so that [id=5] finds 5 and "5", and [primary=true]
@@ -258,8 +284,23 @@ func (p *pathParser) path() ([]step, error) {
 		if err != nil {
 			return nil, err
 		}
+		if last := len(steps) - 1; s.kind == formKey && last >= 0 && (steps[last].kind == member || steps[last].kind == formKey) {
+			steps[last] = steps[last].joined(s.key)
+			continue
+		}
+		if s.kind == formKey {
+			s.kind = member
+		}
 		steps = append(steps, s)
 	}
+}
+
+// joined is the step of a form's key with one more part in brackets.
+func (s step) joined(key string) step {
+	if s.kind == member {
+		s.inner = []string{s.key}
+	}
+	return step{kind: formKey, key: s.key + "[" + key + "]", inner: append(slices.Clone(s.inner), key)}
 }
 
 func (p *pathParser) member() (step, error) {
@@ -316,7 +357,7 @@ func (p *pathParser) quoted() (string, error) {
 	return "", p.fail("the quote is not closed", "")
 }
 
-// bracket parses [*], [0], [-1] or [path=text].
+// bracket parses [*], [0], [-1], [key] or [path=text].
 func (p *pathParser) bracket() (step, error) {
 	p.pos++
 	start := p.pos
@@ -326,6 +367,11 @@ func (p *pathParser) bracket() (step, error) {
 	}
 	p.skip(func(r rune) bool { return r == '-' || r >= '0' && r <= '9' })
 	if p.next() != ']' {
+		p.skip(func(r rune) bool { return isKeyRune(r) && r != ':' || r == ' ' })
+		if key := p.text[start:p.pos]; p.next() == ']' && strings.TrimSpace(key) == key {
+			p.pos++
+			return step{kind: formKey, key: key}, nil
+		}
 		p.pos = start
 		return p.match()
 	}

@@ -87,7 +87,7 @@ func afterQuote(runes []rune, start int) int {
 }
 
 // undeclaredHint says what may be meant by a name that is not declared. After is the
-// text of the rule behind the name.
+// rest of the rule, after the name.
 func (e *Environment) undeclaredHint(name, after string) string {
 	switch word := strings.ToLower(name); {
 	case word == "true" || word == "false":
