@@ -157,11 +157,11 @@ func (b *Bus) Embedded() bool { return b.server != nil }
 // AckWait is Config.AckWait.
 func (b *Bus) AckWait() time.Duration { return b.config.AckWait }
 
-// ClientURL is the address for other clients, without a password. It is empty if
+// ClientURL is the address for other clients, without credentials. It is empty if
 // the embedded server does not listen.
 func (b *Bus) ClientURL() string {
 	if b.server == nil {
-		return b.conn.ConnectedUrlRedacted()
+		return withoutUser(b.conn.ConnectedUrl())
 	}
 	if b.config.Embedded.Listen == "" {
 		return ""

@@ -51,6 +51,40 @@ func TestOpenErrorsNameTheCause(t *testing.T) {
 	}
 }
 
+// TestUnreadableURLHidesItsPassword: the parser of URLs quotes what it cannot read, and
+// takes the password for a port if it contains a slash.
+func TestUnreadableURLHidesItsPassword(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"nats://bridge:hid%zzden@127.0.0.1:1", "nats://bridge:hid den@127.0.0.1:1", "nats://bridge:hid/den@127.0.0.1:1",
+		"nats://bridge:hid#den@127.0.0.1:1", "nats://bridge:hid?den@127.0.0.1:1", "nats://bridge:hid\nden@127.0.0.1:1",
+		"nats://bridge:hid%den@[::1", "nats://127.0.0.1:1,nats://hid%zzden@127.0.0.1:1",
+	} {
+		config := embedded(t)
+		config.URL = url
+		b, err := bus.Open(t.Context(), config)
+		if err == nil {
+			b.Close()
+			t.Fatalf("%q: opened", url)
+		}
+		text := err.Error()
+		if !strings.Contains(text, "NATS_URL cannot be read") || strings.Contains(text, "hid") || strings.Contains(text, "%zz") || strings.Contains(text, "den") {
+			t.Errorf("%q: error %q", url, text)
+		}
+	}
+}
+
+// TestAddressHidesTheToken: a token in a URL takes the place of the user.
+func TestAddressHidesTheToken(t *testing.T) {
+	t.Parallel()
+	s, config := remote(t, `authorization: {token: hidden-token}`)
+	config.URL = strings.Replace(s.ClientURL(), "nats://", "nats://hidden-token@", 1)
+	b := open(t, config)
+	if got := b.ClientURL(); strings.Contains(got, "hidden") || got != s.ClientURL() {
+		t.Errorf("the address is %s", got)
+	}
+}
+
 const refusesUs = "NATS refuses our credentials"
 
 func TestUserAndPasswordLogin(t *testing.T) {

@@ -61,8 +61,8 @@ func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 	case err == nil:
 		return conn, nil
 	case errors.As(err, &invalid):
-		// Without the URL, which may contain a password.
-		return nil, fmt.Errorf("NATS_URL cannot be read: %w", invalid.Err)
+		// Without the cause, which quotes a part of the URL: it may be the password.
+		return nil, errors.New("NATS_URL cannot be read: write nats://host:4222, and the password in NATS_PASSWORD or with its special characters encoded (%2F for /)")
 	case isUnauthorized(err):
 		return nil, fmt.Errorf("NATS refuses our credentials: %w; set NATS_CREDS, NATS_NKEY_SEED_FILE, NATS_USER and NATS_PASSWORD, or NATS_TOKEN to what the server knows; for the embedded NATS of callbridge serve, set NATS_STORE_DIR to its directory", err)
 	}
@@ -70,6 +70,16 @@ func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 		return nil, fmt.Errorf("NATS_URL cannot be reached: %w; set NATS_TLS_CA to the authority of the server's certificate, and NATS_TLS_CERT and NATS_TLS_KEY if it wants one of us", err)
 	}
 	return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
+
+// withoutUser returns an address without user, password and token.
+func withoutUser(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	u.User = nil
+	return u.String()
 }
 
 func isUnauthorized(err error) bool {
