@@ -37,8 +37,11 @@ type Config struct {
 // Options say where a configuration finds its secrets.
 type Options = config.Options
 
-// SettingNames are the names in the env tags of a struct, for Options.Reserved.
-func SettingNames(settings any) []string { return config.SettingNames(reflect.TypeOf(settings)) }
+// Setting is an environment variable of the process itself.
+type Setting = config.Setting
+
+// Settings are those in the env tags of a struct, for Options.Reserved.
+func Settings(settings any) []Setting { return config.SettingsOf(reflect.TypeOf(settings)) }
 
 // Problem is one fault of a configuration; Problems are all of them.
 type (

@@ -29,7 +29,7 @@ func newCheck() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := configFile(append(args, nonEmpty(config)...))
-			config, err := loadConfig(file, mapping.Options{WithoutSecrets: without, Reserved: mapping.SettingNames(settings{})})
+			config, err := loadConfig(file, mapping.Options{WithoutSecrets: without, Reserved: mapping.Settings(settings{})})
 			r := report{File: file, OK: err == nil}
 			var problems mapping.Problems
 			switch {

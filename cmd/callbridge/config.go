@@ -44,7 +44,7 @@ func fixed(config *mapping.Config) *configuration {
 
 // loadConfiguration loads the first generation.
 func loadConfiguration(file string) (*configuration, error) {
-	config, err := loadConfig(file, mapping.Options{Reserved: mapping.SettingNames(settings{})})
+	config, err := loadConfig(file, mapping.Options{Reserved: mapping.Settings(settings{})})
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (c *configuration) reload(log *slog.Logger, reloads *prometheus.CounterVec)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	old := c.now.Load()
-	config, err := mapping.Load(c.file, mapping.Options{Reserved: mapping.SettingNames(settings{})})
+	config, err := mapping.Load(c.file, mapping.Options{Reserved: mapping.Settings(settings{})})
 	if err != nil {
 		reloads.WithLabelValues("refused").Inc()
 		log.Error("config.reload_refused", "file", c.file, "error", err,

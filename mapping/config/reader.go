@@ -18,9 +18,9 @@ type Options struct {
 	LookupEnv func(string) (string, bool)
 	// ReadFile reads the configuration and ${file:/path}; os.ReadFile if nil.
 	ReadFile func(string) ([]byte, error)
-	// Reserved are the names of the process's own settings. No ${…} may name such a
-	// variable or a file that one names: its secret would go to a CRM.
-	Reserved []string
+	// Reserved are the process's own settings. No ${…} may name such a variable, or a
+	// file that one names or has by default: its secret would go to a CRM.
+	Reserved []Setting
 	// WithoutSecrets leaves secrets unresolved. Receive then refuses every
 	// delivery; everything else works.
 	WithoutSecrets bool

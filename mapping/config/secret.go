@@ -55,9 +55,16 @@ func (n Node) Secret() (string, bool) {
 	return value, ok
 }
 
+// Setting is an environment variable of the process itself.
+type Setting struct{ Name, Default string }
+
+// proxyVariables are those that net/http reads. Their URLs may have a password.
+var proxyVariables = []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
+
 // reserved returns why a variable or a file cannot be referenced, or "".
 func (r *Reader) reserved(variable, file string) string {
-	if slices.Contains(r.Reserved, variable) {
+	if variable != "" && (slices.Contains(proxyVariables, variable) ||
+		slices.ContainsFunc(r.Reserved, func(s Setting) bool { return s.Name == variable })) {
 		return variable + " is a setting of callbridge itself"
 	}
 	if file == "" {
@@ -67,27 +74,32 @@ func (r *Reader) reserved(variable, file string) string {
 	if inside(file, "/proc") {
 		return "a file of /proc is no secret: it may contain the settings of callbridge itself"
 	}
-	for _, name := range r.Reserved {
-		if path, _ := r.LookupEnv(name); path != "" && inside(file, resolved(path)) {
-			return "the file belongs to " + name + ", a setting of callbridge itself"
+	for _, s := range r.Reserved {
+		path, ok := r.LookupEnv(s.Name)
+		if !ok {
+			path = s.Default
+		}
+		if path != "" && inside(file, resolved(path)) {
+			return "the file belongs to " + s.Name + ", a setting of callbridge itself"
 		}
 	}
 	return ""
 }
 
-// SettingNames returns the names in the env tags of a struct and of the structs in it.
-func SettingNames(settings reflect.Type) []string {
-	var names []string
+// SettingsOf returns the settings in the env tags of a struct and of the structs in it.
+func SettingsOf(settings reflect.Type) []Setting {
+	var all []Setting
 	for f := range settings.Fields() {
 		switch tag, tagged := f.Tag.Lookup("env"); {
 		case tagged:
-			name, _, _ := strings.Cut(tag, ",")
-			names = append(names, name)
+			name, options, _ := strings.Cut(tag, ",")
+			_, byDefault, _ := strings.Cut(options, "default=")
+			all = append(all, Setting{name, byDefault})
 		case f.Type.Kind() == reflect.Struct:
-			names = append(names, SettingNames(f.Type)...)
+			all = append(all, SettingsOf(f.Type)...)
 		}
 	}
-	return names
+	return all
 }
 
 // resolved returns the path of a file without symbolic links, if it exists.
