@@ -12,6 +12,7 @@ import (
 	"callbridge/callab"
 	"callbridge/event"
 	"callbridge/span"
+	"callbridge/untrusted"
 )
 
 // report publishes the result of a final state. The message is acknowledged
@@ -49,6 +50,9 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 		}()
 	}
 	err := d.bus.PublishResult(context.WithoutCancel(ctx), result)
+	if errors.Is(err, bus.ErrTooLarge) {
+		err = d.bus.PublishResult(context.WithoutCancel(ctx), withoutPayload(result))
+	}
 	if errors.Is(err, bus.ErrExists) {
 		return nil
 	}
@@ -56,6 +60,23 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 		d.metrics.count(result)
 	}
 	return err
+}
+
+// maxKept is the number of characters that withoutPayload leaves of a text.
+const maxKept = 256
+
+// withoutPayload returns a result that is too large for NATS without the event's data
+// and the body that was sent. The request fits into NATS, but not always together with
+// Callab's answer, and a call without a result would be redelivered for ever.
+func withoutPayload(r event.Result) event.Result {
+	note := "the event's data and the request are left out: with them the result is " + bus.ErrTooLarge.Error()
+	if r.Detail != "" {
+		note = r.Detail + "; " + note
+	}
+	r.Detail, r.Request, r.Event.Data = note, nil, nil
+	r.Route = untrusted.Cut(r.Route, maxKept)
+	r.Event.Key, r.Event.Type = untrusted.Cut(r.Event.Key, maxKept), untrusted.Cut(r.Event.Type, maxKept)
+	return r
 }
 
 // logAttempt writes the single log line of an attempt.
