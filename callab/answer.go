@@ -66,8 +66,10 @@ func notPlaced(err error) Answer { return Answer{Outcome: NotPlaced, Err: err} }
 func unknown(err error) Answer { return Answer{Outcome: Unknown, Err: err} }
 
 const (
-	// maxBodyBytes bounds how much of a response body is read.
+	// maxBodyBytes bounds how much of a response body is read, maxListBytes for a list:
+	// fifty calls with their transcripts.
 	maxBodyBytes = 1 << 20
+	maxListBytes = 4 << 20
 	// maxMessageRunes bounds how much of Callab's text is kept.
 	maxMessageRunes = 300
 	// maxRetryAfter bounds the wait that Retry-After can ask for.
@@ -78,13 +80,16 @@ const (
 type response struct {
 	status int
 	header http.Header
-	// body is longer than maxBodyBytes if it was cut off.
+	// body is empty if it is larger than its bound: what is cut off proves nothing.
 	body []byte
 }
 
-func readBody(resp *http.Response) (response, error) {
+func readBody(resp *http.Response, most int) (response, error) {
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBodyBytes+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
+	if len(body) > most {
+		body = nil
+	}
 	return response{status: resp.StatusCode, header: resp.Header, body: body}, err
 }
 
@@ -128,7 +133,7 @@ type envelope struct {
 // envelope decodes the body; the result is zero if that fails.
 func (r response) envelope() envelope {
 	var e envelope
-	if len(r.body) > maxBodyBytes || ignoreWrongType(json.Unmarshal(r.body, &e)) != nil {
+	if ignoreWrongType(json.Unmarshal(r.body, &e)) != nil {
 		return envelope{}
 	}
 	return e

@@ -143,7 +143,7 @@ func readResponse(conn io.Reader, req *http.Request) (response, error) {
 		if resp.StatusCode >= 100 && resp.StatusCode <= 199 && resp.StatusCode != http.StatusSwitchingProtocols {
 			continue
 		}
-		return readBody(resp)
+		return readBody(resp, maxBodyBytes)
 	}
 	return response{}, errNotHTTP
 }

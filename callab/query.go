@@ -87,7 +87,7 @@ func (c *Client) get(ctx context.Context, query url.Values, path ...string) (env
 	if err != nil {
 		return envelope{}, untrusted.NetworkError(err)
 	}
-	r, err := readBody(resp)
+	r, err := readBody(resp, maxListBytes)
 	if err != nil {
 		return envelope{}, untrusted.NetworkError(err)
 	}

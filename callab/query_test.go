@@ -107,7 +107,7 @@ func TestUnreadableListIsAnError(t *testing.T) {
 		{200, `{"status":"ok","data":[{"id":"7d1b"},{"call_to":"+12025550142"}]}`},
 		{200, `{"status":"error","message":"error","data":[]}`},
 		{200, `{"data":[]}`},
-		{200, `{"status":"ok","data":[]` + strings.Repeat(" ", 1<<20) + `}`},
+		{200, `{"status":"ok","data":[]` + strings.Repeat(" ", 4<<20) + `}`},
 		{302, `{"status":"ok","data":[]}`},
 		{500, `{"status":"ok","data":[]}`},
 		{429, `{"status":"ok","data":[]}`},
@@ -127,6 +127,19 @@ func TestUnreadableListIsAnError(t *testing.T) {
 		if row.status != http.StatusOK && (!errors.As(err, &api) || api.HTTPStatus != row.status || api.RetryAfter != 3*time.Second) {
 			t.Errorf("HTTP %d: %v is no *callab.Error", row.status, err)
 		}
+	}
+}
+
+// TestPageWithTranscriptsCanBeRead: fifty calls with transcripts are several megabytes.
+func TestPageWithTranscriptsCanBeRead(t *testing.T) {
+	t.Parallel()
+	sim, client := simulate(t, callabsim.Options{}, nil)
+	transcript := strings.Repeat("Hello Grace. ", 4000)
+	for range 50 {
+		sim.AddCalls(callabsim.Call{CallTo: callTo, Transcript: &transcript})
+	}
+	if calls, err := client.QueryCalls(t.Context(), callab.Query{PerPage: 50}); err != nil || len(calls) != 50 {
+		t.Errorf("%d calls: %v", len(calls), err)
 	}
 }
 
