@@ -106,6 +106,9 @@ func (l *loader) loadSource(name string, at config.Node) *Source {
 		at.Problem(err.Error(), "")
 	}
 	s.refuseCredentials(at)
+	if n, ok := own.Get("key"); ok {
+		s.warnPersonKey(n)
+	}
 	s.lookups = lookups.Read(keys, lookups.Source{Name: name, Names: s.names, Rules: s.rules, Version: s.version})
 	return s
 }

@@ -67,7 +67,7 @@ func worst(values []Value) Value {
 }
 
 // flagOf converts one value. Null, a blank and an empty list are what CRMs send for a
-// flag that nobody has set: empty: says what they mean. With true_unless, markup, an
+// flag that is not set: empty: says what they mean. With true_unless, markup, an
 // unfilled placeholder or a word for no value is a text like every other.
 func (f *Field) flagOf(v payload.Value) Value {
 	text, ok := v.(string)

@@ -21,6 +21,15 @@ func (e Expression) Places() []Place {
 	return all
 }
 
+// Alternatives returns the places of each alternative.
+func (e Expression) Alternatives() [][]Place {
+	all := make([][]Place, len(e))
+	for i, parts := range e {
+		all[i] = places(parts)
+	}
+	return all
+}
+
 // Places returns every place that the value of a name may be read from.
 func (s *Set) Places(name string) []Place {
 	if f, ok := s.fields[name]; ok {
