@@ -135,11 +135,24 @@ func (s *Source) incoming(d Delivery, root, body payload.Value) Incoming {
 	if !ok {
 		// Not the time: a repeated delivery has to be the same event.
 		key = "sha256:" + input.Digest()
-		in.Err = errors.New("the event has nothing that key: names")
+		in.Err = errors.New("the event has nothing that key: names" + s.shape(body))
 	}
 	in.Event.Key, in.Event.ID = key, event.EventID(s.name, key)
 	s.readTypeAndTime(&in, input)
 	return in
+}
+
+// shape says what a body is that has no value at any path into an object.
+func (s *Source) shape(body payload.Value) string {
+	switch body := body.(type) {
+	case []any:
+		return `: the body is a list; write split: "[*]", so that each of its items is an event`
+	case string:
+		if payload.IsJSONText(body) {
+			return ": the body is a text with JSON inside; have the CRM send the JSON itself"
+		}
+	}
+	return ""
 }
 
 // readTypeAndTime fills in the event's type and time, unless they are known already.
@@ -153,7 +166,7 @@ func (s *Source) readTypeAndTime(in *Incoming, input *field.Input) {
 		case problem != "":
 			in.timeProblem, in.Event.Time = problem, time.Time{}
 		case !ok:
-			in.timeProblem = "found " + field.Describe(text) + " where time belongs"
+			in.timeProblem = "found " + field.Describe(text) + " where time belongs" + field.UnixHint(text, s.timeFormats)
 		}
 	}
 }

@@ -181,3 +181,63 @@ routes:
 		}
 	}
 }
+
+func TestWhatIsFoundInsteadIsNamed(t *testing.T) {
+	t.Parallel()
+	const source = `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    key: %s
+    time: body:at
+    time_format: unix
+    max_age: 48h
+    fields:
+      phone: {path: [data.phone, "data.more[0].phone"], type: phone}
+      consent: {path: consent, type: bool}
+policy: {countries: [US]}
+routes:
+  - {name: lead, source: crm, mode: live, when: consent, call: {call_to: phone}}
+`
+	for name, c := range map[string]struct{ key, body, want string }{
+		"JSON in a text":         {"body:id", `{"id":1,"at":1795433000,"consent":true,"data":"{\"phone\":\"+12025550142\"}"}`, `data is a text with JSON inside, which is not read: have the CRM send it as JSON`},
+		"JSON in a deeper text":  {"body:id", `{"id":1,"at":1795433000,"consent":true,"data":{"more":["{\"phone\":\"+12025550142\"}"]}}`, `data.more[0] is a text with JSON inside`},
+		"JSON as the value":      {"body:id", `{"id":1,"at":1795433000,"consent":"{\"a\":true}","data":{"phone":"+12025550142"}}`, `found a text with JSON inside where bool belongs`},
+		"a list in the way":      {"body:id", `{"id":1,"at":1795433000,"consent":true,"data":[{"phone":"+12025550142"}]}`, `data is a list: pick an item, as in "list[0].key"`},
+		"a list without split":   {"body:id", `[{"id":1,"at":1795433000}]`, `the body is a list; write split: "[*]"`},
+		"a list as one event":    {"sha256:body", `[{"id":1}]`, `the body is a list: pick an item`},
+		"a body of encoded JSON": {"body:id", `"{\"id\":1}"`, `the body is a text with JSON inside`},
+		"milliseconds":           {"body:id", `{"id":1,"at":1795433000123,"consent":true,"data":{"phone":"+12025550142"}}`, `it may be milliseconds since 1970: format: unix_ms`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := parseWith(t, fmt.Sprintf(source, c.key), longSecret)
+			x := config.Explain(read(t, config, "crm", "application/json", c.body)[0])
+			details := x.Problem
+			for _, f := range x.Fields {
+				details += "\n" + f.Detail
+			}
+			if !strings.Contains(details, c.want) || x.Decisions[0].Outcome != "rejected" {
+				t.Errorf("got %s, %+v", details, x.Decisions)
+			}
+		})
+	}
+}
+
+func TestFieldWithItsOwnPathKeepsTheTypeOfThePreset(t *testing.T) {
+	t.Parallel()
+	config := parseWith(t, `sources:
+  crm:
+    preset: generic
+    verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}
+    fields:
+      phone: {path: mobile, region: US}
+      first_name: {path: score, type: number}
+policy: {countries: [US]}
+routes:
+  - {name: lead, source: crm, mode: live, when: first_name > 5, call: {call_to: phone}}
+`, longSecret)
+	got := outcomeOf(config.Map(read(t, config, "crm", "application/json", `{"id": 1, "mobile": "(202) 555-0142", "score": 6}`)[0])[0])
+	if got.Outcome != "requested" || !strings.Contains(string(got.Call), "+12025550142") {
+		t.Errorf("got %+v", got)
+	}
+}

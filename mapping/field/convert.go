@@ -180,6 +180,9 @@ func Describe(v payload.Value) string {
 	case json.Number:
 		return "the number " + untrusted.Redact(v.String())
 	case string:
+		if payload.IsJSONText(v) {
+			return "a text with JSON inside"
+		}
 		if runes := []rune(v); len(runes) > 20 {
 			return "a text of " + strconv.Itoa(len(runes)) + " characters"
 		}

@@ -106,8 +106,8 @@ var celWords = []string{
 }
 
 // ReadFields reads fields: of a preset and of the source that uses it. A field of
-// the source with a path replaces the preset's; without one it changes only the
-// keys that it has, such as the region of a phone number.
+// the source with a path replaces the preset's and keeps only its type; without one it
+// changes only the keys that it has, such as the region of a phone number.
 func ReadFields(source *Defaults, layers ...config.Node) []*Field {
 	var order []string
 	names, merged := map[string]config.Node{}, map[string]config.Object{}
@@ -119,8 +119,14 @@ func ReadFields(source *Defaults, layers ...config.Node) []*Field {
 		for _, name := range named.Keys {
 			keys, _ := named.Value(name).Known(config.FieldKeys)
 			base, exists := merged[name]
-			if _, hasPath := keys.Get("path"); exists && !hasPath {
+			_, hasPath := keys.Get("path")
+			_, hasType := keys.Get("type")
+			kind, hadType := base.Get("type")
+			switch {
+			case exists && !hasPath:
 				keys = base.Overlay(keys)
+			case exists && hadType && !hasType && !keys.IsZero():
+				keys = keys.With("type", kind)
 			}
 			if !exists {
 				order = append(order, name)
@@ -315,6 +321,9 @@ func (f *Field) absent(in *Input) Value {
 		names[i] = f.paths[i].String()
 	}
 	detail := "nothing at " + strings.Join(names, ", ")
+	for i := range f.paths {
+		detail += f.paths[i].obstacle(in)
+	}
 	if in.NoLookup != "" && useLookup(f.paths) {
 		detail += "; no lookup: " + in.NoLookup
 	}

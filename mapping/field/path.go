@@ -55,6 +55,39 @@ func BodyPath(path string) string {
 	return path
 }
 
+// obstacle says why a path finds nothing although its beginning does: a text that has
+// JSON inside, or a list.
+func (p *Path) obstacle(in *Input) string {
+	tree := in.Body
+	switch p.origin {
+	case fromBody:
+	case fromRoot:
+		tree = in.Root
+	case fromLookup:
+		tree = in.Answer
+	default:
+		return ""
+	}
+	found, steps := p.path.Obstacle(tree)
+	place := func() string {
+		if steps == 0 {
+			return "; the " + p.origin
+		}
+		return "; " + p.path.Beginning(steps)
+	}
+	switch found := found.(type) {
+	case string:
+		if payload.IsJSONText(found) {
+			return place() + " is a text with JSON inside, which is not read: have the CRM send it as JSON"
+		}
+	case []any:
+		if len(found) > 0 {
+			return place() + ` is a list: pick an item, as in "list[0].key" or "list[type=mobile].key", or make each item an event with split: "list[*]"`
+		}
+	}
+	return ""
+}
+
 // Expression is the value of key:, type:, time: or version:, a list of
 // alternatives of which the first one present counts. An alternative of several
 // paths combines all of them.

@@ -76,22 +76,22 @@ func IsDateLayout(format string) bool {
 // convertTime reads a time.
 func (f *Field) convertTime(v payload.Value, text string, location *time.Location) Value {
 	t, ok := ParseTime(text, f.formats, location)
-	switch {
-	case ok:
-		return timeValue(t)
-	case len(f.formats) > 0 && unixDigits.MatchString(text):
-		return unreadable(event.ReasonBadField, "found "+Describe(v)+" where time belongs; "+unixHint(text))
+	if !ok {
+		return unreadable(event.ReasonBadField, "found "+Describe(v)+" where time belongs"+UnixHint(text, f.formats))
 	}
-	return unreadable(event.ReasonBadField, "found "+Describe(v)+" where time belongs")
+	return timeValue(t)
 }
 
-// unixHint says what a number is that was not expected as a time.
-func unixHint(text string) string {
+// UnixHint says what a text is that has none of the formats but may be a Unix time, or "".
+func UnixHint(text string, formats []string) string {
+	if len(formats) == 0 || !unixDigits.MatchString(text) {
+		return ""
+	}
 	whole, _, _ := strings.Cut(text, ".")
 	if n, err := strconv.ParseInt(whole, 10, 64); err == nil && n >= unixMSFrom {
-		return "it may be milliseconds since 1970: format: unix_ms"
+		return "; it may be milliseconds since 1970: format: unix_ms"
 	}
-	return "it may be seconds since 1970: format: unix"
+	return "; it may be seconds since 1970: format: unix"
 }
 
 // ParseTime parses a time in one of the formats; without formats, in any of the

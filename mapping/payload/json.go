@@ -157,11 +157,43 @@ func (r *jsonReader) problem(err error) error {
 	var syntax *jsontext.SyntacticError
 	at := r.next()
 	if errors.As(err, &syntax) && strings.HasPrefix(r.text[at:], `"`) {
-		if exact := int(syntax.ByteOffset); exact < len(r.text) && r.text[exact] < ' ' {
-			at = exact // a line break in a string
+		switch exact := int(syntax.ByteOffset); {
+		case exact >= len(r.text):
+		case r.text[exact] < ' ':
+			return r.fail(exact, lineBreak)
+		case r.text[exact] == '\\':
+			return r.fail(at, badEscape)
 		}
 	}
-	return r.fail(at, notJSON)
+	return r.fail(at, notJSONAt(r.text, at))
+}
+
+// notJSONAt says what is wrong where the decoder cannot go on.
+func notJSONAt(text string, at int) problem {
+	before := strings.TrimRight(text[:at], " \t\r\n")
+	isAfterValue := before != "" && !strings.ContainsAny(before[len(before)-1:], "{[:,")
+	switch rest := text[at:]; {
+	case rest == "":
+		return endsEarly
+	case strings.HasPrefix(rest, "}"), strings.HasPrefix(rest, "]"):
+		if strings.HasSuffix(before, ",") {
+			return commaAtEnd
+		}
+		return wrongBracket
+	case strings.HasPrefix(rest, "'"), strings.HasPrefix(rest, "“"), strings.HasPrefix(rest, "”"), strings.HasPrefix(rest, "’"):
+		return otherQuotes
+	case strings.HasPrefix(rest, "//"), strings.HasPrefix(rest, "/*"), strings.HasPrefix(rest, "#"):
+		return comment
+	case strings.HasPrefix(rest, "<"):
+		return markup
+	case isAfterValue && rest[0] == '"' || isAfterValue && (rest[0] == '{' || rest[0] == '['):
+		return noComma
+	case rest[0] == '-' || rest[0] >= '0' && rest[0] <= '9':
+		return badNumber
+	case isKeyRune(rune(rest[0])) || rest[0] >= utf8.RuneSelf:
+		return noQuotes
+	}
+	return notJSON
 }
 
 func (r *jsonReader) fail(offset int, p problem) error {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Leaf is a single value of a tree, or an empty object or list, with its path.
@@ -45,4 +47,49 @@ func quotedKey(key string) string {
 		return key
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`
+}
+
+// Obstacle returns the last value that a path leads to, and how many of its steps lead
+// there, if the next step cannot be taken; else nil.
+func (p Path) Obstacle(tree Value) (found Value, steps int) {
+	v := tree
+	for i := range p.steps {
+		if p.steps[i].kind == every {
+			return nil, 0
+		}
+		next, ok := walk{tree}.step(&p.steps[i], v)
+		if !ok {
+			return v, i
+		}
+		v = next
+	}
+	return nil, 0
+}
+
+// Beginning is the text of the first steps of a path.
+func (p Path) Beginning(steps int) string {
+	text := ""
+	for i := range p.steps[:steps] {
+		switch s := &p.steps[i]; s.kind {
+		case item:
+			text += fmt.Sprintf("[%d]", s.index)
+		case match:
+			text += "[…]"
+		case formKey:
+			text += "." + s.key
+		default:
+			text += "." + quotedKey(s.key)
+		}
+	}
+	return strings.TrimPrefix(text, ".")
+}
+
+// IsJSONText reports whether a text is a JSON object or list, such as JSON that was
+// encoded twice.
+func IsJSONText(text string) bool {
+	text = strings.TrimSpace(text)
+	if len(text) < 2 || text[0] != '{' && text[0] != '[' {
+		return false
+	}
+	return jsontext.Value(text).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 }
