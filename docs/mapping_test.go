@@ -1,8 +1,12 @@
 package docs_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"callbridge/internal/testkit"
 	"callbridge/mapping"
@@ -220,7 +225,7 @@ func TestPageShowsTheFilesOfTheExamples(t *testing.T) {
 	t.Parallel()
 	page := mappingPage(t)
 	files, err := filepath.Glob(examples + "/*/*")
-	if err != nil || len(files) != 4*3 {
+	if err != nil || len(files) != 5*3 {
 		t.Fatalf("%d files of examples: %v", len(files), err)
 	}
 	for _, file := range files {
@@ -228,7 +233,7 @@ func TestPageShowsTheFilesOfTheExamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		block := fmt.Sprintf("`%s`\n\n```%s\n%s```\n", filepath.Base(file), strings.TrimPrefix(filepath.Ext(file), "."), text)
+		block := fmt.Sprintf("`%s`\n\n```%s\n%s\n```\n", filepath.Base(file), strings.TrimPrefix(filepath.Ext(file), "."), strings.TrimSuffix(string(text), "\n"))
 		if !strings.Contains(page, block) {
 			t.Errorf("the page does not show %s as it is", file)
 		}
@@ -238,7 +243,7 @@ func TestPageShowsTheFilesOfTheExamples(t *testing.T) {
 func TestExamplesOfThePagePass(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(examples + "/*/callbridge.test.yaml")
-	if err != nil || len(files) != 4 {
+	if err != nil || len(files) != 5 {
 		t.Fatalf("%d files of cases: %v", len(files), err)
 	}
 	passed := 0
@@ -283,8 +288,42 @@ func TestConfigurationsOfThePageLoad(t *testing.T) {
 			t.Errorf("%v in\n%s", err, m[1])
 		}
 	}
-	if loaded != 4 {
-		t.Errorf("%d configurations, want 4", loaded)
+	if loaded != 5 {
+		t.Errorf("%d configurations, want 5", loaded)
+	}
+}
+
+// TestWebFormOfThePageIsVerified signs as the page's commands do.
+func TestWebFormOfThePageIsVerified(t *testing.T) {
+	t.Parallel()
+	config, err := mapping.Load(examples+"/web-form/callbridge.yaml", mapping.Options{LookupEnv: func(string) (string, bool) {
+		return "a secret that is long enough", true
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := os.ReadFile(examples + "/web-form/payload.form")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	source, _ := config.Source("site")
+	for name, c := range map[string]struct {
+		signed time.Time
+		body   string
+		ok     bool
+	}{
+		"genuine": {now.Add(-time.Minute), string(body), true}, "old": {now.Add(-6 * time.Minute), string(body), false}, "changed": {now, string(body) + "&a=b", false},
+	} {
+		at := strconv.FormatInt(c.signed.Unix(), 10)
+		mac := hmac.New(sha256.New, []byte("a secret that is long enough"))
+		fmt.Fprintf(mac, "%s.%s", at, body)
+		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "X-Timestamp": {at}}
+		header.Set("X-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		events, err := source.Receive(mapping.Delivery{Method: http.MethodPost, Header: header, Body: []byte(c.body), Received: now})
+		if (err == nil) != c.ok || c.ok && len(events) != 1 {
+			t.Errorf("%s: %d events, %v", name, len(events), err)
+		}
 	}
 }
 

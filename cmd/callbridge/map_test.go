@@ -255,3 +255,26 @@ func TestPathsAreReadyToPaste(t *testing.T) {
 		}
 	}
 }
+
+// TestMapRevealsNumbersAndNoSecret is what the page of mapping says about --reveal.
+func TestMapRevealsNumbersAndNoSecret(t *testing.T) {
+	t.Parallel()
+	file := testkit.File(t, "callbridge.yaml", `
+sources:
+  crm:
+    verify: {kind: token, body_path: auth.token, values: ["${CRM_KEY}"]}
+    hide: internal
+    key: body:id
+    fields: {phone: {path: phone, type: phone}, name: {path: name}}
+routes:
+  - {name: all, source: crm, call: {call_to: phone, notes: "{{name}}"}}
+`)
+	const body = `{"id": 1, "phone": "+12025550142", "name": "Ada", "auth": {"token": "hush-token"}, "internal": "hush-internal"}`
+	for _, args := range [][]string{{}, {"--reveal"}, {"--paths"}, {"--paths", "--reveal"}, {"--reveal", "-o", "json"}} {
+		code, out, errs := callbridge(t, body, append([]string{"map", "-c", file, "-s", "crm", "--content-type", "application/json", "-"}, args...)...)
+		reveals := strings.Contains(strings.Join(args, " "), "--reveal")
+		if code != 0 || strings.Contains(out, "hush") || !strings.Contains(out, "Ada") || strings.Contains(out, "+12025550142") != reveals {
+			t.Errorf("%v: exit code %d: %s%s", args, code, out, errs)
+		}
+	}
+}
