@@ -27,9 +27,12 @@ const header = "# The users of the embedded NATS. To give one a new password, de
 // file that other users of this machine may read is refused.
 func Read(dir string) (Passwords, error) {
 	name := filepath.Join(dir, FileName)
-	info, err := os.Stat(name)
+	info, err := os.Lstat(name)
 	if err != nil {
 		return nil, fmt.Errorf("read users of NATS: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file: whoever has put it there may know the passwords; delete it, and callbridge makes new ones", name)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return nil, fmt.Errorf("%s has the mode %04o, so others can read its passwords: delete it, and callbridge makes new ones; or `chmod 600` it if nobody else uses this machine", name, mode)
@@ -58,8 +61,13 @@ func Read(dir string) (Passwords, error) {
 const minPassword = 16
 
 // Ensure reads the file, and generates the passwords that are missing. A crash leaves
-// the old file or the new one.
+// the old file or the new one. A file of another user is refused, since that user knows
+// its passwords.
 func Ensure(dir string) (Passwords, error) {
+	name := filepath.Join(dir, FileName)
+	if info, err := os.Lstat(name); err == nil && foreign(info) {
+		return nil, fmt.Errorf("%s belongs to another user, who knows its passwords: delete it, and callbridge makes new ones; or chown it if you have moved the directory", name)
+	}
 	all, err := Read(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		all, err = Passwords{}, nil

@@ -88,6 +88,35 @@ func TestReadRefusesWhatOthersCanReadAndWhatItCannotRead(t *testing.T) {
 	}
 }
 
+// TestEnsureRefusesAFileOfSomebodyElse: its passwords are known to who has made it. A
+// file of another user can be made by root only.
+func TestEnsureRefusesAFileOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	known := "bridge:" + strings.Repeat("known", 4) + "\n"
+	elsewhere, dir := t.TempDir(), t.TempDir()
+	write(t, elsewhere, known, 0o600)
+	if err := os.Symlink(filepath.Join(elsewhere, FileName), filepath.Join(dir, FileName)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Ensure(dir); err == nil || !strings.Contains(err.Error(), "is not a regular file") {
+		t.Errorf("a link: %v", err)
+	}
+	if runtime.GOOS == "windows" || os.Geteuid() != 0 {
+		return
+	}
+	dir = t.TempDir()
+	write(t, dir, known, 0o600)
+	if err := os.Chown(filepath.Join(dir, FileName), 4711, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Ensure(dir); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+		t.Errorf("a file of another user: %v", err)
+	}
+	if _, err := Read(dir); err != nil {
+		t.Errorf("root cannot read it for callbridge results: %v", err)
+	}
+}
+
 func write(t *testing.T, dir, text string, mode os.FileMode) {
 	t.Helper()
 	name := filepath.Join(dir, FileName)
