@@ -135,7 +135,7 @@ func TestAHeaderHasABudget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			all, address := limited(t, func(http.ResponseWriter, *http.Request) {}, c.trusted...)
-			const size = 50 << 10
+			const size = 15 << 10
 			text := "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("a", size)
 			for range c.want/(size*headerFactor) + 1 {
 				if _, err := io.WriteString(connect(t, "127.0.2.3", address), text); err != nil {

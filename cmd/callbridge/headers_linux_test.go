@@ -42,7 +42,7 @@ func TestMemoryUnderHostileHeadersIsBounded(t *testing.T) {
 				more = []string{"HTTP_TLS_CERT=" + certFile, "HTTP_TLS_KEY=" + keyFile}
 			}
 			c := startChild(t, more...)
-			fields := manyFields(60 << 10)
+			fields := manyFields(15 << 10)
 			var all sync.WaitGroup
 			const connections = 1000
 			for i := range connections {
