@@ -10,6 +10,7 @@
 //   - handshake.go: answers to the handshakes of CRMs
 //   - body.go: read and decompress a body, within its time
 //   - budget.go: the memory of webhooks that are not verified yet
+//   - gate.go: how much is decoded and stored at once
 //   - connection.go: the number of connections, and the memory of their headers
 //   - limit.go: 429 for senders that fail too often, before their bodies are read
 //   - remote.go: the sender's address, from trusted proxies

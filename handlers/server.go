@@ -39,6 +39,7 @@ type Intake struct {
 	metrics  *metrics
 	failures *failureLimiter
 	bodies   *bodyBudget
+	decoding *gate
 	sampler  *sampler
 	proxies  proxies
 }
@@ -57,7 +58,7 @@ func Public(in Intake, health Health, registry prometheus.Registerer) http.Handl
 	if in.Connections == nil {
 		in.Connections = NewConnections(in.TrustedProxies, registry)
 	}
-	in.bodies = in.Connections.bodies
+	in.bodies, in.decoding = in.Connections.bodies, newGate()
 	in.sampler, in.proxies = &sampler{kinds: map[lineKind]*sample{}}, newProxies(in.TrustedProxies, in.ProxyHeader)
 	engine := newEngine(in.Log)
 	for _, path := range []string{webhookPath, webhookPath + "/"} {

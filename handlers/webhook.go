@@ -33,7 +33,9 @@ func (in Intake) receive(c *gin.Context) {
 		in.refuseUnknownSource(c, &line)
 		return
 	}
-	events, ok := in.verified(c, &line, source)
+	units := 0 // events hold the decoded body until they are stored
+	defer func() { in.decoding.leave(units) }()
+	events, ok := in.verified(c, &line, source, &units)
 	if !ok {
 		return
 	}
@@ -47,8 +49,9 @@ func (in Intake) receive(c *gin.Context) {
 }
 
 // verified reads a webhook and returns the events of a verified sender. It has answered
-// every other one. Until then the memory of the webhook counts for the budget.
-func (in Intake) verified(c *gin.Context, line *logLine, source *mapping.Source) ([]mapping.Incoming, bool) {
+// every other one. Until then the memory of the webhook counts for the budget. It
+// takes units of the gate.
+func (in Intake) verified(c *gin.Context, line *logLine, source *mapping.Source, units *int) ([]mapping.Incoming, bool) {
 	from := line.sender()
 	admitted := in.failures.admit(from, line.start)
 	if admitted.wait > 0 {
@@ -68,6 +71,10 @@ func (in Intake) verified(c *gin.Context, line *logLine, source *mapping.Source)
 	delivery := deliveryOf(c, body, line.start)
 	if reply, ok := answerHandshake(source.Handshakes(), delivery); ok {
 		in.answer(c, line, reply)
+		return nil, false
+	}
+	if *units, ok = in.decoding.enter(c.Request.Context(), len(body)); !ok {
+		in.refuseBody(c, line, allFull)
 		return nil, false
 	}
 	now := time.Now()

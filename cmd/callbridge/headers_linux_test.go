@@ -76,3 +76,35 @@ func holdHeader(conn net.Conn, fields string, complete bool) {
 	}
 	_, _ = io.Copy(io.Discard, conn)
 }
+
+// TestMemoryUnderLargeSignedBodiesIsBounded sends 200 signed bodies of 1 MiB at once,
+// each of which needs forty times its size when it is decoded.
+func TestMemoryUnderLargeSignedBodiesIsBounded(t *testing.T) {
+	t.Parallel()
+	c := startChild(t)
+	const member = `{"a":0},`
+	body := `{"id":"lead-1","type":"lead.created","a":[` + strings.Repeat(member, (1<<20)/len(member)-10) + "0]}"
+	header := signed(body)
+	header.Set("Content-Type", "application/json")
+	var head strings.Builder
+	fmt.Fprintf(&head, "POST /webhooks/website HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n", len(body))
+	if err := header.Write(&head); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 200 {
+		conn := c.dial(i)
+		if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			defer func() { _ = conn.Close() }()
+			_, _ = io.WriteString(conn, head.String()+"\r\n"+body)
+			_, _ = conn.Read(make([]byte, 1))
+		})
+	}
+	all.Wait()
+	if peak := c.peak(); peak > maxHostileMemory {
+		t.Errorf("%d MB of memory, want %d at most", peak>>20, maxHostileMemory>>20)
+	}
+}
