@@ -55,14 +55,24 @@ func (p proxies) address(r *http.Request) netip.Addr {
 			}
 			var entry string
 			rest, entry, more = cutLast(rest)
-			next, err := netip.ParseAddr(strings.TrimSpace(entry))
-			if err != nil {
+			next, ok := parseEntry(strings.TrimSpace(entry))
+			if !ok {
 				return ip
 			}
 			ip = next.Unmap().WithZone("")
 		}
 	}
 	return ip
+}
+
+// parseEntry reads an address. Some proxies, such as Azure's Application Gateway, write
+// the sender's port after it.
+func parseEntry(text string) (netip.Addr, bool) {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return ip, true
+	}
+	withPort, err := netip.ParseAddrPort(text)
+	return withPort.Addr(), err == nil
 }
 
 func (p proxies) trusts(ip netip.Addr) bool {

@@ -24,6 +24,8 @@ func TestAddressIsTheLastThatNoTrustedProxyHas(t *testing.T) {
 		{"two proxies", "127.0.0.1:9", []string{"127.0.0.1", "10.0.0.0/8"}, "", forwarded("203.0.113.9, 198.51.100.7, 10.1.2.3"), "198.51.100.7"},
 		{"two proxies, the second is not trusted", "127.0.0.1:9", []string{"127.0.0.1"}, "", forwarded("198.51.100.7, 10.1.2.3"), "10.1.2.3"},
 		{"a value that is no address", "127.0.0.1:9", []string{"127.0.0.1"}, "", forwarded("198.51.100.7, unknown"), "127.0.0.1"},
+		{"with a port", "127.0.0.1:9", []string{"127.0.0.1"}, "", forwarded("203.0.113.9:1, 198.51.100.7:443"), "198.51.100.7"},
+		{"IPv6 with a port", "127.0.0.1:9", []string{"127.0.0.1"}, "", forwarded("[2001:470::7]:443"), "2001:470::7"},
 		{"an empty value", "127.0.0.1:9", []string{"127.0.0.1"}, "", forwarded(""), "127.0.0.1"},
 		{"no header", "127.0.0.1:9", []string{"127.0.0.1"}, "", nil, "127.0.0.1"},
 		{"the sender sends X-Real-IP", "127.0.0.1:9", []string{"127.0.0.1"}, "", http.Header{"X-Real-Ip": {"203.0.113.9"}}, "127.0.0.1"},
