@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"callbridge/event"
+	"callbridge/mapping/config"
 	"callbridge/mapping/field"
 	"callbridge/mapping/lookups"
 	"callbridge/mapping/payload"
@@ -146,6 +147,9 @@ func (s *Source) incoming(d Delivery, root, body payload.Value) Incoming {
 func (s *Source) shape(body payload.Value) string {
 	switch body := body.(type) {
 	case []any:
+		if s.envelope.split != nil {
+			return ": split leads to a list; write " + config.Quoted(s.envelope.split.String()+"[*]") + ", so that each of its items is an event"
+		}
 		return `: the body is a list; write split: "[*]", so that each of its items is an event`
 	case string:
 		if payload.IsJSONText(body) {

@@ -162,7 +162,7 @@ func (s *Source) readPerson(keys config.Object) {
 	person, _ := n.Known(config.PersonKeys)
 	if n, ok := person.Get("timezone"); ok {
 		if s.names.Timezone = n.PlainText(); !s.names.Declares(s.names.Timezone) {
-			n.Problem("undeclared name "+strconv.Quote(s.names.Timezone), config.Suggest(s.names.Timezone, s.names.Names()))
+			n.Problem("undeclared name "+strconv.Quote(s.names.Timezone), config.SuggestField(s.names.Timezone, s.names.Names()))
 			s.names.Timezone = ""
 		}
 	}

@@ -223,6 +223,15 @@ routes:
 	}
 }
 
+func TestSplitThatLeadsToTheListIsNamed(t *testing.T) {
+	t.Parallel()
+	config := parseWith(t, strings.Replace(fmt.Sprintf(understoodConfig, "vip"), "key: body:id", "key: body:id\n    split: events", 1), longSecret)
+	x := config.Explain(read(t, config, "crm", "application/json", `{"events": [{"id": 1}]}`)[0])
+	if want := `split leads to a list; write "events[*]"`; !strings.Contains(x.Problem, want) {
+		t.Errorf("got %q, want %s", x.Problem, want)
+	}
+}
+
 func TestFieldWithItsOwnPathKeepsTheTypeOfThePreset(t *testing.T) {
 	t.Parallel()
 	config := parseWith(t, `sources:
@@ -239,5 +248,13 @@ routes:
 	got := outcomeOf(config.Map(read(t, config, "crm", "application/json", `{"id": 1, "mobile": "(202) 555-0142", "score": 6}`)[0])[0])
 	if got.Outcome != "requested" || !strings.Contains(string(got.Call), "+12025550142") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestUndeclaredNameOfACallSaysWhereToDeclareIt(t *testing.T) {
+	t.Parallel()
+	_, err := mapping.Parse("callbridge.yaml", []byte(strings.Replace(fmt.Sprintf(understoodConfig, "vip"), "call_to: phone", `call_to: phone, notes: "{{amount}}"`, 1)), withSecret())
+	if want := `undeclared name "amount" in {{amount}}; declare it under fields: of the source`; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

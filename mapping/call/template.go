@@ -74,10 +74,10 @@ func readTag(at config.Node, inside string, s Scope, mayBeMissing bool) (Part, b
 	}
 	switch {
 	case !s.Declares(p.Name):
-		at.Problem("undeclared name "+strconv.Quote(p.Name)+" in {{"+inside+"}}", config.Suggest(p.Name, s.Names()))
+		at.Problem("undeclared name "+strconv.Quote(p.Name)+" in {{"+inside+"}}", config.SuggestField(p.Name, s.Names()))
 		return p, false
 	case p.zone != "" && !s.Declares(p.zone):
-		at.Problem("undeclared name "+strconv.Quote(p.zone)+" in {{"+inside+"}}", config.Suggest(p.zone, s.Names()))
+		at.Problem("undeclared name "+strconv.Quote(p.zone)+" in {{"+inside+"}}", config.SuggestField(p.zone, s.Names()))
 		return p, false
 	case p.zone != "" && !hasLayout:
 		at.Problem("{{"+inside+"}} needs a format", "for example {{"+p.Name+" in "+p.zone+":3:04 PM}}")

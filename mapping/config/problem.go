@@ -110,6 +110,15 @@ func Suggest(name string, known []string) string {
 	return fmt.Sprintf("did you mean %q?", best)
 }
 
+// SuggestField is Suggest for the name of a field. Where none is like it, it says how to
+// declare one.
+func SuggestField(name string, known []string) string {
+	if hint := Suggest(name, known); hint != "" {
+		return hint
+	}
+	return "declare it under fields: of the source"
+}
+
 // editDistance is the optimal string alignment distance: how many letters have
 // to be inserted, deleted, replaced or swapped with the next one.
 func editDistance(a, b string) int {

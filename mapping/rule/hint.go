@@ -98,11 +98,10 @@ func (e *Environment) undeclaredHint(name, after string) string {
 		return "whether a field has a value is asked by present(field)"
 	}
 	if !strings.HasPrefix(after, "(") {
-		hint := config.Suggest(name, e.names)
-		if hint == "" {
-			hint = "declare it under fields: of the source; a text goes in quotes"
+		if config.Suggest(name, e.names) == "" {
+			return config.SuggestField(name, nil) + "; a text goes in quotes"
 		}
-		return hint
+		return config.SuggestField(name, e.names)
 	}
 	known := []string{"size"}
 	for _, function := range Functions() {
