@@ -135,6 +135,11 @@ func overloadHint(operation, types string) string {
 	case operation == "lower" && strings.HasPrefix(types, "string."):
 		return "write lower(field)"
 	}
+	for _, function := range Functions() {
+		if function.Name == operation {
+			return "it is " + function.Signature
+		}
+	}
 	return ""
 }
 
