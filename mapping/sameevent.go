@@ -20,8 +20,12 @@ func (b *binding) settle(d Decision, earlier []Decision) Decision {
 		if before.To != d.To || !before.dials() && !(before.isDryRun() && d.isDryRun()) {
 			continue
 		}
+		calls := " calls "
+		if before.isDryRun() {
+			calls = " would call "
+		}
 		after := skipped(d.event(), d.Route, event.ReasonSameEvent,
-			"the route "+strconv.Quote(before.Route)+" calls "+d.To.String()+" for this event already")
+			"the route "+strconv.Quote(before.Route)+calls+d.To.String()+" for this event already")
 		after.To, after.Cuts, after.Result.Request = d.To, d.Cuts, d.call()
 		return after
 	}

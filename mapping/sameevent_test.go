@@ -116,6 +116,11 @@ func TestSkippedCallOfTheSameEventNamesTheRouteThatCalls(t *testing.T) {
 	config := parseWith(t, sameEvent(`{name: a, mode: live, call: {call_to: phone}}; {name: b, mode: live, call: {call_to: phone}}`), longSecret)
 	x := config.Explain(read(t, config, "crm", "application/json", `{"id": 1, "phone": "2025550142"}`)[0])
 	d := x.Decisions[1]
+	dry := parseWith(t, sameEvent(`{name: a, call: {call_to: phone}}; {name: b, call: {call_to: phone}}`), longSecret)
+	preview := dry.Explain(read(t, dry, "crm", "application/json", `{"id": 1, "phone": "2025550142"}`)[0]).Decisions[1]
+	if preview.Detail != `the route "a" would call +12•••••••42 for this event already` {
+		t.Errorf("got %+v", preview)
+	}
 	if d.Reason != event.ReasonSameEvent || d.Detail != `the route "a" calls +12•••••••42 for this event already` || len(d.Call) == 0 {
 		t.Errorf("got %+v", d)
 	}
