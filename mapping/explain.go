@@ -189,6 +189,9 @@ func (s *Source) traceField(values *field.Values, name string) FieldTrace {
 	if value.State != field.Present {
 		return trace
 	}
+	if name == s.names.Timezone && values.Location(name) == nil {
+		trace.Detail = "not a time zone: times are said in the zone in which the CRM sent them"
+	}
 	trace.revealed = value.JSON()
 	trace.Value = trace.revealed
 	if text, ok := trace.Value.(string); ok && trace.Type != field.TypeTime {

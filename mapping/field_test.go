@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"callbridge/mapping/field"
 )
 
 const fieldConfig = `sources:
@@ -49,6 +51,10 @@ const nothing = "missing: nothing at body:x"
 
 func odd(found, kind string) string {
 	return fmt.Sprintf("unreadable: found %s where %s belongs (body:x)", found, kind)
+}
+
+func otherFormat(found string) string {
+	return strings.TrimSuffix(odd(found, "time"), " (body:x)") + field.FormatHint + " (body:x)"
 }
 
 // fieldCases are the keys of the field x beside its path, the JSON at x, and
@@ -137,18 +143,18 @@ var fieldCases = []struct{ keys, value, want string }{
 	{", type: time", `1795000000`, "2026-11-18T11:06:40Z"},
 	{", type: time", `"1795000000123"`, "2026-11-18T11:06:40.123Z"},
 	{", type: time", `1795000000.25`, "2026-11-18T11:06:40.25Z"},
-	{", type: time", `"11/12/2026"`, odd(`the text "11/12/2026"`, "time")},
-	{", type: time", `20261123`, odd("the number 20••••23", "time")},
+	{", type: time", `"11/12/2026"`, otherFormat(`the text "11/12/2026"`)},
+	{", type: time", `20261123`, otherFormat("the number 20••••23")},
 	{", type: time, format: 01/02/2006", `"11/12/2026"`, "2026-11-12T00:00:00Z"},
 	{", type: time, format: [unix_ms]", `1795000000`, "unreadable: found the number 17••••••00 where time belongs; it may be seconds since 1970: format: unix (body:x)"},
 	{", type: time, format: unix", `1795000000123`, "unreadable: found the number 17•••••••••23 where time belongs; it may be milliseconds since 1970: format: unix_ms (body:x)"},
-	{", type: time", `"20261128100000"`, odd(`the text "20••••••••••00"`, "time")},
+	{", type: time", `"20261128100000"`, otherFormat(`the text "20••••••••••00"`)},
 	{", type: time, format: \"20060102150405\", zone: Europe/Berlin", `"20261128100000"`, "2026-11-28T10:00:00+01:00"},
 	{", type: time, zone: America/New_York", `"2026-07-01T09:30:00"`, "2026-07-01T09:30:00-04:00"},
 	{", type: time, zone: America/New_York", `"2026-07-01T09:30:00Z"`, "2026-07-01T09:30:00Z"},
-	{", type: time, zone: tz", `"2026-07-01T09:30:00", "tz": "us_slash_pacific"`, "2026-07-01T09:30:00-07:00"},
-	{", type: time, zone: tz", `"2026-07-01T09:30:00", "tz": "Narnia"`, "unreadable: found the text \"Narnia\" where a time zone belongs (body:tz) (body:x)"},
-	{", type: time, zone: tz", `"2026-07-01T09:30:00"`, "2026-07-01T09:30:00Z"},
+	{", type: time, zone: \"body:tz\"", `"2026-07-01T09:30:00", "tz": "us_slash_pacific"`, "2026-07-01T09:30:00-07:00"},
+	{", type: time, zone: \"body:tz\"", `"2026-07-01T09:30:00", "tz": "Narnia"`, "unreadable: found the text \"Narnia\" where a time zone belongs (body:tz) (body:x)"},
+	{", type: time, zone: \"body:tz\"", `"2026-07-01T09:30:00"`, "2026-07-01T09:30:00Z"},
 	{", type: time", `"/Date(1795000000123-0700)/"`, "2026-11-18T11:06:40.123Z"},
 	{", type: time", `"/Date(-1000)/"`, "1969-12-31T23:59:59Z"},
 	{", type: time, format: dotnet", `"/Date(1795000000123)"`, odd(`the text "/Date(1795000000123)"`, "time")},
@@ -216,10 +222,21 @@ func TestFieldsAreWhatTheySay(t *testing.T) {
 		t.Run(c.keys+" of "+c.value, func(t *testing.T) {
 			t.Parallel()
 			got := fieldValue(t, c.keys, `{"x": `+c.value+`}`)
+			if c.want == nothing && strings.HasSuffix(got, ", which stands for no value (body:x)") {
+				got = nothing
+			}
 			if got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestPlaceholdersAreNamedAsWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	got := fieldValue(t, "", `{"x": "*|FNAME|*"}`)
+	if want := `missing: found the text "*|FNAME|*", which stands for no value (body:x)`; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -2,6 +2,7 @@ package mapping_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -227,6 +228,32 @@ func TestUnsetSecretHidesNoMistakeOfARoute(t *testing.T) {
 callbridge.yaml:15:11: routes[0].when: undeclared name "leadscore"; did you mean "lead_score"?`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestFieldsThatCannotBeMeantAreProblems(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]string{
+		"{path: x, type: phone, country: AT}":                                 "is the path of the value that has the country",
+		`{path: x, type: phone, country: "+43"}`:                              "is the path of the value that has the country",
+		"{path: x, type: phone, trunk: optional}":                             "needs region or country",
+		"{path: x, type: phone, region: DE, trunk: optional, plus: optional}": "does not go with plus: optional",
+		"{path: x, type: time, zone: EST}":                                    `"EST" is not a time zone`,
+		"{path: x, type: time, zone: New York}":                               `"New York" is not a time zone`,
+		"{path: x, type: time, zone: Amercia/New_York}":                       `"Amercia/New_York" is not a time zone`,
+		`{path: x, type: time, format: "YYYY-MM-DD"}`:                         "is not a time format",
+		`{path: x, type: time, format: "30.11.2026 17:30"}`:                   "is not a time format",
+	} {
+		_, err := mapping.Parse("callbridge.yaml", []byte(fmt.Sprintf(strings.Replace(fieldConfig, "{path: x%s}", "%s", 1), keys)), withSecret())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", keys, err, want)
+		}
+	}
+	for _, layout := range []string{"Monday 30 November, 17:30", "5:30 PM", "YYYY HH:mm", "DD.MM.YYYY"} {
+		_, err := mapping.Parse("callbridge.yaml", []byte(fmt.Sprintf(timeConfig, "", "{{start:"+layout+"}}")), withSecret())
+		if err == nil || !strings.Contains(err.Error(), "is no part of the model date") {
+			t.Errorf("{{start:%s}}: got %v", layout, err)
+		}
 	}
 }
 

@@ -170,7 +170,7 @@ func (s *Source) readTypeAndTime(in *Incoming, input *field.Input) {
 		case problem != "":
 			in.timeProblem, in.Event.Time = problem, time.Time{}
 		case !ok:
-			in.timeProblem = "found " + field.Describe(text) + " where time belongs" + field.UnixHint(text, s.timeFormats)
+			in.timeProblem = "found " + field.Describe(text) + " where time belongs" + field.TimeHint(text, s.timeFormats)
 		}
 	}
 }

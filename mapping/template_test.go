@@ -100,6 +100,17 @@ func TestTimesAreSpokenInThePersonsZone(t *testing.T) {
 	}
 }
 
+func TestExplainSaysThatAZoneIsUnknown(t *testing.T) {
+	t.Parallel()
+	config := parse(t, fmt.Sprintf(timeConfig, "person: {timezone: tz}", "{{start:3:04 PM}}"))
+	in := read(t, config, "crm", "application/json", `{"id": "k", "phone": "+12025550142", "start": "2026-12-01T01:30:00Z", "tz": "PST"}`)
+	for _, f := range config.Explain(in[0]).Fields {
+		if f.Name == "tz" && !strings.HasPrefix(f.Detail, "not a time zone") {
+			t.Errorf("the detail is %q", f.Detail)
+		}
+	}
+}
+
 func TestEventsOfTheFutureAreNotNewForEver(t *testing.T) {
 	t.Parallel()
 	config := parse(t, fmt.Sprintf(timeConfig, "time: body:at\n    zone: America/New_York\n    max_age: 4h", "x"))

@@ -85,6 +85,9 @@ func readTag(at config.Node, inside string, s Scope, mayBeMissing bool) (Part, b
 	case hasLayout && s.TypeOf(p.Name) != field.TypeTime:
 		at.Problem(strconv.Quote(p.Name)+" is not a time, so "+strconv.Quote(p.layout)+" does not fit", "")
 		return p, false
+	case hasLayout && field.NotOfLayout(p.layout) != "":
+		at.Problem(strconv.Quote(field.NotOfLayout(p.layout))+" in "+strconv.Quote(p.layout)+" is no part of the model date Monday 2 January 2006, 15:04:05 (3:04:05 PM)", "write the model date in your format, for example {{"+p.Name+":Monday 2 January, 15:04}}")
+		return p, false
 	case hasLayout && !field.IsDateLayout(p.layout) && !isClock(p.layout):
 		at.Problem(strconv.Quote(p.layout)+" is not a time format", `for example {{`+p.Name+`:2 January 2006}}`)
 		return p, false

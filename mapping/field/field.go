@@ -27,7 +27,6 @@ import (
 	"callbridge/event"
 	"callbridge/mapping/config"
 	"callbridge/mapping/payload"
-	"callbridge/mapping/phone"
 )
 
 // Types of a field. A new type needs: its name here and in config.FieldKeys, a
@@ -186,18 +185,7 @@ func (f *Field) readTypeKeys(keys config.Object) {
 		}
 		return n, ok
 	}
-	if n, ok := only("region", TypePhone); ok {
-		f.numbers.region = ReadRegion(n)
-	}
-	if n, ok := only("country", TypePhone); ok {
-		f.numbers.country = readPaths(n)
-	}
-	if _, ok := only("plus", TypePhone); ok {
-		f.numbers.plus = phone.Plus(keys.OneOf("plus"))
-	}
-	if _, ok := only("trunk", TypePhone); ok {
-		f.numbers.trunkOptional = keys.OneOf("trunk") == "optional"
-	}
+	f.numbers.read(keys, only)
 	if n, ok := only("join", TypeString); ok {
 		text := n.PlainText()
 		f.join = &text
@@ -322,6 +310,10 @@ func (f *Field) absent(in *Input) Value {
 	}
 	detail := "nothing at " + strings.Join(names, ", ")
 	for i := range f.paths {
+		if text, ok := f.paths[i].rawText(in); ok {
+			detail = "found " + Describe(text) + ", which stands for no value (" + f.paths[i].String() + ")"
+			break
+		}
 		detail += f.paths[i].obstacle(in)
 	}
 	if in.NoLookup != "" && useLookup(f.paths) {

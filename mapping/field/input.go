@@ -100,6 +100,18 @@ func (p *Path) allRaw(in *Input) []payload.Value {
 	return values
 }
 
+// rawText returns the text at a path where find finds no value: a placeholder, or a
+// word for no value.
+func (p *Path) rawText(in *Input) (string, bool) {
+	if p.many || p.origin != fromBody && p.origin != fromRoot && p.origin != fromLookup {
+		return "", false
+	}
+	tree := map[string]payload.Value{fromBody: in.Body, fromRoot: in.Root, fromLookup: in.Answer}[p.origin]
+	found, _ := p.path.Lookup(tree)
+	text, ok := found.(string)
+	return text, ok && strings.TrimSpace(text) != ""
+}
+
 // each returns the present values at the path: one, or all of a path with [*].
 func (p *Path) each(in *Input) []payload.Value {
 	if p.many {

@@ -21,6 +21,41 @@ type numbering struct {
 	trunkOptional bool
 }
 
+// read reads the keys that only a phone field has.
+func (n *numbering) read(keys config.Object, only func(key, kind string) (config.Node, bool)) {
+	region, hasRegion := only("region", TypePhone)
+	if hasRegion {
+		n.region = ReadRegion(region)
+	}
+	country, hasCountry := only("country", TypePhone)
+	if hasCountry {
+		if country.Kind() != config.List && isFixedCountry(country.PlainText()) {
+			country.Problem("is the path of the value that has the country", "for a fixed country write region, for example region: DE")
+		} else {
+			n.country = readPaths(country)
+		}
+	}
+	if _, ok := only("plus", TypePhone); ok {
+		n.plus = phone.Plus(keys.OneOf("plus"))
+	}
+	trunk, ok := only("trunk", TypePhone)
+	if !ok {
+		return
+	}
+	n.trunkOptional = keys.OneOf("trunk") == "optional"
+	switch {
+	case !hasRegion && !hasCountry:
+		trunk.Problem("needs region or country", "numbers without their first 0 are read for a country")
+	case n.plus == phone.PlusOptional:
+		trunk.Problem("does not go with plus: optional", "digits could have lost their 0 or their +: nobody knows which")
+	}
+}
+
+// isFixedCountry reports whether a path is rather a country: AT, +43.
+func isFixedCountry(path string) bool {
+	return phone.IsCountry(path) && (strings.HasPrefix(path, "+") || len(path) <= 3 && path == strings.ToUpper(path))
+}
+
 // readPhone returns the first number of the paths that may be dialled. Refused
 // texts before it ("call office") are in the Detail of the value, for explain.
 func (f *Field) readPhone(in *Input) Value {
@@ -108,7 +143,7 @@ func (f *Field) countryOf(in *Input) (country, problem string) {
 		if !ok {
 			continue
 		}
-		if text, ok := countryText(found); ok {
+		if text, ok := countryText(found); ok && phone.IsCountry(text) {
 			return text, ""
 		}
 		return unknownCountry, fmt.Sprintf("found %s where a country belongs (%s)", Describe(found), path)

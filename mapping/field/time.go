@@ -55,7 +55,8 @@ func ReadTimeFormats(n config.Node) []string {
 	var formats []string
 	for _, item := range n.Items() {
 		format := item.PlainText()
-		if !slices.Contains(formatNames, format) && !IsDateLayout(format) {
+		odd := NotOfLayout(format)
+		if !slices.Contains(formatNames, format) && (!IsDateLayout(format) || odd != "") {
 			hint := config.Suggest(format, formatNames)
 			if hint == "" {
 				hint = `write rfc3339, unix, unix_ms, date, dotnet or an example such as "02.01.2006 15:04"`
@@ -67,6 +68,20 @@ func ReadTimeFormats(n config.Node) []string {
 	return formats
 }
 
+// layoutWords are the parts of Go's reference time, the longer ones first.
+var layoutWords = strings.NewReplacer(
+	"January", "", "Monday", "", "2006", "", "-07:00", "", "-0700", "", "Z07:00", "", "Z0700", "", "MST", "", "Jan", "", "Mon", "",
+	"15", "", "01", "", "02", "", "03", "", "04", "", "05", "", "06", "", "_2", "", "PM", "", "pm", "",
+	".000000000", "", ".000000", "", ".000", "", "1", "", "2", "", "3", "", "4", "", "5", "",
+)
+
+// patternLetters are what other programs write in place of the reference time.
+var patternLetters = regexp.MustCompile(`[0-9]|YYYY|yyyy|YY|DD|dd|HH|hh|mm|MM|%[a-zA-Z]`)
+
+// NotOfLayout returns the first part of a layout that looks like a date or a time but
+// is none of the reference time, such as the 30 of "30 November", or "".
+func NotOfLayout(layout string) string { return patternLetters.FindString(layoutWords.Replace(layout)) }
+
 // IsDateLayout reports whether a format tells two days apart.
 func IsDateLayout(format string) bool {
 	one := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -77,14 +92,20 @@ func IsDateLayout(format string) bool {
 func (f *Field) convertTime(v payload.Value, text string, location *time.Location) Value {
 	t, ok := ParseTime(text, f.formats, location)
 	if !ok {
-		return unreadable(event.ReasonBadField, "found "+Describe(v)+" where time belongs"+UnixHint(text, f.formats))
+		return unreadable(event.ReasonBadField, "found "+Describe(v)+" where time belongs"+TimeHint(text, f.formats))
 	}
 	return timeValue(t)
 }
 
-// UnixHint says what a text is that has none of the formats but may be a Unix time, or "".
-func UnixHint(text string, formats []string) string {
-	if len(formats) == 0 || !unixDigits.MatchString(text) {
+// FormatHint is the hint for a time that no named format has.
+const FormatHint = `; if the CRM writes times in another format, write 2 January 2006, 15:04:05 in that format, such as "02.01.2006 15:04"`
+
+// TimeHint says what a text may be that has none of the formats, or "".
+func TimeHint(text string, formats []string) string {
+	if len(formats) == 0 {
+		return FormatHint
+	}
+	if !unixDigits.MatchString(text) {
 		return ""
 	}
 	whole, _, _ := strings.Cut(text, ".")

@@ -1,7 +1,9 @@
 package field
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"callbridge/mapping/config"
@@ -14,30 +16,23 @@ type Zone struct {
 	paths []Path
 }
 
-// ReadZone reads zone: a name such as Europe/Berlin, or the path of a value.
-func ReadZone(n config.Node) Zone {
-	if n.Kind() != config.List {
-		if location, ok := zone.Find(n.PlainText()); ok {
+// ReadZone reads zone: a name such as Europe/Berlin, or paths with their origin, such
+// as body:timezone. A path without it could be a name with a typing error.
+func ReadZone(n config.Node) (z Zone) {
+	for _, item := range n.Items() {
+		text := item.PlainText()
+		location, known := zone.Find(text)
+		origin, _, _ := strings.Cut(text, ":")
+		switch {
+		case known && n.Kind() != config.List:
 			return Zone{fixed: location}
-		}
-	}
-	z := Zone{paths: readPaths(n)}
-	for i := range z.paths {
-		if path := &z.paths[i]; path.origin == fromBody && looksLikeZone(path.name) {
-			n.Problem(strconv.Quote(path.name)+" is not a time zone", "for example Europe/Berlin, or the path of the value that has the zone, such as body:timezone")
+		case !slices.Contains(origins, origin):
+			item.Problem(strconv.Quote(text)+" is not a time zone", "for example Europe/Berlin; if a value of the webhook has the zone, write its path with body: before it, such as body:timezone")
+		default:
+			z.paths = append(z.paths, readPaths(item)...)
 		}
 	}
 	return z
-}
-
-// looksLikeZone reports whether a path is rather a name with a typing error.
-func looksLikeZone(path string) bool {
-	for _, r := range path {
-		if r == '/' || r == '+' {
-			return true
-		}
-	}
-	return false
 }
 
 func (z Zone) isSet() bool { return z.fixed != nil || len(z.paths) > 0 }

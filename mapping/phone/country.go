@@ -2,6 +2,7 @@ package phone
 
 import (
 	_ "embed"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,12 +70,27 @@ func fold(text string) string {
 	return strings.TrimPrefix(b.String(), "the ")
 }
 
+// IsCountry reports whether text names a country or its calling code.
+func IsCountry(text string) bool {
+	if region, code := callingCode(text); code != "" {
+		return region != ""
+	}
+	_, ok := Country(text)
+	return ok
+}
+
+// codeWithName is what selection lists of forms have: "India (+91)", "+91 India".
+var codeWithName = regexp.MustCompile(`^[\pL .'-]*\(?\+(\d{1,3})\)?[\pL .'()-]*$`)
+
 // callingCode returns the main region and the digits of a calling code: "+91",
 // "0091", or "91". Three digits alone may be a country's numeric code of ISO 3166
 // as well; if they are (352 is Iceland there and Luxembourg by telephone), the
 // region is empty.
 func callingCode(text string) (region, code string) {
 	text = strings.TrimSpace(text)
+	if named := codeWithName.FindStringSubmatch(text); named != nil {
+		text = "+" + named[1]
+	}
 	digits, plus := strings.CutPrefix(text, "+")
 	if !plus {
 		digits, plus = strings.CutPrefix(text, "00")

@@ -113,5 +113,6 @@ func (c convention) hint() string {
 	if c.when == never || len(c.prefixes) == 0 {
 		return "write all digits of the number, or + and the country code"
 	}
-	return "write " + c.prefixes[len(c.prefixes)-1] + " before it, or + and the country code"
+	prefix := c.prefixes[len(c.prefixes)-1]
+	return "write " + prefix + " before it, or + and the country code; if a spreadsheet took the " + prefix + ", set trunk: optional"
 }

@@ -190,18 +190,32 @@ func (p parser) national(digits, region string) (parsed, error) {
 		return parsed{}, refuse(AmbiguousNumber, masked, "no + before it, and the field has plus: required")
 	case otherOK && ok && other.E164 == r.E164:
 		return r, nil
-	case otherOK && p.plus == PlusOptional && way != prefixed:
+	case otherOK && p.plus == PlusOptional && !mayBeNational(way, region, r):
 		return other, nil
+	case otherOK && p.plus == PlusOptional:
+		return parsed{}, refuse(AmbiguousNumber, masked, "a number of "+region+", and one of "+other.Region+" with + before it")
 	case otherOK && p.lostPlus:
 		return parsed{}, refuse(AmbiguousNumber, masked, "a blank before it, which is a + that the form did not escape or nothing")
 	case ok && p.isNational(way, region, r, other, otherOK):
 		return r, nil
 	case otherOK:
-		return parsed{}, refuse(AmbiguousNumber, masked, "another number with + before it, so it is not certain that it is one of "+region)
+		return parsed{}, refuse(AmbiguousNumber, masked, "with + before it, it is a number of "+other.Region+"; if all numbers of this field come without their +, set plus: optional")
 	case ok:
 		return parsed{}, refuse(AmbiguousNumber, masked, "numbers of "+region+" are not written like this: "+conventions()[region].hint())
 	}
 	return parsed{}, refuse(InvalidNumber, masked, "no number of "+region)
+}
+
+// mayBeNational reports whether the digits are as good a number of the region as an
+// international one without its +, also for a field whose numbers come without it.
+func mayBeNational(way writing, region string, r parsed) bool {
+	switch way {
+	case prefixed: // 8 in Russia may be 84 without +
+		return true
+	case bare:
+		return r.kind == phonenumbers.MOBILE || !conventions()[region].needsPrefix(r.kind)
+	}
+	return false
 }
 
 // isNational reports whether the reading r counts although the digits may be
@@ -209,7 +223,7 @@ func (p parser) national(digits, region string) (parsed, error) {
 func (p parser) isNational(way writing, region string, r, other parsed, otherOK bool) bool {
 	switch way {
 	case prefixed:
-		return p.plus != PlusOptional || !otherOK // 8 in Russia may be 84 without +
+		return true
 	case bare:
 		if otherOK && other.callingCode == r.callingCode {
 			return false // the region's own code: 4915… in Germany
