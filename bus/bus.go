@@ -23,6 +23,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"callbridge/bus/difference"
 	"callbridge/bus/role"
 	"callbridge/bus/storelock"
 )
@@ -194,7 +195,7 @@ func (b *Bus) Ready(ctx context.Context) error {
 			return fmt.Errorf("stream %s: %w", want.Name, err)
 		}
 		// A stream that was limited may drop a request that was answered 202.
-		if err := streamDifference(want, have.CachedInfo().Config); err != nil {
+		if err := difference.Stream(want, have.CachedInfo().Config); err != nil {
 			return err
 		}
 	}

@@ -206,9 +206,9 @@ func stored(t *testing.T, js jetstream.JetStream) int {
 	return int(stream.CachedInfo().State.Msgs)
 }
 
-// earlier makes an embedded store as an earlier version left it: schedules and rollups
+// earlierStream makes an embedded store as an earlier version left it: schedules and rollups
 // on, purging allowed, one request done and the others waiting.
-func earlier(t *testing.T, config bus.Config, requests int) {
+func earlierStream(t *testing.T, config bus.Config, requests int) {
 	t.Helper()
 	b := open(t, config)
 	storeRequests(t, b, requests)
@@ -222,7 +222,7 @@ func TestTheEmbeddedStreamLosesItsSchedulesAndNothingElse(t *testing.T) {
 	t.Parallel()
 	config := embedded(t)
 	const requests = 10
-	earlier(t, config, requests)
+	earlierStream(t, config, requests)
 	b := open(t, config)
 	stream, err := jetStreamOf(t, b).Stream(t.Context(), "CALLBRIDGE_REQUESTS")
 	if err != nil {

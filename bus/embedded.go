@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callbridge/bus/access"
+	"callbridge/bus/difference"
 	"callbridge/bus/flush"
 	"callbridge/bus/role"
 	"callbridge/bus/storelock"
@@ -43,9 +44,6 @@ type Embedded struct {
 	MaxStoreBytes int64
 }
 
-// maxPayloadBytes is enough for the largest webhook (1 MiB) within its request.
-const maxPayloadBytes = 8 << 20
-
 const startTimeout = 30 * time.Second
 
 func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
@@ -72,7 +70,7 @@ func (b *Bus) startEmbedded(options []nats.Option) (*nats.Conn, error) {
 		JetStream: true, JetStreamMaxStore: e.MaxStoreBytes, SyncInterval: e.syncInterval(),
 		DontListen: e.Listen == "", Host: host, Port: port,
 		CustomClientAuthentication: users, TLSConfig: certificate, TLS: certificate != nil, TLSTimeout: tlsTimeout.Seconds(),
-		MaxPayload: maxPayloadBytes,
+		MaxPayload: difference.MaxPayloadBytes,
 		NoSigs:     true, DisableJetStreamBanner: true,
 	})
 	if err != nil {

@@ -76,7 +76,7 @@ func TestEveryAcknowledgedMessageIsInAFlushedBlock(t *testing.T) {
 		}
 		t.Fatalf("%s was acknowledged, and is in no flushed block of %s", text, stream)
 	}
-	const block = 4 << 20 // the effect of unlimitedPerSubject
+	const block = 4 << 20 // the effect of UnlimitedPerSubject
 	for i := range 40 {
 		r := sample(fmt.Sprint("lead-", i), 300_000)
 		result := event.Result{RequestID: r.ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: r.Event}

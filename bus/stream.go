@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/difference"
 	"callbridge/event"
 )
 
@@ -56,11 +57,6 @@ const (
 	// recordsPerRequest is how many ledger records of a request are kept. Only the
 	// newest is used; the others are its history, for people.
 	recordsPerRequest = 16
-	// unlimitedPerSubject is more messages than a subject of requests or results
-	// ever has. With any limit nats-server keeps the stream in blocks of 4 MB
-	// instead of 8 MB (server/stream.go, autoTuneFileStorageBlockSize), and
-	// allocating the larger ones delays publishes.
-	unlimitedPerSubject = 1 << 20
 	// shortestWindow is the shortest duplicate window that nats-server accepts.
 	shortestWindow = 100 * time.Millisecond
 )
@@ -75,7 +71,7 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 			Subjects:    []string{c.Prefix + ".request.>", c.Prefix + ".lookup.>"},
 			// Limited by age only. A limit by number or size would drop the oldest
 			// messages, and with them the knowledge that a request is a duplicate.
-			MaxAge: c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: unlimitedPerSubject,
+			MaxAge: c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
 			// Other services publish here. Message schedules and rollups stay off:
 			// their headers would let one service redirect and wipe the requests of
 			// all others. The window for Nats-Msg-Id is the shortest one: within it, a
@@ -98,7 +94,7 @@ func (b *Bus) streams() []jetstream.StreamConfig {
 			Name:        b.streamName("results"),
 			Description: "the result of every event (CloudEvents)",
 			Subjects:    []string{c.Prefix + ".result.>"},
-			MaxAge:      c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: unlimitedPerSubject,
+			MaxAge:      c.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
 			AllowDirect: true, DenyPurge: true,
 			Storage: jetstream.FileStorage, Replicas: c.Replicas,
 		},
@@ -250,7 +246,7 @@ func (b *Bus) declareStream(ctx context.Context, want jetstream.StreamConfig) er
 	if b.Embedded() {
 		return b.updateStream(ctx, want, found.CachedInfo().Config)
 	}
-	return streamDifference(want, found.CachedInfo().Config)
+	return difference.Stream(want, found.CachedInfo().Config)
 }
 
 // errCodeNoPeers is the answer of a cluster that has too few servers for a stream
@@ -284,7 +280,7 @@ func (b *Bus) updateStream(ctx context.Context, want, have jetstream.StreamConfi
 	if want.Duplicates != 0 {
 		next.Duplicates = want.Duplicates
 	}
-	if err := streamDifference(want, next); err != nil {
+	if err := difference.Stream(want, next); err != nil {
 		return err
 	}
 	if reflect.DeepEqual(next, have) {
@@ -311,7 +307,7 @@ func (b *Bus) check(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("read stream %s: %w", want.Name, err)
 		}
-		if err := streamDifference(want, have.CachedInfo().Config); err != nil {
+		if err := difference.Stream(want, have.CachedInfo().Config); err != nil {
 			problems = append(problems, err.Error())
 		}
 	}
@@ -323,29 +319,11 @@ func (b *Bus) check(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("read consumer %s: %w", want.Durable, err)
 		default:
-			problems = append(problems, consumerDifferences(want, have.CachedInfo().Config)...)
+			problems = append(problems, difference.Consumer(want, have.CachedInfo().Config)...)
 		}
 	}
 	if problems == nil {
 		return nil
 	}
 	return fmt.Errorf("NATS_MANAGE=false, and NATS is not ready for callbridge: %s; `callbridge streams` prints how to make what is missing", strings.Join(problems, "; "))
-}
-
-func consumerDifferences(want, have jetstream.ConsumerConfig) (all []string) {
-	for _, s := range []struct {
-		name       string
-		want, have any
-	}{
-		{"filter_subject", want.FilterSubject, have.FilterSubject},
-		{"ack_policy", want.AckPolicy, have.AckPolicy},
-		{"ack_wait", want.AckWait, have.AckWait},
-		{"max_deliver", want.MaxDeliver, have.MaxDeliver},
-		{"max_ack_pending", want.MaxAckPending, have.MaxAckPending},
-	} {
-		if s.want != s.have {
-			all = append(all, fmt.Sprintf("consumer %s is there with %s = %v, and callbridge needs %v", want.Durable, s.name, s.have, s.want))
-		}
-	}
-	return all
 }

@@ -1,4 +1,6 @@
-package bus
+// Package difference compares streams and consumers of a NATS server with what
+// callbridge needs.
+package difference
 
 import (
 	"fmt"
@@ -6,6 +8,16 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// UnlimitedPerSubject is more messages than a subject of requests or results
+	// ever has. With any limit nats-server keeps the stream in blocks of 4 MB
+	// instead of 8 MB (server/stream.go, autoTuneFileStorageBlockSize), and
+	// allocating the larger ones delays publishes.
+	UnlimitedPerSubject = 1 << 20
+	// MaxPayloadBytes is enough for the largest webhook (1 MiB) within its request.
+	MaxPayloadBytes = 8 << 20
 )
 
 // setting is one setting of a stream that the promises of callbridge depend on.
@@ -17,9 +29,9 @@ type setting struct {
 	fixed bool
 }
 
-// streamDifference names the first setting that the promises of callbridge depend
+// Stream names the first setting that the promises of callbridge depend
 // on and that differs. Others, such as description and placement, are free.
-func streamDifference(want, have jetstream.StreamConfig) error {
+func Stream(want, have jetstream.StreamConfig) error {
 	for _, s := range append(promised(want, have), foreign(have)...) {
 		if s.want == s.have {
 			continue
@@ -89,7 +101,7 @@ func window(want, have jetstream.StreamConfig) time.Duration {
 // messageLimit is the limit of a message's size, or 0 if every message of callbridge
 // fits.
 func messageLimit(c jetstream.StreamConfig) int32 {
-	if c.MaxMsgSize < 0 || c.MaxMsgSize >= maxPayloadBytes {
+	if c.MaxMsgSize < 0 || c.MaxMsgSize >= MaxPayloadBytes {
 		return 0
 	}
 	return c.MaxMsgSize
@@ -97,8 +109,27 @@ func messageLimit(c jetstream.StreamConfig) int32 {
 
 // perSubject is the limit of messages per subject, or 0 for none.
 func perSubject(c jetstream.StreamConfig) int64 {
-	if c.MaxMsgsPerSubject < 0 || c.MaxMsgsPerSubject >= unlimitedPerSubject {
+	if c.MaxMsgsPerSubject < 0 || c.MaxMsgsPerSubject >= UnlimitedPerSubject {
 		return 0
 	}
 	return c.MaxMsgsPerSubject
+}
+
+// Consumer names all settings of a consumer that differ.
+func Consumer(want, have jetstream.ConsumerConfig) (all []string) {
+	for _, s := range []struct {
+		name       string
+		want, have any
+	}{
+		{"filter_subject", want.FilterSubject, have.FilterSubject},
+		{"ack_policy", want.AckPolicy, have.AckPolicy},
+		{"ack_wait", want.AckWait, have.AckWait},
+		{"max_deliver", want.MaxDeliver, have.MaxDeliver},
+		{"max_ack_pending", want.MaxAckPending, have.MaxAckPending},
+	} {
+		if s.want != s.have {
+			all = append(all, fmt.Sprintf("consumer %s is there with %s = %v, and callbridge needs %v", want.Durable, s.name, s.have, s.want))
+		}
+	}
+	return all
 }
