@@ -21,6 +21,13 @@ import (
 // query count only if the signature covers them. A key of nothing else becomes
 // sha256:body: the same signed body again is the same event.
 func (s *Source) identity(input *field.Input) (string, bool) {
+	if input.KeepPlaceholders {
+		// A merge tag that the CRM has not filled in may be a text, never a key: all
+		// people would have the same.
+		strict := *input
+		strict.KeepPlaceholders = false
+		input = &strict
+	}
 	if !s.covered.Signs || !s.keyIsOutside {
 		return s.key.Text(input)
 	}
