@@ -127,6 +127,16 @@ func useAll(t *testing.T, b *bus.Bus) {
 	}
 	_, err = b.StoredRequest(ctx, r.ID)
 	must(err)
+	pending := event.Item{Pending: &event.Pending{Event: r.Event}}
+	rejected := event.Result{RequestID: event.RejectionID(r.Event.ID, "", event.ReasonLookupFailed, "", ""), Outcome: event.Rejected, Event: r.Event}
+	must(b.StoreResumed(ctx, "", event.Item{Result: &rejected}))
+	earlier, err := b.Earlier(ctx, []event.Item{{Request: &r}, {Result: &result}, pending})
+	must(err)
+	renewed, err := b.Renew(ctx, "", pending.Pending, earlier[2])
+	must(err)
+	if earlier[0].Item.Request == nil || earlier[1].Item.Result == nil || !earlier[2].Open || !renewed {
+		t.Errorf("the stored items are not found: %+v", earlier)
+	}
 	if !b.HasResult(ctx, result) {
 		t.Error("the result is not found")
 	}

@@ -36,13 +36,15 @@ const (
 // TraceHeader is the message header with the W3C trace context.
 const TraceHeader = "traceparent"
 
-// message is stored only if its stream has no message yet that filter matches.
+// message is stored only if the last message that filter matches has the sequence
+// revision: by default, if its stream has none yet.
 type message struct {
 	// stream is "requests" or "results".
 	stream          string
 	subject, filter string
 	data            []byte
 	trace           string
+	revision        uint64
 }
 
 // publisher stores batches of messages with nats.go's asynchronous publish. What
@@ -150,7 +152,7 @@ func (p *publisher) send(ctx context.Context, js jetstream.JetStream, m message)
 		msg.Header.Set(TraceHeader, m.trace)
 	}
 	return js.PublishMsgAsync(msg, jetstream.WithRetryAttempts(0), jetstream.WithStallWait(stall),
-		jetstream.WithExpectLastSequenceForSubject(0, m.filter))
+		jetstream.WithExpectLastSequenceForSubject(m.revision, m.filter))
 }
 
 // publish stores messages and returns when they are acknowledged and, with

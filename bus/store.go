@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/earlier"
 	"callbridge/event"
 )
 
@@ -59,33 +60,71 @@ func (b *Bus) Store(ctx context.Context, trace string, items ...event.Item) (see
 // StoreResumed stores the items of an event that was delivered again after its lookup.
 // The CRM may have answered differently at an earlier delivery, so an item is stored
 // only if neither its event nor its route has a result. If an item is too large for
-// NATS, the event is rejected without its payload.
+// NATS, the event is rejected without its payload. After a rejection, the same event
+// may be looked up once more: see Earlier.
 func (b *Bus) StoreResumed(ctx context.Context, trace string, items ...event.Item) error {
+	if len(items) == 0 || b.rejectedBefore(ctx, items[0].Event()) {
+		return nil
+	}
 	var open []event.Item
 	for _, item := range items {
 		if !b.resolved(ctx, item) {
 			open = append(open, item)
 		}
 	}
-	_, err := b.Store(ctx, trace, open...)
+	err := b.storeOpen(ctx, trace, open)
 	if errors.Is(err, ErrTooLarge) {
-		_, err = b.Store(ctx, trace, tooLarge(open[0].Event()))
+		err = b.storeOpen(ctx, trace, []event.Item{tooLarge(open[0].Event())})
 	}
 	return err
 }
 
-// resolved reports whether the item's event as a whole or its route has a result.
+// storeOpen stores items and then, if one of them is a rejection, that the lookup has
+// ended with it: until then the event is not looked up again for another webhook.
+func (b *Bus) storeOpen(ctx context.Context, trace string, items []event.Item) error {
+	if _, err := b.Store(ctx, trace, items...); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(items, func(i event.Item) bool { return i.Result != nil && i.Result.Outcome == event.Rejected })
+	if i < 0 {
+		return nil
+	}
+	r := items[i].Result
+	err := b.publish(context.WithoutCancel(ctx), b.closing(r.Event.Source, roundID(r.Event), r.Outcome, r.Reason))[0]
+	if errors.Is(err, ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// rejectedBefore reports whether the lookup for this webhook has ended with a rejection
+// already. A false negative is safe: a request of the event is stored once.
+func (b *Bus) rejectedBefore(ctx context.Context, e event.Event) bool {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	msg, err := earlier.Last(ctx, b.requests, b.endedSubject(e))
+	return err == nil && msg != nil
+}
+
+// resolved reports whether the item's route has a result, or this webhook as a whole:
+// the result of an earlier webhook about the event, which no route wanted, counts only
+// for that one.
 func (b *Bus) resolved(ctx context.Context, item event.Item) bool {
 	e, route := item.Event(), item.Route()
-	return b.hasAnyResult(ctx, e.Source, event.RequestID(e.ID, "")) ||
-		route != "" && b.hasAnyResult(ctx, e.Source, event.RequestID(e.ID, route))
+	if route != "" {
+		if _, ok := b.anyResult(ctx, e.Source, event.RequestID(e.ID, route)); ok {
+			return true
+		}
+	}
+	whole, ok := b.anyResult(ctx, e.Source, event.RequestID(e.ID, ""))
+	return ok && whole.Event.Received.Equal(e.Received)
 }
 
 // tooLarge is the result of an event that fits into NATS only without its call.
 func tooLarge(e event.Event) event.Item {
 	e.Data = nil
 	return event.Item{Result: &event.Result{
-		RequestID: event.RequestID(e.ID, ""), Outcome: event.Rejected, Reason: event.ReasonBadCall,
+		RequestID: event.RejectionID(e.ID, "", event.ReasonBadCall, "", receivedText(e)), Outcome: event.Rejected, Reason: event.ReasonBadCall,
 		Detail: "event and call together are " + ErrTooLarge.Error(), Event: e, Time: e.Received,
 	}}
 }
@@ -106,18 +145,22 @@ func (b *Bus) haveResults(ctx context.Context, items []event.Item) []bool {
 	return have
 }
 
-// closingMessage closes the request of a route that has skipped or rejected the
-// event. The request is then refused if the CRM sends the event again after the
-// route went live.
+// closingMessage closes the request of a route that has skipped the event. The
+// request is then refused if the CRM sends the event again after the route went live.
+// A rejection closes nothing: the mended event may lead to a call.
 func (b *Bus) closingMessage(item event.Item) (message, bool) {
 	r := item.Result
-	if r == nil || r.Route == "" {
+	if r == nil || r.Route == "" || r.Outcome != event.Skipped {
 		return message{}, false
 	}
+	return b.closing(r.Event.Source, r.RequestID, r.Outcome, r.Reason), true
+}
+
+func (b *Bus) closing(source string, id uuid.UUID, outcome event.Outcome, reason event.Reason) message {
 	return message{
-		stream: "requests", subject: b.closedSubject(r.Event.Source, r.RequestID), filter: b.requestFilter(r.Event.Source, r.RequestID),
-		data: []byte(`{"outcome":"` + string(r.Outcome) + `"}`),
-	}, true
+		stream: "requests", subject: b.closedSubject(source, id), filter: b.requestFilter(source, id),
+		data: []byte(`{"outcome":"` + string(outcome) + `","reason":"` + string(reason) + `"}`),
+	}
 }
 
 func (b *Bus) itemMessage(item event.Item, trace string) (message, error) {
@@ -135,19 +178,19 @@ func (b *Bus) itemMessage(item event.Item, trace string) (message, error) {
 
 func (b *Bus) requestMessage(r *event.Request, trace string) (message, error) {
 	data, err := event.Marshal(r)
-	return message{"requests", b.RequestSubject(r.Event.Source, r.ID), b.requestFilter(r.Event.Source, r.ID), data, trace}, err
+	return message{stream: "requests", subject: b.RequestSubject(r.Event.Source, r.ID), filter: b.requestFilter(r.Event.Source, r.ID), data: data, trace: trace}, err
 }
 
 func (b *Bus) pendingMessage(p *event.Pending, trace string) (message, error) {
 	data, err := event.Marshal(p)
 	subject := b.lookupSubject(p.Event.Source, p.Event.ID)
-	return message{"requests", subject, subject, data, trace}, err
+	return message{stream: "requests", subject: subject, filter: subject, data: data, trace: trace}, err
 }
 
 func (b *Bus) resultMessage(r *event.Result) (message, error) {
 	data, err := event.Marshal(r)
 	subject := b.resultSubject(r.Outcome, r.Event.Source, r.RequestID)
-	return message{"results", subject, subject, data, r.TraceParent}, err
+	return message{stream: "results", subject: subject, filter: subject, data: data, trace: r.TraceParent}, err
 }
 
 // PublishResult publishes the result of a request at most once. ErrExists says that
@@ -164,22 +207,27 @@ func (b *Bus) PublishResult(ctx context.Context, r event.Result) error {
 // would refuse it; but subscribers without JetStream receive a refused message as
 // well, and would take it for a second result. A false negative is safe.
 func (b *Bus) HasResult(ctx context.Context, r event.Result) bool {
-	return b.resultExists(ctx, b.resultSubject(r.Outcome, r.Event.Source, r.RequestID))
+	_, ok := b.storedResult(ctx, b.resultSubject(r.Outcome, r.Event.Source, r.RequestID))
+	return ok
 }
 
-// hasAnyResult reports whether a request has a result of any outcome, within one
-// second. A false negative is safe: the publish itself is conditional, and so are
-// changes of the ledger.
-func (b *Bus) hasAnyResult(ctx context.Context, source string, requestID uuid.UUID) bool {
+// anyResult returns the result of a request, of any outcome, within one second. A
+// false negative is safe: the publish itself is conditional, and so are changes of the
+// ledger.
+func (b *Bus) anyResult(ctx context.Context, source string, requestID uuid.UUID) (r event.Result, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	return b.resultExists(ctx, b.resultSubject("*", source, requestID))
+	data, ok := b.storedResult(ctx, b.resultSubject("*", source, requestID))
+	return r, ok && event.Unmarshal(data, &r) == nil
 }
 
-// resultExists also waits for the flush: the result may not be on the disk yet.
-func (b *Bus) resultExists(ctx context.Context, subject string) bool {
-	_, err := b.results.GetLastMsgForSubject(ctx, subject)
-	return err == nil && b.flushers.flush(ctx, "results") == nil
+// storedResult also waits for the flush: the result may not be on the disk yet.
+func (b *Bus) storedResult(ctx context.Context, subject string) ([]byte, bool) {
+	msg, err := b.results.GetLastMsgForSubject(ctx, subject)
+	if err != nil || b.flushers.flush(ctx, "results") != nil {
+		return nil, false
+	}
+	return msg.Data, true
 }
 
 // ErrGone: the stream does not keep the request any more.

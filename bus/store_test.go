@@ -135,7 +135,7 @@ func TestStoreResumedRejectsAnEventThatIsTooLargeWithItsCall(t *testing.T) {
 		t.Errorf("the result has %d bytes of data, want none", len(got.Event.Data))
 		got.Event.Data = nil
 	}
-	if got.RequestID != event.RequestID(r.Event.ID, "") || got.Outcome != event.Rejected || got.Reason != event.ReasonBadCall ||
+	if got.RequestID == event.RequestID(r.Event.ID, "") || got.Outcome != event.Rejected || got.Reason != event.ReasonBadCall ||
 		got.Event.ID != r.Event.ID || !strings.Contains(got.Detail, "max_payload") {
 		t.Errorf("stored %+v, want the event rejected for its size", got)
 	}

@@ -94,8 +94,8 @@ func (i Item) Route() string {
 // Result is the outcome of one request, or of an event that made none. On the
 // bus it is a CloudEvents 1.0 envelope around these fields.
 type Result struct {
-	// RequestID is the request's id; for an event without a route,
-	// RequestID(Event.ID, "").
+	// RequestID is the request's id; for an event that was skipped without a route,
+	// RequestID(Event.ID, ""); for one that the mapping rejected, RejectionID.
 	RequestID uuid.UUID `json:"request_id"`
 	Outcome   Outcome   `json:"outcome"`
 	Reason    Reason    `json:"reason"`

@@ -1,6 +1,10 @@
 package event
 
-import "github.com/google/uuid"
+import (
+	"strings"
+
+	"github.com/google/uuid"
+)
 
 // namespace is UUIDv5(URL, "https://callbridge.dev/event"). It never changes:
 // with another namespace every past event would count as new.
@@ -23,4 +27,12 @@ func RequestID(eventID uuid.UUID, route string) uuid.UUID {
 // result that is published again has the same id.
 func ResultID(requestID uuid.UUID, outcome Outcome) uuid.UUID {
 	return uuid.NewSHA1(requestID, []byte(outcome))
+}
+
+// RejectionID identifies the rejection of an event, or of one route of it, by the
+// mapping. It differs from every RequestID: the mended event makes a request under
+// that one, and its result must not meet the rejection on one subject. Content is a
+// digest of what was rejected, so the same content has one result.
+func RejectionID(eventID uuid.UUID, route string, reason Reason, field, content string) uuid.UUID {
+	return uuid.NewSHA1(eventID, []byte(strings.Join([]string{"rejected", route, string(reason), field, content}, "\x00")))
 }

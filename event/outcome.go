@@ -8,7 +8,8 @@ const (
 	// Accepted: Callab has the call and gave it an id.
 	Accepted Outcome = "accepted"
 	// Rejected: no call was made, because the event could not be mapped or
-	// Callab refused the call. Sending it again changes nothing.
+	// Callab refused the call. An event that could not be mapped is mapped again
+	// when it is sent again; a refused call stays refused.
 	Rejected Outcome = "rejected"
 	// Skipped: the configuration wants no call for this event.
 	Skipped Outcome = "skipped"

@@ -48,6 +48,9 @@ type eventAnswer struct {
 	// Reason and Field say why there is no call.
 	Reason event.Reason `json:"reason,omitempty"`
 	Field  string       `json:"field,omitempty"`
+	// Was is what became of a duplicate without a call, for example dry_run: sent
+	// again, it stays without a call.
+	Was event.Reason `json:"was,omitempty"`
 
 	// items counts what the event leads to, existing what of that was stored
 	// by an earlier delivery.

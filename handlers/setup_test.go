@@ -68,7 +68,13 @@ func setup(t *testing.T) *fixture { return setupWith(t, config) }
 
 func setupWith(t *testing.T, config string, proxies ...string) *fixture {
 	t.Helper()
-	f := &fixture{t: t, bus: openBus(t), registry: prometheus.NewRegistry()}
+	return setupOn(t, openBus(t), config, proxies...)
+}
+
+// setupOn is a further listener on a bus, as that of another process.
+func setupOn(t *testing.T, b *bus.Bus, config string, proxies ...string) *fixture {
+	t.Helper()
+	f := &fixture{t: t, bus: b, registry: prometheus.NewRegistry()}
 	health := handlers.Health{Checks: []handlers.Check{{Name: "nats", Ask: f.bus.Ready}}}
 	server := httptest.NewServer(handlers.Public(handlers.Intake{
 		Mapping: parse(t, config), Bus: f.bus, Log: untrusted.NewLogger(slog.NewJSONHandler(f, nil)), TrustedProxies: proxies,
@@ -143,6 +149,7 @@ type answer struct {
 		Requests []string `json:"requests"`
 		Reason   string   `json:"reason"`
 		Field    string   `json:"field"`
+		Was      string   `json:"was"`
 	} `json:"events"`
 }
 

@@ -125,15 +125,20 @@ func (in Intake) store(ctx context.Context, config *mapping.Config, events []map
 	if err != nil {
 		return a, err
 	}
+	var repeats []repeat
 	for i, owner := range owners {
 		if existed[i] {
 			owner.existing++
+			repeats = append(repeats, repeat{item: items[i], owner: owner})
 		}
 		if owner.existing == owner.items {
 			owner.Status = duplicate
 		}
 	}
-	return a, nil
+	if len(repeats) == 0 {
+		return a, nil
+	}
+	return a, in.compare(ctx, repeats, string(trace))
 }
 
 // succeed sends the answer that the source is configured to get, by default

@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"callbridge/event"
 	"callbridge/internal/testkit"
+	"callbridge/mapping"
 )
 
 func TestEventIsMappedWithTheResponse(t *testing.T) {
@@ -286,25 +288,57 @@ func TestNoEventIsLostByAStop(t *testing.T) {
 	}
 }
 
+// received is when the webhook of an event came in.
+var received = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
 func TestRedeliveredEventKeepsItsOutcome(t *testing.T) {
 	t.Parallel()
 	text := "sources:" + fmt.Sprintf(source, "crm", newCRM(t, ada).URL, "") + fmt.Sprintf(routes, "crm")
-	for name, route := range map[string]string{"as a whole": "", "for its route": "call"} {
+	e := event.Event{ID: event.EventID("crm", "e1"), Source: "crm", Key: "e1", Received: received}
+	whole, route := event.RequestID(e.ID, ""), event.RequestID(e.ID, "call")
+	for name, ended := range map[string]event.Result{
+		"rejected as a whole":    *mapping.Incoming{Event: e}.Rejected(event.ReasonLookupFailed, "HTTP 502").Result,
+		"skipped as a whole":     {RequestID: whole, Outcome: event.Skipped, Reason: event.ReasonSuperseded, Event: e},
+		"skipped by its route":   {RequestID: route, Outcome: event.Skipped, Reason: event.ReasonDryRun, Route: "call", Event: e},
+		"the result of its call": {RequestID: route, Outcome: event.Rejected, Reason: event.ReasonRefused, Route: "call", Event: e},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := setupWith(t, t.TempDir(), text)
-			e := event.Event{ID: event.EventID("crm", "e1"), Source: "crm", Key: "e1"}
-			ended := event.Result{RequestID: event.RequestID(e.ID, route), Outcome: event.Rejected, Reason: event.ReasonLookupFailed, Route: route, Event: e}
-			if _, err := f.bus.Store(t.Context(), "", event.Item{Result: &ended}); err != nil {
+			if err := f.bus.StoreResumed(t.Context(), "", event.Item{Result: &ended}); err != nil {
 				t.Fatal(err)
 			}
-			f.want("rejected lookup_failed", "")
-			f.send("crm", `{"id":"e1","object":5}`)
+			f.want(string(ended.Outcome)+" "+string(ended.Reason), "")
+			f.sendAt("crm", `{"id":"e1","object":5}`, received)
 			f.send("crm", `{"id":"e2","object":6}`)
 			if got := f.next(); got.key != "e2" {
 				t.Errorf("%s has a second outcome: %s", got.key, got.what)
 			}
 			testkit.Eventually(t, "both events are looked up", func() bool { return strings.Count(f.log.String(), "event.looked_up") == 2 })
+			f.nothingMore()
+		})
+	}
+}
+
+// What an earlier webhook about the event led to does not hold back a later one that is
+// looked up.
+func TestLaterWebhookIsLookedUpAfterARejection(t *testing.T) {
+	t.Parallel()
+	text := "sources:" + fmt.Sprintf(source, "crm", newCRM(t, ada).URL, "") + fmt.Sprintf(routes, "crm")
+	e := event.Event{ID: event.EventID("crm", "e1"), Source: "crm", Key: "e1", Received: received}
+	for name, ended := range map[string]event.Item{
+		"rejected": mapping.Incoming{Event: e}.Rejected(event.ReasonLookupFailed, "HTTP 502"),
+		"no route": mapping.Incoming{Event: e}.Skipped(event.ReasonNoRoute, "no route wants this event"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setupWith(t, t.TempDir(), text)
+			if err := f.bus.StoreResumed(t.Context(), "", ended); err != nil {
+				t.Fatal(err)
+			}
+			f.next()
+			f.send("crm", `{"id":"e1","object":5}`)
+			f.want("requested", "Ada")
 			f.nothingMore()
 		})
 	}

@@ -164,8 +164,14 @@ func setupWith(t *testing.T, dir, text string) *fixture {
 // send stores a pending event as handlers do, and reports whether it is new.
 func (f *fixture) send(source, body string) bool {
 	f.t.Helper()
+	return f.sendAt(source, body, time.Now())
+}
+
+// sendAt is send for a webhook that came in at a certain time.
+func (f *fixture) sendAt(source, body string, received time.Time) bool {
+	f.t.Helper()
 	s, _ := f.config.Source(source)
-	events, err := s.Read(mapping.Delivery{Body: []byte(body), Received: time.Now()})
+	events, err := s.Read(mapping.Delivery{Body: []byte(body), Received: received})
 	if err != nil {
 		f.t.Fatal(err)
 	}

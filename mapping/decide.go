@@ -62,6 +62,7 @@ func (c *Config) Map(in Incoming) []Decision {
 	if len(decisions) == 0 {
 		return []Decision{skipped(in.Event, "", event.ReasonNoRoute, "no route wants this event")}
 	}
+	c.identify(decisions, values)
 	return decisions
 }
 
@@ -181,9 +182,16 @@ func skipped(e event.Event, route string, reason event.Reason, detail string) De
 	return withoutCall(e, route, event.Skipped, field.Refusal{Reason: reason, Detail: detail})
 }
 
+// withoutCall makes a result. One that skips has the id of the request that it
+// stands for; one that rejects has an id of its own, because a request of the mended
+// event may follow it.
 func withoutCall(e event.Event, route string, outcome event.Outcome, why field.Refusal) Decision {
+	id := event.RequestID(e.ID, route)
+	if outcome == event.Rejected {
+		id = event.RejectionID(e.ID, route, why.Reason, why.Field, "")
+	}
 	return Decision{Route: route, Result: &event.Result{
-		RequestID: event.RequestID(e.ID, route), Outcome: outcome,
+		RequestID: id, Outcome: outcome,
 		Reason: why.Reason, Field: why.Field, Detail: why.Detail,
 		Route: route, Event: e, Time: e.Received,
 	}}

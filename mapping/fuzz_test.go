@@ -38,7 +38,8 @@ func checkDecisions(t *testing.T, in mapping.Incoming, decisions []mapping.Decis
 			t.Fatalf("neither a request nor a result: %+v", d)
 		}
 		if d.Result != nil {
-			if d.Result.Reason == "" || d.Result.RequestID != event.RequestID(in.Event.ID, d.Route) {
+			skipped, ofRequest := d.Result.Outcome == event.Skipped, d.Result.RequestID == event.RequestID(in.Event.ID, d.Route)
+			if d.Result.Reason == "" || skipped != ofRequest {
 				t.Fatalf("result %+v", d.Result)
 			}
 			if d.Result.Outcome == event.Rejected && d.Result.Request != nil {

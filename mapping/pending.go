@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"callbridge/event"
 	"callbridge/mapping/field"
@@ -119,9 +120,13 @@ func Resume(p event.Pending) (Incoming, error) {
 }
 
 // Rejected returns the item of an event that cannot be mapped for a reason
-// outside of the mapping, such as a failed lookup.
+// outside of the mapping, such as a failed lookup. Its id has the time of the
+// webhook: each webhook that leads to a lookup has a result, and a repeated lookup of
+// one webhook has the same.
 func (in Incoming) Rejected(reason event.Reason, detail string) event.Item {
-	return rejected(in.Event, "", field.Refusal{Reason: reason, Detail: detail}).item()
+	d := rejected(in.Event, "", field.Refusal{Reason: reason, Detail: detail})
+	d.Result.RequestID = event.RejectionID(in.Event.ID, "", reason, "", in.Event.Received.UTC().Format(time.RFC3339Nano))
+	return d.item()
 }
 
 // Skipped returns the item of an event that is not to be mapped.

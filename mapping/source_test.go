@@ -62,7 +62,7 @@ func TestAnEventWithoutKeyIsTheSameEventEachTime(t *testing.T) {
 	if len(d) != 1 || d[0].Result == nil || d[0].Result.Reason != event.ReasonBadEvent {
 		t.Fatalf("got %+v, want one bad_event", d)
 	}
-	if r := d[0].Result; r.RequestID != event.RequestID(first.Event.ID, "") || !r.Time.Equal(received) || string(r.Event.Data) != `{"a": 1}` {
+	if r := d[0].Result; r.RequestID != event.RejectionID(first.Event.ID, "", event.ReasonBadEvent, "", "") || !r.Time.Equal(received) || string(r.Event.Data) != `{"a": 1}` {
 		t.Errorf("got %+v", r)
 	}
 }
