@@ -182,9 +182,9 @@ func skipped(e event.Event, route string, reason event.Reason, detail string) De
 	return withoutCall(e, route, event.Skipped, field.Refusal{Reason: reason, Detail: detail})
 }
 
-// withoutCall makes a result. One that skips has the id of the request that it
-// stands for; one that rejects has an id of its own, because a request of the mended
-// event may follow it.
+// withoutCall makes a result. One that skips has the id of the request that is not
+// made; one that rejects has an id of its own, because a request of the mended event
+// may follow it.
 func withoutCall(e event.Event, route string, outcome event.Outcome, why field.Refusal) Decision {
 	id := event.RequestID(e.ID, route)
 	if outcome == event.Rejected {

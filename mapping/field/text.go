@@ -121,7 +121,7 @@ func mayBeEmptyWord(c byte) bool {
 // maxEmptyWord is the length of the longest of them in bytes.
 const maxEmptyWord = len("[object Object]")
 
-// isEmpty reports whether a text stands for no value in every CRM: a placeholder,
+// isEmpty reports whether a text means no value in every CRM: a placeholder,
 // one of emptyWords, or a text of which nothing can be seen.
 func isEmpty(text string) bool {
 	text = strings.TrimSpace(text)
