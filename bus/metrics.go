@@ -22,7 +22,7 @@ type metrics struct {
 const requested, pending = "requested", "pending"
 
 func newMetrics() *metrics {
-	return &metrics{
+	m := &metrics{
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "callbridge_decisions_total", Help: "What was decided about events and stored, by outcome and reason.",
 		}, []string{"outcome", "reason"}),
@@ -30,6 +30,9 @@ func newMetrics() *metrics {
 			Name: "callbridge_duplicates_total", Help: "Decisions that were not stored because they had been stored before.",
 		}),
 	}
+	// Its alert compares two values, so the first one has to be there before the event.
+	m.decisions.WithLabelValues(string(event.Rejected), string(event.ReasonKeyReused))
+	return m
 }
 
 func (b *Bus) register(r prometheus.Registerer) {

@@ -64,12 +64,13 @@ func TestMetricsCountDecisionsDuplicatesAndQueuedMessages(t *testing.T) {
 	})
 	got := gathered(t, registry)
 	for name, want := range map[string]float64{
-		"callbridge_decisions_total requested ":       2,
-		"callbridge_decisions_total skipped no_route": 1,
-		"callbridge_duplicates_total":                 3,
-		"callbridge_queue_messages dispatch":          1,
-		"callbridge_queue_messages lookup":            0,
-		"callbridge_queue_oldest_seconds lookup":      0,
+		"callbridge_decisions_total requested ":          2,
+		"callbridge_decisions_total skipped no_route":    1,
+		"callbridge_decisions_total rejected key_reused": 0,
+		"callbridge_duplicates_total":                    3,
+		"callbridge_queue_messages dispatch":             1,
+		"callbridge_queue_messages lookup":               0,
+		"callbridge_queue_oldest_seconds lookup":         0,
 	} {
 		if value, present := got[name]; !present || value != want {
 			t.Errorf("%s is %v, want %v; there are %v", name, value, want, got)

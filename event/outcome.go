@@ -54,6 +54,9 @@ const (
 	ReasonBadCall Reason = "bad_call"
 	// ReasonBadEvent: one event of a batch cannot be read (rejected).
 	ReasonBadEvent Reason = "bad_event"
+	// ReasonKeyReused: an earlier event has the same key, and names another person
+	// or says something else (rejected).
+	ReasonKeyReused Reason = "key_reused"
 )
 
 // Reasons of results that the lookup writes.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"callbridge/event"
+	"callbridge/mapping"
 )
 
 // repeat is an item that the bus did not store, because something is stored under its
@@ -13,10 +14,10 @@ type repeat struct {
 	owner *eventAnswer
 }
 
-// compare finds out what the repeats of a webhook are: the same event again,
-// or an event whose lookup ended with a rejection and is
+// compare finds out what the repeats of a webhook are: the same event again, another
+// event under the same key, or an event whose lookup ended with a rejection and is
 // made again. A new event never gets here.
-func (in Intake) compare(ctx context.Context, repeats []repeat, trace string) error {
+func (in Intake) compare(ctx context.Context, config *mapping.Config, repeats []repeat, trace string) error {
 	items := make([]event.Item, len(repeats))
 	for i, r := range repeats {
 		items[i] = r.item
@@ -25,6 +26,7 @@ func (in Intake) compare(ctx context.Context, repeats []repeat, trace string) er
 	if err != nil {
 		return err
 	}
+	var reused []event.Item
 	for i, r := range repeats {
 		before := earlier[i]
 		if before.Open {
@@ -41,8 +43,17 @@ func (in Intake) compare(ctx context.Context, repeats []repeat, trace string) er
 		if r.owner.Was == "" {
 			r.owner.Was = was(r.item, before.Was)
 		}
+		rejection, differs := config.Reused(before.Item, r.item)
+		if differs && r.owner.Reason != event.ReasonKeyReused {
+			r.owner.reuse(rejection)
+			reused = append(reused, rejection)
+		}
 	}
-	return nil
+	if len(reused) == 0 {
+		return nil
+	}
+	_, err = in.Bus.Store(ctx, trace, reused...)
+	return err
 }
 
 // was is the reason of an earlier result. A result of the mapping that was not
@@ -52,4 +63,15 @@ func was(item event.Item, stored event.Reason) event.Reason {
 		return item.Result.Reason
 	}
 	return stored
+}
+
+// reuse says that another event has the event's key. A call that the webhook did lead
+// to counts more.
+func (a *eventAnswer) reuse(rejection event.Item) {
+	a.Was = ""
+	if a.Status == requested {
+		return
+	}
+	a.Status, a.Requests = rejected, nil
+	a.Reason, a.Field = rejection.Result.Reason, rejection.Result.Field
 }

@@ -138,7 +138,7 @@ func (in Intake) store(ctx context.Context, config *mapping.Config, events []map
 	if len(repeats) == 0 {
 		return a, nil
 	}
-	return a, in.compare(ctx, repeats, string(trace))
+	return a, in.compare(ctx, config, repeats, string(trace))
 }
 
 // succeed sends the answer that the source is configured to get, by default
