@@ -24,10 +24,13 @@ const queryTimeout = time.Second
 // the same items again stores the missing ones once.
 func (b *Bus) Store(ctx context.Context, trace string, items ...event.Item) (seen []bool, err error) {
 	seen = b.haveResults(ctx, items)
+	if err := b.closeFirst(ctx, items, seen); err != nil {
+		return seen, err
+	}
 	// owner is the index of the item that a message stores, or noOwner.
 	messages, owner := make([]message, 0, len(items)), make([]int, 0, len(items))
 	for i, item := range items {
-		if closing, ok := b.closingMessage(item); ok {
+		if closing, ok := b.closingMessage(item); ok && !earlier.GivesWay(item) {
 			messages, owner = append(messages, closing), append(owner, noOwner)
 		}
 		if seen[i] {
@@ -111,7 +114,8 @@ func (b *Bus) rejectedBefore(ctx context.Context, e event.Event) bool {
 // for that one.
 func (b *Bus) resolved(ctx context.Context, item event.Item) bool {
 	e, route := item.Event(), item.Route()
-	if route != "" {
+	// What gives way is always checked: it may hold back the request of its event.
+	if route != "" && !earlier.GivesWay(item) {
 		if _, ok := b.anyResult(ctx, e.Source, event.RequestID(e.ID, route)); ok {
 			return true
 		}

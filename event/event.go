@@ -91,6 +91,24 @@ func (i Item) Route() string {
 	}
 }
 
+// CallTo is the number that the item's call dials, or would dial; "" if it has none.
+func (i Item) CallTo() string {
+	var body json.RawMessage
+	switch {
+	case i.Request != nil:
+		body = i.Request.Call
+	case i.Result != nil:
+		body = i.Result.Request
+	}
+	var call struct {
+		To string `json:"call_to"`
+	}
+	if len(body) == 0 || json.Unmarshal(body, &call) != nil {
+		return ""
+	}
+	return call.To
+}
+
 // Result is the outcome of one request, or of an event that made none. On the
 // bus it is a CloudEvents 1.0 envelope around these fields.
 type Result struct {

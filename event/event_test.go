@@ -89,3 +89,24 @@ func TestE164(t *testing.T) {
 		}
 	}
 }
+
+func TestCallToIsTheNumberOfTheCall(t *testing.T) {
+	t.Parallel()
+	const call = `{"call_to":"+12025550142"}`
+	for _, c := range []struct {
+		name string
+		item event.Item
+		want string
+	}{
+		{"a request", event.Item{Request: &event.Request{Call: []byte(call)}}, "+12025550142"},
+		{"a dry run", event.Item{Result: &event.Result{Request: []byte(call)}}, "+12025550142"},
+		{"a rejection", event.Item{Result: &event.Result{}}, ""},
+		{"a pending event", event.Item{Pending: &event.Pending{}}, ""},
+		{"nothing", event.Item{}, ""},
+		{"no JSON", event.Item{Request: &event.Request{Call: []byte(`{`)}}, ""},
+	} {
+		if got := c.item.CallTo(); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"encoding/json"
-
 	"callbridge/event"
 	"callbridge/mapping/field"
 )
@@ -20,13 +18,13 @@ import (
 func (c *Config) Reused(stored, next event.Item) (event.Item, bool) {
 	before, after := c.content(stored), c.content(next)
 	if before == "" || after == "" {
-		before, after = number(stored), number(next)
+		before, after = stored.CallTo(), next.CallTo()
 	}
 	if before == "" || after == "" || before == after {
 		return event.Item{}, false
 	}
 	detail := "an earlier event with the same key says something else; look at key: of the source"
-	if number(stored) != number(next) {
+	if stored.CallTo() != next.CallTo() {
 		detail = "an earlier event with the same key names another person; look at key: of the source"
 	}
 	d := rejected(next.Event(), "", field.Refusal{Reason: event.ReasonKeyReused, Field: field.NameKey, Detail: detail})
@@ -72,22 +70,4 @@ func (c *Config) pendingContent(source *Source, p event.Pending) string {
 		return ""
 	}
 	return digest(request.Object)
-}
-
-// number is the number that the item's call dials, "" if it has none.
-func number(item event.Item) string {
-	var body json.RawMessage
-	switch {
-	case item.Request != nil:
-		body = item.Request.Call
-	case item.Result != nil:
-		body = item.Result.Request
-	}
-	var call struct {
-		To string `json:"call_to"`
-	}
-	if len(body) == 0 || json.Unmarshal(body, &call) != nil {
-		return ""
-	}
-	return call.To
 }
