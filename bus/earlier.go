@@ -3,9 +3,6 @@ package bus
 import (
 	"context"
 	"errors"
-	"time"
-
-	"github.com/google/uuid"
 
 	"callbridge/bus/earlier"
 	"callbridge/event"
@@ -22,7 +19,7 @@ func (b *Bus) Earlier(ctx context.Context, items []event.Item) ([]earlier.Found,
 
 // endedSubject is the subject of the message that the lookup for one webhook of an event
 // has ended with a rejection. Each webhook has another time.
-func (b *Bus) endedSubject(e event.Event) string { return b.closedSubject(e.Source, roundID(e)) }
+func (b *Bus) endedSubject(e event.Event) string { return b.closedSubject(e.Source, event.LookupID(e)) }
 
 // Renew stores a pending event after an earlier one whose lookup has ended with a
 // rejection. It reports false if another copy of the event was faster.
@@ -41,9 +38,3 @@ func (b *Bus) Renew(ctx context.Context, trace string, p *event.Pending, after e
 	}
 	return err == nil, err
 }
-
-func roundID(e event.Event) uuid.UUID {
-	return uuid.NewSHA1(e.ID, []byte("lookup\x00"+receivedText(e)))
-}
-
-func receivedText(e event.Event) string { return e.Received.UTC().Format(time.RFC3339Nano) }

@@ -93,7 +93,7 @@ func (b *Bus) storeOpen(ctx context.Context, trace string, items []event.Item) e
 		return nil
 	}
 	r := items[i].Result
-	err := b.publish(context.WithoutCancel(ctx), b.closing(r.Event.Source, roundID(r.Event), r.Outcome, r.Reason))[0]
+	err := b.publish(context.WithoutCancel(ctx), b.closing(r.Event.Source, event.LookupID(r.Event), r.Outcome, r.Reason))[0]
 	if errors.Is(err, ErrExists) {
 		return nil
 	}
@@ -128,7 +128,7 @@ func (b *Bus) resolved(ctx context.Context, item event.Item) bool {
 func tooLarge(e event.Event) event.Item {
 	e.Data = nil
 	return event.Item{Result: &event.Result{
-		RequestID: event.RejectionID(e.ID, "", event.ReasonBadCall, "", receivedText(e)), Outcome: event.Rejected, Reason: event.ReasonBadCall,
+		RequestID: event.RejectionID(e.ID, "", event.ReasonBadCall, "", e.ReceivedText()), Outcome: event.Rejected, Reason: event.ReasonBadCall,
 		Detail: "event and call together are " + ErrTooLarge.Error(), Event: e, Time: e.Received,
 	}}
 }

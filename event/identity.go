@@ -2,6 +2,7 @@ package event
 
 import (
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -36,3 +37,12 @@ func ResultID(requestID uuid.UUID, outcome Outcome) uuid.UUID {
 func RejectionID(eventID uuid.UUID, route string, reason Reason, field, content string) uuid.UUID {
 	return uuid.NewSHA1(eventID, []byte(strings.Join([]string{"rejected", route, string(reason), field, content}, "\x00")))
 }
+
+// LookupID identifies the lookup for one webhook of an event: each webhook that leads to
+// one has another time.
+func LookupID(e Event) uuid.UUID {
+	return uuid.NewSHA1(e.ID, []byte("lookup\x00"+e.ReceivedText()))
+}
+
+// ReceivedText is when the webhook came in, with all its digits.
+func (e Event) ReceivedText() string { return e.Received.UTC().Format(time.RFC3339Nano) }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"callbridge/event"
 	"callbridge/mapping/field"
@@ -125,7 +124,7 @@ func Resume(p event.Pending) (Incoming, error) {
 // one webhook has the same.
 func (in Incoming) Rejected(reason event.Reason, detail string) event.Item {
 	d := rejected(in.Event, "", field.Refusal{Reason: reason, Detail: detail})
-	d.Result.RequestID = event.RejectionID(in.Event.ID, "", reason, "", in.Event.Received.UTC().Format(time.RFC3339Nano))
+	d.Result.RequestID = event.RejectionID(in.Event.ID, "", reason, "", in.Event.ReceivedText())
 	return d.item()
 }
 
