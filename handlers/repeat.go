@@ -40,7 +40,7 @@ func (in Intake) compare(ctx context.Context, config *mapping.Config, repeats []
 			}
 			continue
 		}
-		if r.owner.Was == "" {
+		if r.owner.Status == duplicate && r.owner.Was == "" {
 			r.owner.Was = was(r.item, before.Was)
 		}
 		rejection, differs := config.Reused(before.Item, r.item)

@@ -201,3 +201,15 @@ func (f *fixture) rejectPending(key string) {
 		f.t.Fatal(err)
 	}
 }
+
+// One of two routes is new to the event: the answer is about that one.
+func TestAnswerOfAnEventThatIsPartlyNewSaysNothingOfTheOther(t *testing.T) {
+	t.Parallel()
+	b := openBus(t)
+	config := strings.Replace(repeatConfig, "mode: live", "mode: dry_run", 1)
+	before := setupOn(t, b, config)
+	before.want("dry run", before.website(first), "skipped", "dry_run", "")
+	added := setupOn(t, b, config+`  - {name: any, source: website, mode: live, policy: {countries: [US]}, call: {call_to: phone}}
+`)
+	added.want("with another route", added.website(first), "requested", "", "")
+}
