@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -104,17 +105,28 @@ func deliveryOf(c *gin.Context, body []byte, received time.Time) mapping.Deliver
 	}
 }
 
+// maxStored bounds the data of what one webhook stores. Each route that an event leads
+// to stores the event once more.
+const maxStored = 64 << 20
+
+// errTooMuch is a webhook that leads to more than maxStored.
+var errTooMuch = fmt.Errorf("the events of one webhook and the routes that they lead to need more than %d MiB", maxStored>>20)
+
 // store maps the events of a webhook and stores what they lead to in one batch.
 func (in Intake) store(ctx context.Context, config *mapping.Config, events []mapping.Incoming, trace span.Parent) (answer, error) {
 	a := answer{Events: make([]eventAnswer, len(events))}
 	var items []event.Item
 	var owners []*eventAnswer // of the items
+	size := 0
 	for i, e := range events {
 		owner := &a.Events[i]
 		owner.ID = e.Event.ID
 		led, err := config.Items(e)
 		if err != nil {
 			return a, err
+		}
+		if size += len(led) * len(e.Event.Data); size > maxStored {
+			return a, errTooMuch
 		}
 		for _, item := range led {
 			owner.add(item)
@@ -208,6 +220,11 @@ func refuseDelivery(c *gin.Context, line *logLine, err error) {
 // final; after a 503 the CRM sends the webhook again.
 func (in Intake) refuseUnstored(c *gin.Context, line *logLine, err error) {
 	line.err = err
+	if errors.Is(err, errTooMuch) {
+		line.reason = "too_large"
+		refuse(c, http.StatusRequestEntityTooLarge, "too_large", "the events of the webhook, once for each of their routes, have more than 64 MiB")
+		return
+	}
 	if errors.Is(err, bus.ErrTooLarge) {
 		line.reason = "too_large"
 		refuse(c, http.StatusRequestEntityTooLarge, "too_large", "an event is larger than the limit of NATS (max_payload)")
