@@ -35,7 +35,7 @@ func TestCallIgnoresFieldsOfTheWrongType(t *testing.T) {
 func FuzzCall(f *testing.F) {
 	for _, data := range []string{
 		`{"id":"7d1b","metadata":{"a":"x","b":null,"c":true}}`, `{"metadata":{"a":{"b":[1,"x"]}}}`, `{"agent_dynamic_variables":{"n":1.50}}`,
-		`{"metadata":{"a":1e999}}`, `{"metadata":{"a":1},"metadata":{"b":"x"},"METADATA":{"a":"y"}}`, `{"metadata":5,"cost":"1","id":7}`,
+		`{"metadata":{"a":1e99}}`, `{"metadata":{"a":1},"metadata":{"b":"x"},"METADATA":{"a":"y"}}`, `{"metadata":5,"cost":"1","id":7}`,
 		`{"id":"x"} {}`, `{"id":`, `{"metadata":{"a":1},"id":`, `{"call_duration":1e3,"latency":12,"metadata":{}}`,
 	} {
 		f.Add([]byte(data))

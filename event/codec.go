@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -72,8 +73,8 @@ func readable(data []byte) error {
 		case c == '-' || c >= '0' && c <= '9':
 			end := endOfNumber(data, i)
 			exponent := bytes.IndexAny(data[i:end], "eE")
-			if end-i > maxNumber || exponent >= 0 && end-i-exponent-1 > maxExponent {
-				return fmt.Errorf("a number of more than %d characters, or with an exponent of more than %d", maxNumber, maxExponent)
+			if end-i > maxNumber || exponent >= 0 && (end-i-exponent-1 > maxExponent || isInfinite(data[i:end])) {
+				return fmt.Errorf("a number of more than %d characters, with an exponent of more than %d, or beyond 1e308", maxNumber, maxExponent)
 			}
 			i = end - 1
 		}
@@ -94,6 +95,12 @@ func endOfString(data []byte, start int) int {
 			return i
 		}
 	}
+}
+
+// isInfinite reports whether a number is none for readers that use float64.
+func isInfinite(number []byte) bool {
+	_, err := strconv.ParseFloat(string(number), 64)
+	return errors.Is(err, strconv.ErrRange)
 }
 
 func endOfNumber(data []byte, start int) int {

@@ -248,6 +248,8 @@ func TestDecodeRefusesWhatBreaksOtherReaders(t *testing.T) {
 		"a long fraction":      {number("0." + strings.Repeat("1", 70)), false},
 		"exponent":             {number("1e-300"), true},
 		"a large exponent":     {number("1E999999999"), false},
+		"beyond a float64":     {number("-1.5e309"), false},
+		"the largest float64":  {number("1.7e308"), true},
 		"digits in a text":     {`{"call":{"notes":"` + strings.Repeat("9", 500) + `"}}`, true},
 		"brackets in a text":   {`{"call":{"notes":"\"` + strings.Repeat("[", 500) + `"}}`, true},
 		"a text that ends not": {`{"call":"` + strings.Repeat("[", 500), false},

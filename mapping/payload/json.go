@@ -77,10 +77,18 @@ func (r *jsonReader) value(depth int) (Value, error) {
 	}
 }
 
-// IsShort reports whether a number is within MaxNumber, and its exponent too.
+// IsShort reports whether a number is within MaxNumber, and a float64 if it has an
+// exponent: readers in Go and Rust refuse 1e400, and all that is around it.
 func IsShort(number string) bool {
+	if len(number) > MaxNumber {
+		return false
+	}
 	i := strings.LastIndexAny(number, "eE")
-	return len(number) <= MaxNumber && (i < 0 || len(strings.TrimLeft(number[i+1:], "+-")) <= maxExponent)
+	if i < 0 {
+		return true
+	}
+	_, err := strconv.ParseFloat(number, 64)
+	return err == nil && len(strings.TrimLeft(number[i+1:], "+-")) <= maxExponent
 }
 
 // scalar reads a string, unquoted, or another single value as it is written.

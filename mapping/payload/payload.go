@@ -130,7 +130,7 @@ const (
 	endsEarly    problem = "the text ends too early"
 	tooDeep      problem = "nested too deeply"
 	tooMany      problem = "too many values"
-	tooLong      problem = "a number of more than 64 characters, or with an exponent of more than 3 digits"
+	tooLong      problem = "a number of more than 64 characters, with an exponent of more than 3 digits, or beyond 1e308"
 	trailingText problem = "more text after the end of the value"
 	repeatedKey  problem = "a key that its object already has"
 	repeatedAttr problem = "an attribute that its element already has"

@@ -76,7 +76,7 @@ func TestEncodeKeepsTheDigestsOfEvents(t *testing.T) {
 	for _, c := range []struct{ contentType, body, digest string }{
 		{"application/json", contactEvent, "5d3a480ff4ecb0baf56211eb0b261b2ca10783440770d428d1ecbfde72b9828f"},
 		{"application/json", contact, "5ef62f5cfb793632ae07fc86f5297379abef6dabf70b3dd34283f3ea97792bc6"},
-		{"application/json", `{"😀":1.10,"\uff00":-0,"":1E+400,"a":{"b":[],"aa":{}},"B":null,"\ud800":"\udfff"}`, "097630d428ccc2e77ac0b89e31a41ffe10667fd808c8022b5463408f22fec029"},
+		{"application/json", `{"😀":1.10,"\uff00":-0,"":1E+300,"a":{"b":[],"aa":{}},"B":null,"\ud800":"\udfff"}`, "ff71704ce00e3b2e8c891eeb8e4644362e373515909ea688db40a141c7959a98"},
 		{"application/json", `["<&>\u2028","\n\u2028\u2029","\"\u2029","\\\u2028","\u0000\b\f\u001f\u007f\u0080/é😀\ufffd"]`, "4ce40e571dd74807e1c5260461f49decc0f6a8c13232e1890287b27a8dc57dba"},
 		{"application/x-www-form-urlencoded", "contact%5Bemail%5D=j%40example.com&tag[]=a%0Ab&tag[]=%E2%80%A8%22", "9a66a1d876f462291fa3170dd52e788afc797b3ebde07ca2de61b050aced0eed"},
 		{"text/xml", notification, "506acb1fee249ac1f2a45ad9df8a842f8a045e46d14e41502d54ae45cf0eae0f"},
