@@ -239,3 +239,23 @@ func (f *fixture) wantOneCall(url string) {
 		f.t.Errorf("one person was called %d times, want 1", n)
 	}
 }
+
+// TestRedialReadsALongList: many other people were called since the claim. The call that
+// is missing is placed, because all of them can be read.
+func TestRedialReadsALongList(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, callabsim.Options{})
+	r := request("lead-1", "+12025550142")
+	f.claimed(r, "embedded-an ended process")
+	f.sim.AddCalls(others(2_500, "+12025550143", 0)...)
+	config := fast()
+	config.Redial = true
+	f.run(config, good)
+	f.send(r)
+	if got := f.result(); got.Reason != event.ReasonCreated {
+		t.Errorf("ended %s (%s: %s), want a call", got.Outcome, got.Reason, got.Detail)
+	}
+	if n := f.dialled(r.ID); n != 1 {
+		t.Errorf("dialled %d times, want 1", n)
+	}
+}
