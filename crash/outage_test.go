@@ -38,9 +38,7 @@ func TestNATSOutageUnderLoadLosesNothing(t *testing.T) {
 		await(t, time.Minute, "calls are placed", func() bool { return len(f.callab.Placed()) > 5 })
 		restore := f.nats.supervisors[0].takeDown()
 		defer restore()
-		if answer := f.waitReady(url, false); !strings.Contains(answer, "nats") {
-			t.Errorf("not ready because of %s; want nats", answer)
-		}
+		f.waitReady(url, false)
 		refused := f.crm.unavailable.Load()
 		<-time.After(outage())
 		if f.crm.unavailable.Load() == refused {

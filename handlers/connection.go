@@ -46,6 +46,8 @@ type Connections struct {
 	bodies  *bodyBudget
 	proxies proxies
 	closed  *prometheus.CounterVec
+	// proved reports whether a network has proved itself lately; nil for none.
+	proved func(netip.Prefix, time.Time) bool
 
 	mu       sync.Mutex
 	open     map[*connection]struct{}
@@ -178,7 +180,17 @@ func (c *connection) Read(p []byte) (int, error) {
 func (c *connection) hold(n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.closed && c.header.take(n) == nil
+	switch {
+	case c.closed:
+		return false
+	case c.header.take(n) == nil:
+		return true
+	case c.all.proved == nil || !c.all.proved(c.network, time.Now()):
+		return false
+	}
+	// The network has proved itself since the connection began.
+	c.header.most = maxUnverified
+	return c.header.take(n) == nil
 }
 
 // begin is called when the header of a request is complete: from now on the webhook

@@ -147,6 +147,15 @@ func (f *failureLimiter) prove(s sender, now time.Time) {
 	p, _ := f.proved.get(s)
 	p.at = now
 	f.proved.set(s, p)
+	f.proved.set(sender{network: s.network}, proof{at: now})
+}
+
+// knows reports whether a webhook of the network was verified lately, for any source.
+func (f *failureLimiter) knows(network netip.Prefix, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, ok := f.proved.get(sender{network: network})
+	return ok && now.Sub(p.at) < provedFor
 }
 
 // refuseUnverified refuses a sender that is not verified: with the given status,

@@ -58,6 +58,7 @@ func Public(in Intake, health Health, registry prometheus.Registerer) http.Handl
 	if in.Connections == nil {
 		in.Connections = NewConnections(in.TrustedProxies, registry)
 	}
+	in.Connections.proved = in.failures.knows
 	in.bodies, in.decoding = in.Connections.bodies, newGate()
 	in.sampler, in.proxies = &sampler{kinds: map[lineKind]*sample{}}, newProxies(in.TrustedProxies, in.ProxyHeader)
 	engine := newEngine(in.Log)
