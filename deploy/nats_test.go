@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -165,7 +166,8 @@ func TestLeastPermissions(t *testing.T) {
 	seen := watch(t, servers)
 	results := testkit.Subscribe(t, connect(t, servers, "results", "demo-results-password"), "callbridge.result.>")
 	callab := simulator(t)
-	one, two := serve(t, urls(servers), callab), serve(t, urls(servers), callab)
+	config := "CONFIG_FILE=" + withDryRun(t)
+	one, two := serve(t, urls(servers), callab, config), serve(t, urls(servers), callab, config)
 
 	for _, c := range []struct {
 		bridge       bridge
@@ -207,6 +209,19 @@ func TestLeastPermissions(t *testing.T) {
 	t.Run("a producer", func(t *testing.T) { producerOnly(t, servers[1:]) })
 	sweepAndLookUp(t, servers[1:])
 	idle(t, seen, "bridge", "reader")
+}
+
+// withDryRun writes callbridge.yaml with one more route, whose dry run closes requests.
+func withDryRun(t *testing.T) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "callbridge.yaml")
+	text := strings.TrimRight(read(t, "callbridge.yaml"), "\n") + `
+  - {name: without-consent, source: website, mode: dry_run, when: "!consent", call: {call_to: phone}}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // subjects collects the subjects of published messages.

@@ -79,7 +79,6 @@ var fieldCases = []struct{ keys, value, want string }{
 	{", type: number", `-1.5e3`, "-1500"},
 	{", type: number", `"125e-2"`, "1.25"},
 	{", type: number", `9007199254740993`, "9007199254740993"},
-	{", type: number", `1e999`, odd("the number 1e999", "number")},
 	{", type: number", `"1,200"`, thousands("1,200")},
 	{", type: number", `"75.000"`, thousands("75.000")},
 	{", type: number", `"-1.200"`, thousands("-1.200")},
