@@ -40,7 +40,8 @@ var thousandsOrFraction = regexp.MustCompile(`^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$
 // grouped has groups of three digits: 1.200.000, 1 200, 1'200.
 var grouped = regexp.MustCompile(`^[+-]?[0-9]{1,3}(?:[.,' \x{2019}][0-9]{3})+$`)
 
-// withoutThousands writes a number with a decimal sign as numberValue reads it.
+// withoutThousands writes a number with a decimal sign as numberValue reads it,
+// without zeros at the end: 75.000 is said as 75.
 // False is a number whose thousands are not in groups of three, or that has the
 // decimal sign twice.
 func withoutThousands(text, sign string) (string, bool) {
@@ -57,7 +58,7 @@ func withoutThousands(text, sign string) (string, bool) {
 	if strings.ContainsAny(whole, ".,") {
 		return "", false
 	}
-	if hasFraction {
+	if fraction = strings.TrimRight(fraction, "0"); hasFraction && fraction != "" {
 		whole += "." + fraction
 	}
 	return whole, true
