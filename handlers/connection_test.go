@@ -29,6 +29,7 @@ func limited(t *testing.T, handler http.HandlerFunc, trusted ...string) (*Connec
 	}
 	server := NewServer(all.handler(handler), slog.New(slog.DiscardHandler))
 	server.ConnContext = all.Context
+	server.ReadHeaderTimeout = 0 // a test that waits for a slow machine loses no connection
 	var ended sync.WaitGroup
 	ended.Go(func() { _ = server.Serve(all.Listener(socket)) })
 	t.Cleanup(func() { _ = server.Close(); ended.Wait() })

@@ -104,7 +104,9 @@ func bomb(t *testing.T) []byte {
 	return packed.Bytes()
 }
 
-const maxHostileMemory = 200 << 20
+// maxHostileMemory holds for the program as it is built for use; the race detector needs
+// several times the memory.
+const maxHostileMemory = (200 << 20) * memoryFactor
 
 // TestMemoryUnderHostileConnectionsIsBounded holds 1,000 connections from 50 addresses
 // open. Half of them withhold the end of a gzip stream, half send 900 kB of 1 MiB.
