@@ -19,16 +19,17 @@ import (
 // dial claims a request, places its call and records the answer. This is the
 // only step that can make a phone ring. The order is fixed: pause, slot, token,
 // judgement, claim, POST. The judgement is also made first, so that a request
-// that may not be dialled uses no token. A claim that waited for a slot or token would lose its write
+// that may not be dialled uses no token, and again if the configuration has changed
+// since. A claim that waited for a slot or token would lose its write
 // window.
 func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, error) {
 	if wait := time.Until(e.NotBefore); wait > 0 {
 		return retryAfter(wait), nil
 	}
+	judgedBy := d.generation()
 	if refused, is := d.judge(r); is {
 		return d.refuse(ctx, r, refused, e)
 	}
-	judged := time.Now()
 	probe, again, err := d.pause.enter(ctx)
 	if err != nil {
 		return transition{}, err
@@ -42,7 +43,7 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 		return transition{}, err
 	}
 	defer release()
-	if time.Since(judged) > judgedFor {
+	if judgedBy == unknownGeneration || judgedBy != d.generation() {
 		if refused, is := d.judge(r); is {
 			return d.refuse(ctx, r, refused, e)
 		}

@@ -71,6 +71,9 @@ type Config struct {
 
 	// Permits judges every request before its claim; nil permits all.
 	Permits Permits
+	// Generation is the number of the configuration by which Permits judges: a
+	// request that has waited is judged again only if it has changed. Nil: always.
+	Generation func() int
 
 	// Tracer records spans; nil for none.
 	Tracer *span.Tracer

@@ -23,10 +23,18 @@ const (
 	// giveBack is the delay until such a request is delivered again, and half of
 	// the longest: a fixed one can meet the same process each time.
 	giveBack = 5 * time.Second
-	// judgedFor is how long a judgement holds while a request waits for its slot
-	// and token.
-	judgedFor = 100 * time.Millisecond
 )
+
+// unknownGeneration: it is not known whether the configuration has changed.
+const unknownGeneration = -1
+
+// generation is the number of the configuration by which Permits judges now.
+func (d *Dispatcher) generation() int {
+	if d.config.Generation == nil {
+		return unknownGeneration
+	}
+	return d.config.Generation()
+}
 
 // judge returns the final record of a request that may not be dialled, or false.
 func (d *Dispatcher) judge(r request) (refused Record, is bool) {

@@ -58,6 +58,7 @@ func TestRequestIsJudgedAgainAtEveryAttempt(t *testing.T) {
 	f := newFixture(t, callabsim.Options{Faults: []callabsim.Fault{{Kind: callabsim.Throttle}}})
 	var off atomic.Bool
 	config := fast()
+	config.Generation = func() int { return 1 }
 	config.Permits = func(*event.Request) (event.Outcome, event.Reason, string) {
 		if off.Swap(true) {
 			return event.Skipped, event.ReasonRouteOff, "switched off"
@@ -71,6 +72,30 @@ func TestRequestIsJudgedAgainAtEveryAttempt(t *testing.T) {
 	}
 	if posts := f.sim.Posts(); posts != 1 {
 		t.Errorf("%d create calls, want 1", posts)
+	}
+}
+
+// TestRequestIsJudgedAgainByANewConfiguration: its route is switched off while it waits
+// for its slot and token.
+func TestRequestIsJudgedAgainByANewConfiguration(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, callabsim.Options{})
+	var generation, judged atomic.Int64
+	config := fast()
+	config.Generation = func() int { return int(generation.Add(1)) }
+	config.Permits = func(*event.Request) (event.Outcome, event.Reason, string) {
+		if judged.Add(1) > 1 {
+			return event.Skipped, event.ReasonRouteOff, "switched off"
+		}
+		return "", "", ""
+	}
+	f.run(config, good)
+	f.send(request("lead-1", "+12025550142"))
+	if got := f.result(); got.Outcome != event.Skipped || got.Attempts != 0 {
+		t.Errorf("ended %s (%s) after %d attempts", got.Outcome, got.Reason, got.Attempts)
+	}
+	if posts := f.sim.Posts(); posts != 0 {
+		t.Errorf("%d create calls, want none", posts)
 	}
 }
 

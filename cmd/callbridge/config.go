@@ -56,6 +56,9 @@ func loadConfiguration(file string) (*configuration, error) {
 
 func (c *configuration) current() *mapping.Config { return c.now.Load().config }
 
+// generation is the number of the configuration in force.
+func (c *configuration) generation() int { return c.now.Load().number }
+
 // info is added to the answer of /readyz.
 func (c *configuration) info() map[string]any {
 	now := c.now.Load()

@@ -72,6 +72,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	p.tracer = s.OTel.Tracer(version(), p.log)
 	dispatching := s.dispatch()
 	dispatching.Tracer = p.tracer
+	dispatching.Generation = p.config.generation
 	dispatching.Permits = func(r *event.Request) (event.Outcome, event.Reason, string) { return p.config.current().Permits(r) }
 	if p.dispatcher, err = dispatch.New(p.bus, api, dispatching, p.registry, p.log); err != nil {
 		return err
