@@ -3,8 +3,6 @@ package callab
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"strconv"
 
 	"callbridge/untrusted"
 )
@@ -56,46 +54,7 @@ func bounded(data []byte, c *Call) json.RawMessage {
 // withinBounds reports whether valid JSON is neither too deep nor holds a number
 // that is too long or no float64.
 func withinBounds(data []byte) bool {
-	level := 0
-	for i := 0; i < len(data); i++ {
-		switch b := data[i]; {
-		case b == '"':
-			i = endOfString(data, i)
-		case b == '{' || b == '[':
-			if level++; level > maxCallLevels {
-				return false
-			}
-		case b == '}' || b == ']':
-			level--
-		case b >= '0' && b <= '9', b == '-':
-			end := i + 1
-			for end < len(data) && bytes.IndexByte([]byte("0123456789+-.eE"), data[end]) >= 0 {
-				end++
-			}
-			if number := data[i:end]; len(number) > maxNumberBytes || bytes.ContainsAny(number, "eE") && isInfinite(number) {
-				return false
-			}
-			i = end - 1
-		}
-	}
-	return true
-}
-
-// isInfinite reports whether a number is none for readers that use float64.
-func isInfinite(number []byte) bool {
-	_, err := strconv.ParseFloat(string(number), 64)
-	return errors.Is(err, strconv.ErrRange)
-}
-
-// endOfString returns the index of the quote that ends the string begun at start.
-func endOfString(data []byte, start int) int {
-	for i := start + 1; i < len(data); i++ {
-		switch data[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
-	}
-	return len(data)
+	return untrusted.CheckJSON(data, maxCallLevels, func(number []byte) bool {
+		return len(number) > maxNumberBytes || bytes.ContainsAny(number, "eE") && untrusted.IsInfinite(string(number))
+	}) == nil
 }

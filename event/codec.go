@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+
+	"callbridge/untrusted"
 )
 
 // keepRaw carries raw parts (a payload, an answer of Callab) unchanged, but for
@@ -56,59 +57,20 @@ const (
 	maxExponent = 4
 )
 
-// readable refuses JSON that is nested too deeply or has a number that is too long. It
-// leaves it to the decoder whether the text is JSON at all.
+// readable refuses JSON that is nested too deeply or has a number that is too long.
 func readable(data []byte) error {
-	depth := 0
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case c == '"':
-			i = endOfString(data, i)
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return fmt.Errorf("nested more than %d levels deep", maxDepth)
-			}
-		case c == '}' || c == ']':
-			depth--
-		case c == '-' || c >= '0' && c <= '9':
-			end := endOfNumber(data, i)
-			exponent := bytes.IndexAny(data[i:end], "eE")
-			if end-i > maxNumber || exponent >= 0 && (end-i-exponent-1 > maxExponent || isInfinite(data[i:end])) {
-				return fmt.Errorf("a number of more than %d characters, with an exponent of more than %d, or beyond 1e308", maxNumber, maxExponent)
-			}
-			i = end - 1
-		}
+	switch err := untrusted.CheckJSON(data, maxDepth, isLong); {
+	case errors.Is(err, untrusted.ErrTooDeep):
+		return fmt.Errorf("nested more than %d levels deep", maxDepth)
+	case err != nil:
+		return fmt.Errorf("a number of more than %d characters, with an exponent of more than %d, or beyond 1e308", maxNumber, maxExponent)
 	}
 	return nil
 }
 
-// endOfString returns the index of the quote that ends the string that begins at start.
-func endOfString(data []byte, start int) int {
-	for i := start + 1; ; i++ {
-		next := bytes.IndexByte(data[i:], '"')
-		if next < 0 {
-			return len(data)
-		}
-		i += next
-		escapes := len(data[start+1:i]) - len(bytes.TrimRight(data[start+1:i], `\`))
-		if escapes%2 == 0 {
-			return i
-		}
-	}
-}
-
-// isInfinite reports whether a number is none for readers that use float64.
-func isInfinite(number []byte) bool {
-	_, err := strconv.ParseFloat(string(number), 64)
-	return errors.Is(err, strconv.ErrRange)
-}
-
-func endOfNumber(data []byte, start int) int {
-	end := start
-	for end < len(data) && (data[end] >= '0' && data[end] <= '9' || bytes.IndexByte([]byte("+-.eE"), data[end]) >= 0) {
-		end++
-	}
-	return end
+func isLong(number []byte) bool {
+	exponent := bytes.IndexAny(number, "eE")
+	return len(number) > maxNumber || exponent >= 0 && (len(number)-exponent-1 > maxExponent || untrusted.IsInfinite(string(number)))
 }
 
 // ContentType of every result on the bus (CloudEvents 1.0, JSON event format).

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"callbridge/untrusted"
 )
 
 // decodeJSON parses RFC 8259 JSON. It refuses what that standard leaves open: an
@@ -66,7 +68,7 @@ func (r *jsonReader) value(depth int) (Value, error) {
 	case jsontext.KindString:
 		return text, err
 	case jsontext.KindNumber:
-		if err == nil && !IsShort(text) {
+		if err == nil && !isShort(text) {
 			return nil, r.fail(int(r.dec.InputOffset())-len(text), tooLong)
 		}
 		return stdjson.Number(text), err
@@ -77,9 +79,9 @@ func (r *jsonReader) value(depth int) (Value, error) {
 	}
 }
 
-// IsShort reports whether a number is within MaxNumber, and a float64 if it has an
+// isShort reports whether a number is within MaxNumber, and a float64 if it has an
 // exponent: readers in Go and Rust refuse 1e400, and all that is around it.
-func IsShort(number string) bool {
+func isShort(number string) bool {
 	if len(number) > MaxNumber {
 		return false
 	}
@@ -87,8 +89,7 @@ func IsShort(number string) bool {
 	if i < 0 {
 		return true
 	}
-	_, err := strconv.ParseFloat(number, 64)
-	return err == nil && len(strings.TrimLeft(number[i+1:], "+-")) <= maxExponent
+	return !untrusted.IsInfinite(number) && len(strings.TrimLeft(number[i+1:], "+-")) <= maxExponent
 }
 
 // scalar reads a string, unquoted, or another single value as it is written.

@@ -1,0 +1,28 @@
+package untrusted_test
+
+import (
+	"errors"
+	"testing"
+
+	"callbridge/untrusted"
+)
+
+func TestCheckJSONCountsLevelsAndNumbersOutsideOfStrings(t *testing.T) {
+	t.Parallel()
+	long := func(number []byte) bool { return len(number) > 3 }
+	for text, want := range map[string]error{
+		`{"a":[1,-2,"[[[[ 12345 \" [[[["]}`: nil,
+		`[[1]]`:                             nil,
+		`[[[1]]]`:                           untrusted.ErrTooDeep,
+		`[1],[2],[3]`:                       nil,
+		`{"\\":1234}`:                       untrusted.ErrBadNumber,
+		`-1e5`:                              untrusted.ErrBadNumber,
+		`"open [[[[ 12345`:                  nil,
+		`"\`:                                nil,
+		``:                                  nil,
+	} {
+		if got := untrusted.CheckJSON([]byte(text), 2, long); !errors.Is(got, want) {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}
