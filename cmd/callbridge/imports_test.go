@@ -29,7 +29,7 @@ var ours = map[string][]string{
 	"mapping/sources":  {},
 	"mapping/config":   {"untrusted", "signature", "mapping/sources"},
 	"mapping/field":    {"untrusted", "event", "mapping/config", "mapping/payload", "mapping/phone", "mapping/zone"},
-	"mapping/rule":     {"untrusted", "event", "mapping/config"},
+	"mapping/rule":     {"untrusted", "event", "mapping/config", "mapping/zone"},
 	"mapping/call":     {"untrusted", "event", "mapping/config", "mapping/field", "mapping/payload", "mapping/phone"},
 	"mapping/lookups":  {"untrusted", "event", "mapping/call", "mapping/config", "mapping/field", "mapping/payload", "mapping/rule"},
 	"mapping": {

@@ -2,7 +2,6 @@ package rule
 
 import (
 	"strings"
-	"sync"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -11,6 +10,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+
+	"callbridge/mapping/zone"
 )
 
 // Function is a function that callbridge adds to CEL.
@@ -46,7 +47,6 @@ var doubleFunctions = []string{"days_since", "hours_since", "local_hour", elapse
 const elapsedName = "@elapsed"
 
 func (e *Environment) functions() []cel.EnvOption {
-	zones := &zones{}
 	text, list := cel.StringType, cel.ListType(cel.StringType)
 	return []cel.EnvOption{
 		cel.Macros(e.presentMacro(), sinceMacro("days_since", 24), sinceMacro("hours_since", 1)),
@@ -54,9 +54,9 @@ func (e *Environment) functions() []cel.EnvOption {
 			[]*cel.Type{cel.TimestampType, cel.TimestampType, cel.DoubleType}, cel.DoubleType,
 			cel.FunctionBinding(elapsed))),
 		cel.Function("local_hour", cel.Overload("local_hour", []*cel.Type{cel.TimestampType, text},
-			cel.DoubleType, cel.BinaryBinding(zones.hour))),
+			cel.DoubleType, cel.BinaryBinding(localHour))),
 		cel.Function("weekday", cel.Overload("weekday", []*cel.Type{cel.TimestampType, text},
-			text, cel.BinaryBinding(zones.weekday))),
+			text, cel.BinaryBinding(weekday))),
 		cel.Function("starts_with_any", cel.Overload("starts_with_any", []*cel.Type{text, list},
 			cel.BoolType, cel.BinaryBinding(anyOf(strings.HasPrefix)))),
 		cel.Function("contains_any", cel.Overload("contains_any", []*cel.Type{text, list},
@@ -111,32 +111,25 @@ func anyOf(holds func(text, with string) bool) func(text, list ref.Val) ref.Val 
 	}
 }
 
-// zones caches time zones: loading one takes longer than the rest of a rule.
-type zones struct{ loaded sync.Map }
-
-func (z *zones) in(at, zone ref.Val) (time.Time, error) {
-	name := string(zone.(types.String))
-	location, ok := z.loaded.Load(name)
-	if !ok {
-		read, err := loadZone(name)
-		if err != nil {
-			return time.Time{}, err
-		}
-		location, _ = z.loaded.LoadOrStore(name, read)
+// inZone returns a time in the zone of a name.
+func inZone(at, name ref.Val) (time.Time, error) {
+	location, err := zone.Load(string(name.(types.String)))
+	if err != nil {
+		return time.Time{}, err
 	}
-	return at.(types.Timestamp).In(location.(*time.Location)), nil
+	return at.(types.Timestamp).In(location), nil
 }
 
-func (z *zones) hour(at, zone ref.Val) ref.Val {
-	local, err := z.in(at, zone)
+func localHour(at, name ref.Val) ref.Val {
+	local, err := inZone(at, name)
 	if err != nil {
 		return types.WrapErr(err)
 	}
 	return types.Double(local.Hour())
 }
 
-func (z *zones) weekday(at, zone ref.Val) ref.Val {
-	local, err := z.in(at, zone)
+func weekday(at, name ref.Val) ref.Val {
+	local, err := inZone(at, name)
 	if err != nil {
 		return types.WrapErr(err)
 	}

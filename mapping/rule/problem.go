@@ -1,19 +1,20 @@
 package rule
 
 import (
-	"callbridge/mapping/config"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+
+	"callbridge/mapping/config"
+	"callbridge/mapping/zone"
 )
 
 var (
@@ -121,22 +122,10 @@ func checkZones(at config.Node, rule *cel.Ast) {
 		if name != "local_hour" && name != "weekday" || args[1].Kind() != ast.LiteralKind {
 			continue
 		}
-		zone, _ := args[1].AsLiteral().(types.String)
-		if _, err := loadZone(string(zone)); err != nil {
+		place, _ := args[1].AsLiteral().(types.String)
+		if _, err := zone.Load(string(place)); err != nil {
 			position := rule.NativeRep().SourceInfo().GetStartLocation(args[1].ID())
 			at.ProblemAt(offset(at.Raw(), position), err.Error(), `write it as "Europe/Berlin"`)
 		}
 	}
-}
-
-// loadZone loads a zone. It refuses the two names of the machine's own zone.
-func loadZone(name string) (*time.Location, error) {
-	if name == "" || name == "Local" {
-		return nil, fmt.Errorf("no time zone %q", name)
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, fmt.Errorf("no time zone %q", name)
-	}
-	return zone, nil
 }

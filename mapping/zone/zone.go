@@ -7,6 +7,7 @@ package zone
 
 import (
 	_ "embed"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -36,23 +37,29 @@ func Find(text string) (*time.Location, bool) {
 	if !ok {
 		return nil, false
 	}
-	location, err := load(name)
+	location, err := Load(name)
 	return location, err == nil
 }
 
-// loaded keeps the zones that were used: LoadLocation reads and parses its data each
-// time.
+// loaded keeps the zones that were used: time.LoadLocation reads and parses its data
+// each time.
 var loaded sync.Map // name → *time.Location
 
-func load(name string) (*time.Location, error) {
+// Load returns the zone that has exactly this name in the time zone database. It
+// refuses the two names of the machine's own zone.
+func Load(name string) (*time.Location, error) {
 	if location, ok := loaded.Load(name); ok {
 		return location.(*time.Location), nil
 	}
-	location, err := time.LoadLocation(name)
-	if err == nil {
-		loaded.Store(name, location)
+	if name == "" || name == "Local" {
+		return nil, fmt.Errorf("no time zone %q", name)
 	}
-	return location, err
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("no time zone %q", name)
+	}
+	loaded.Store(name, location)
+	return location, nil
 }
 
 // index has the names of the database by their folded spellings.
