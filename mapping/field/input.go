@@ -48,13 +48,25 @@ func (p *Path) find(in *Input) (payload.Value, bool) {
 	return found, in.isPresent(found) && !(p.wraps && isObject(found))
 }
 
+// tree returns the tree into which the path leads; false if it leads into none.
+func (p *Path) tree(in *Input) (payload.Value, bool) {
+	switch p.origin {
+	case fromBody:
+		return in.Body, true
+	case fromRoot:
+		return in.Root, true
+	case fromLookup:
+		return in.Answer, true
+	}
+	return nil, false
+}
+
 // raw returns what is at the path, whatever it is.
 func (p *Path) raw(in *Input) (found payload.Value, ok bool) {
 	switch p.origin {
-	case fromBody:
-		found, ok = p.path.Lookup(in.Body)
-	case fromRoot:
-		found, ok = p.path.Lookup(in.Root)
+	case fromBody, fromRoot, fromLookup:
+		tree, _ := p.tree(in)
+		found, ok = p.path.Lookup(tree)
 	case fromHeader:
 		found, ok = in.Header.Get(p.name), in.Header.Get(p.name) != ""
 	case fromQuery:
@@ -66,8 +78,6 @@ func (p *Path) raw(in *Input) (found payload.Value, ok bool) {
 		found, ok = in.instant(p)
 	case fromText:
 		found, ok = p.name, true
-	case fromLookup:
-		found, ok = p.path.Lookup(in.Answer)
 	}
 	if len(in.Kept) > 0 {
 		if kept, ok := in.Kept[p.String()]; ok {
@@ -86,13 +96,7 @@ func (p *Path) all(in *Input) []payload.Value {
 
 // allRaw returns what is at a path with [*], whatever it is.
 func (p *Path) allRaw(in *Input) []payload.Value {
-	tree := in.Body
-	switch p.origin {
-	case fromRoot:
-		tree = in.Root
-	case fromLookup:
-		tree = in.Answer
-	}
+	tree, _ := p.tree(in)
 	values := p.path.All(tree)
 	if kept, ok := in.Kept[p.String()].([]any); ok {
 		values = slices.Clone(kept)
@@ -103,11 +107,10 @@ func (p *Path) allRaw(in *Input) []payload.Value {
 // rawText returns the text at a path where find finds no value: a placeholder, or a
 // word for no value.
 func (p *Path) rawText(in *Input) (string, bool) {
-	if p.many || p.origin != fromBody && p.origin != fromRoot && p.origin != fromLookup {
+	if _, inTree := p.tree(in); p.many || !inTree {
 		return "", false
 	}
-	tree := map[string]payload.Value{fromBody: in.Body, fromRoot: in.Root, fromLookup: in.Answer}[p.origin]
-	found, _ := p.path.Lookup(tree)
+	found, _ := p.raw(in)
 	text, ok := found.(string)
 	return text, ok && strings.TrimSpace(text) != ""
 }

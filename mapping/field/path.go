@@ -58,14 +58,8 @@ func BodyPath(path string) string {
 // obstacle says why a path finds nothing although its beginning does: a text that has
 // JSON inside, or a list.
 func (p *Path) obstacle(in *Input) string {
-	tree := in.Body
-	switch p.origin {
-	case fromBody:
-	case fromRoot:
-		tree = in.Root
-	case fromLookup:
-		tree = in.Answer
-	default:
+	tree, ok := p.tree(in)
+	if !ok {
 		return ""
 	}
 	found, steps := p.path.Obstacle(tree)

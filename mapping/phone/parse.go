@@ -178,7 +178,10 @@ func (p parser) national(digits, region string) (parsed, error) {
 		return parsed{}, refuse(Emergency, masked, "an emergency number in "+region)
 	}
 	r, ok := parse(digits, region)
-	other, otherOK := parse("+"+digits, "")
+	other, otherOK := parsed{}, false
+	if !strings.HasPrefix(digits, "0") { // no calling code begins with 0
+		other, otherOK = parse("+"+digits, "")
+	}
 	way := changed
 	if ok {
 		way = writingOf(digits, region, r)
