@@ -206,7 +206,8 @@ func TestLeastPermissions(t *testing.T) {
 	}
 	t.Run("the results user", func(t *testing.T) { resultsOnly(t, servers[1:]) })
 	t.Run("the reader", func(t *testing.T) { readerOnly(t, servers[1:]) })
-	t.Run("a producer", func(t *testing.T) { producerOnly(t, servers[1:]) })
+	// Of one server: another one would learn only later what the test subscribes to.
+	t.Run("a producer", func(t *testing.T) { producerOnly(t, servers[1:2]) })
 	sweepAndLookUp(t, servers[1:])
 	idle(t, seen, "bridge", "reader")
 }
