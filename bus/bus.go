@@ -3,7 +3,7 @@
 // requests, the ledger (the state of each call), results, and reservations (rate
 // tokens and concurrency slots, in the stream "limits"). handlers and lookup publish
 // to it, lookup and dispatch consume from it, and other services subscribe to its
-// results. stream.go defines the streams and the bounds of their size and age,
+// results. Package stream defines the streams and the bounds of their size and age,
 // docs/decisions gives the reasons. Of this module it imports only event and the
 // packages below bus.
 package bus
@@ -189,7 +189,7 @@ func (b *Bus) Ready(ctx context.Context) error {
 	if err := b.flushers.err(); err != nil {
 		return fmt.Errorf("%w; look at the disk, and start again", err)
 	}
-	for _, want := range b.streams() {
+	for _, want := range b.config.settings().Streams() {
 		have, err := b.js.Stream(ctx, want.Name)
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", want.Name, err)
@@ -199,7 +199,7 @@ func (b *Bus) Ready(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, c := range b.consumers() {
+	for _, c := range b.config.settings().Consumers() {
 		if _, err := b.js.Consumer(ctx, b.streamName("requests"), c.Durable); err != nil {
 			return fmt.Errorf("consumer %s: %w", c.Durable, err)
 		}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/stream"
 )
 
 // Delivery is a message that NATS has delivered: a call to make, or an event to
@@ -79,12 +81,12 @@ type Worker struct {
 // and returns when the messages in progress are handled. A consumer that the
 // server has lost is opened again.
 func (b *Bus) ConsumeRequests(ctx context.Context, workers int, w Worker) {
-	b.consume(ctx, dispatchConsumer, workers, w)
+	b.consume(ctx, stream.Dispatch, workers, w)
 }
 
 // ConsumeLookups is ConsumeRequests for events that wait for their lookup.
 func (b *Bus) ConsumeLookups(ctx context.Context, workers int, w Worker) {
-	b.consume(ctx, lookupConsumer, workers, w)
+	b.consume(ctx, stream.Lookup, workers, w)
 }
 
 func (b *Bus) consume(ctx context.Context, consumer string, workers int, w Worker) {

@@ -111,7 +111,7 @@ func (q *queues) update() {
 	ctx, cancel := context.WithTimeout(context.Background(), depthTimeout)
 	defer cancel()
 	q.updated, q.depth = time.Now(), map[string]depth{}
-	for _, c := range q.bus.consumers() {
+	for _, c := range q.bus.config.settings().Consumers() {
 		if d, err := q.bus.depth(ctx, c); err == nil {
 			q.depth[c.Durable] = d
 		}

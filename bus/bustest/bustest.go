@@ -1,5 +1,5 @@
 // Package bustest starts NATS servers and opens buses for the tests of several
-// packages. Of this module it imports only bus, and only tests import it.
+// packages. Of this module it imports only bus and bus/stream, and only tests import it.
 package bustest
 
 import (
@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus"
+	"callbridge/bus/stream"
 )
 
 // Config is a bus with its own server, on a free port of loopback and with a store that
@@ -41,7 +42,7 @@ func Open(t testing.TB, config bus.Config) *bus.Bus {
 }
 
 // Create creates streams and consumers as an administrator does.
-func Create(t testing.TB, js jetstream.JetStream, d bus.Definitions) {
+func Create(t testing.TB, js jetstream.JetStream, d stream.Definitions) {
 	t.Helper()
 	for _, stream := range d.Streams {
 		if _, err := js.CreateStream(t.Context(), stream); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbridge/bus"
+	"callbridge/bus/stream"
 )
 
 func newStreams() *cobra.Command {
@@ -42,7 +43,7 @@ files for "nats stream add --config" and "nats consumer add --config".`,
 // yet. It is not printed.
 var someNATS = envconfig.MapLookuper(map[string]string{"NATS_URL": "nats://127.0.0.1:4222"})
 
-func writeScript(w io.Writer, d bus.Definitions) error {
+func writeScript(w io.Writer, d stream.Definitions) error {
 	for _, s := range d.Streams {
 		if err := writeStep(w, s.Name+".json", s, "nats stream add "+s.Name); err != nil {
 			return err

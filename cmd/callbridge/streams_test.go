@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"callbridge/bus"
+	"callbridge/bus/stream"
 	"callbridge/bus/bustest"
 	"callbridge/event"
 	"callbridge/internal/testkit"
@@ -75,7 +75,7 @@ func startNATS(t *testing.T) *server.Server {
 // makeStreams creates the streams and consumers that `streams` printed, as an administrator.
 func makeStreams(t *testing.T, s *server.Server, output string) {
 	t.Helper()
-	var d bus.Definitions
+	var d stream.Definitions
 	if err := json.Unmarshal([]byte(output), &d); err != nil {
 		t.Fatal(err)
 	}

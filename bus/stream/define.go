@@ -1,0 +1,150 @@
+// Package stream defines the streams and consumers of callbridge, makes those that are
+// missing, and checks those that are there.
+package stream
+
+import (
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/difference"
+)
+
+// The streams, without the prefix of their names. Their order is that of Definitions.
+const (
+	Requests = "requests"
+	Ledger   = "ledger"
+	Results  = "results"
+	Limits   = "limits"
+)
+
+// Names of the durable consumers of the stream of requests, from which every process
+// pulls.
+const (
+	Dispatch = "dispatch"
+	Lookup   = "lookup"
+)
+
+// Settings are what the definitions depend on.
+type Settings struct {
+	// Prefix of every subject and, in upper case, of every stream name.
+	Prefix string
+	// Replicas of each stream: 1, or 3 or 5 in a cluster.
+	Replicas int
+	// Retention of requests and results. The ledger is kept twice as long.
+	Retention time.Duration
+	// AckWait is the time after which a delivered message is delivered again unless
+	// its worker has extended it.
+	AckWait time.Duration
+}
+
+// Name is the full name of a stream.
+func (s Settings) Name(stream string) string {
+	return strings.ToUpper(strings.ReplaceAll(s.Prefix, ".", "_") + "_" + stream)
+}
+
+const (
+	// recordsPerRequest is how many ledger records of a request are kept. Only the
+	// newest is used; the others are its history, for people.
+	recordsPerRequest = 16
+	// shortestWindow is the shortest duplicate window that nats-server accepts.
+	shortestWindow = 100 * time.Millisecond
+)
+
+// Streams returns the definitions of the four streams, with their limits.
+func (s Settings) Streams() []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{
+		{
+			Name:        s.Name(Requests),
+			Description: "calls to make, with the events they came from, and events that wait for a lookup",
+			Subjects:    []string{s.Prefix + ".request.>", s.Prefix + ".lookup.>"},
+			// Limited by age only. A limit by number or size would drop the oldest
+			// messages, and with them the knowledge that a request is a duplicate.
+			MaxAge: s.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
+			// Other services publish here. Message schedules and rollups stay off:
+			// their headers would let one service redirect and wipe the requests of
+			// all others. The window for Nats-Msg-Id is the shortest one: within it, a
+			// message with the id of another service's message makes that one vanish.
+			Duplicates: shortestWindow,
+			Storage:    jetstream.FileStorage, Replicas: s.Replicas,
+		},
+		{
+			Name:        s.Name(Ledger),
+			Description: "the state of every call; every change is a compare-and-set",
+			Subjects:    []string{s.Prefix + ".ledger.*"},
+			// The ledger is the last protection against a second call: it is kept
+			// longer than the request, refuses new records when it is full, and
+			// allows no deletion.
+			MaxAge: 2 * s.Retention, Discard: jetstream.DiscardNew,
+			MaxMsgsPerSubject: recordsPerRequest, DenyDelete: true, DenyPurge: true,
+			Storage: jetstream.FileStorage, Replicas: s.Replicas,
+		},
+		{
+			Name:        s.Name(Results),
+			Description: "the result of every event (CloudEvents)",
+			Subjects:    []string{s.Prefix + ".result.>"},
+			MaxAge:      s.Retention, Discard: jetstream.DiscardOld, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
+			AllowDirect: true, DenyPurge: true,
+			Storage: jetstream.FileStorage, Replicas: s.Replicas,
+		},
+		{
+			Name:        s.Name(Limits),
+			Description: "tokens of the dial rate and slots of the dial concurrency; they expire within minutes",
+			Subjects:    []string{s.Prefix + ".limit.>"},
+			// Each message has its own time to live, so that what a killed process
+			// holds becomes free.
+			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardOld, AllowMsgTTL: true,
+			Storage: jetstream.MemoryStorage, Replicas: s.Replicas,
+		},
+	}
+}
+
+// maxAckPending bounds the delivered and unacknowledged messages of a consumer,
+// over all processes. It counts requests that wait for Callab's list of calls, and
+// events that wait for the rate limit or the credentials of a CRM.
+var maxAckPending = map[string]int{Dispatch: 4096, Lookup: 16384}
+
+// Consumers returns the definitions of the consumers of the stream of requests.
+func (s Settings) Consumers() []jetstream.ConsumerConfig {
+	return []jetstream.ConsumerConfig{
+		s.consumer(Dispatch, "one request to one of the processes at a time", ".request.*.*.ready"),
+		s.consumer(Lookup, "one event to one of the processes at a time", ".lookup.*.*"),
+	}
+}
+
+func (s Settings) consumer(name, description, filter string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       name,
+		Description:   description,
+		FilterSubject: s.Prefix + filter,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       s.AckWait,
+		// Unlimited: the ledger counts attempts. The server's delivery count does
+		// not survive its crash.
+		MaxDeliver:    -1,
+		MaxAckPending: maxAckPending[name],
+	}
+}
+
+// Definitions are the streams and consumers that callbridge uses, for an
+// administrator to create them (NATS_MANAGE=false).
+type Definitions struct {
+	Streams   []jetstream.StreamConfig `json:"streams"`
+	Consumers []ConsumerDefinition     `json:"consumers"`
+}
+
+// ConsumerDefinition is one consumer and the name of its stream.
+type ConsumerDefinition struct {
+	Stream string                   `json:"stream_name"`
+	Config jetstream.ConsumerConfig `json:"config"`
+}
+
+// Define returns all definitions, without asking a server.
+func (s Settings) Define() Definitions {
+	d := Definitions{Streams: s.Streams()}
+	for _, c := range s.Consumers() {
+		d.Consumers = append(d.Consumers, ConsumerDefinition{s.Name(Requests), c})
+	}
+	return d
+}
