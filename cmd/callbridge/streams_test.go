@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"callbridge/bus/stream"
 	"callbridge/bus/bustest"
+	"callbridge/bus/stream"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
