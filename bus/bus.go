@@ -13,8 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -23,14 +22,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"callbridge/bus/connect"
 	"callbridge/bus/difference"
 	"callbridge/bus/role"
 	"callbridge/bus/storelock"
 )
 
-// minServer is the oldest nats-server version that callbridge supports. Older ones
-// have published vulnerabilities.
-const minServer = "2.12.6"
+// Auth holds the credentials for a remote server.
+type Auth = connect.Auth
+
+// ErrUnreachable: no server answers at the URL. The caller adds where the URL came from.
+var ErrUnreachable = connect.ErrUnreachable
 
 // Config selects the NATS server and the limits of the streams.
 type Config struct {
@@ -100,6 +102,10 @@ func Open(ctx context.Context, config Config) (*Bus, error) {
 	return b, nil
 }
 
+func (c Config) remote() connect.Config {
+	return connect.Config{URL: c.URL, Prefix: c.Prefix, Auth: c.Auth}
+}
+
 func (b *Bus) open(ctx context.Context) error {
 	if err := b.connect(); err != nil {
 		return err
@@ -129,7 +135,7 @@ func (b *Bus) connect() (err error) {
 	if b.config.URL == "" {
 		b.conn, err = b.startEmbedded(options)
 	} else {
-		b.conn, err = connectRemote(b.config, options)
+		b.conn, err = connect.Remote(b.config.remote(), options...)
 		if errors.Is(err, ErrUnreachable) {
 			err = fmt.Errorf("NATS_URL %w; start the server, or leave NATS_URL empty for the embedded one", err)
 		}
@@ -137,8 +143,8 @@ func (b *Bus) connect() (err error) {
 	if err != nil {
 		return err
 	}
-	if version := b.conn.ConnectedServerVersion(); !atLeast(version, minServer) {
-		return fmt.Errorf("nats-server %s is too old: callbridge needs %s or newer", version, minServer)
+	if err := connect.CheckVersion(b.conn); err != nil {
+		return err
 	}
 	if b.publisher, err = newPublisher(b.conn, maxPending); err != nil {
 		return err
@@ -149,6 +155,30 @@ func (b *Bus) connect() (err error) {
 	}
 	b.js, err = jetstream.New(b.conn)
 	return err
+}
+
+// Local completes the address and the credentials of a client on the machine of an
+// embedded server: without a URL it connects to where that server listens, and there
+// without a user as the role reader, if the directory of the store has its password.
+func (c Config) Local() (Config, error) {
+	listen := "nats://" + c.Embedded.Listen
+	if c.Embedded.CertFile != "" {
+		listen = "tls://" + c.Embedded.Listen
+	}
+	if c.URL == "" {
+		c.URL = listen
+	}
+	if c.URL != listen || c.Auth != (Auth{CAFile: c.Auth.CAFile, CertFile: c.Auth.CertFile, KeyFile: c.Auth.KeyFile}) {
+		return c, nil
+	}
+	passwords, err := role.Read(c.Embedded.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return c, nil // the server says whether it needs one
+	}
+	if err == nil {
+		c.Auth.User, c.Auth.Password = role.Reader, passwords[role.Reader]
+	}
+	return c, err
 }
 
 // Embedded reports whether the server runs in this process. Then no other process
@@ -162,7 +192,7 @@ func (b *Bus) AckWait() time.Duration { return b.config.AckWait }
 // the embedded server does not listen.
 func (b *Bus) ClientURL() string {
 	if b.server == nil {
-		return withoutUser(b.conn.ConnectedUrl())
+		return connect.WithoutUser(b.conn.ConnectedUrl())
 	}
 	if b.config.Embedded.Listen == "" {
 		return ""
@@ -261,31 +291,8 @@ func (b *Bus) logReconnect(c *nats.Conn) {
 
 func (b *Bus) logAsyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if refuse := b.opening.Load(); refuse != nil && errors.Is(err, nats.ErrPermissionViolation) {
-		(*refuse)(permissionError(err))
+		(*refuse)(connect.PermissionError(err))
 		return
 	}
 	b.config.Log.Warn("nats.error", "error", err)
-}
-
-// atLeast compares versions such as 2.15.2 by number. A preview of a version, such as
-// 2.12.6-RC.1, is older than the version.
-func atLeast(version, least string) bool {
-	have, err := parseVersion(version)
-	if err != nil {
-		return false
-	}
-	need, err := parseVersion(least)
-	return err == nil && slices.Compare(have, need) >= 0
-}
-
-func parseVersion(text string) ([]int, error) {
-	text, preview, isPreview := strings.Cut(strings.TrimPrefix(text, "v"), "-")
-	var major, minor, patch int
-	if _, err := fmt.Sscanf(text, "%d.%d.%d", &major, &minor, &patch); err != nil {
-		return nil, fmt.Errorf("version %s-%s: %w", text, preview, err)
-	}
-	if isPreview {
-		return []int{major, minor, patch - 1, 1}, nil
-	}
-	return []int{major, minor, patch}, nil
 }

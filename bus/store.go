@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/connect"
 	"callbridge/bus/earlier"
 	"callbridge/event"
 )
@@ -267,7 +268,7 @@ type ResultQuery struct {
 // permission to read the stream of results. The error is ErrUnreachable if no
 // server answers there.
 func ReadResults(ctx context.Context, config Config, q ResultQuery, fn func(event.Result) error) error {
-	conn, err := connectRemote(config, []nats.Option{nats.Name("callbridge results"), nats.Timeout(5 * time.Second)})
+	conn, err := connect.Remote(config.remote(), nats.Name("callbridge results"), nats.Timeout(5*time.Second))
 	if err != nil {
 		return err
 	}

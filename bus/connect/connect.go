@@ -1,4 +1,7 @@
-package bus
+// Package connect connects to a remote NATS with its credentials, and explains in one
+// sentence why it cannot. It belongs to package bus; of this module it imports only
+// bus/role.
+package connect
 
 import (
 	"crypto/tls"
@@ -13,6 +16,15 @@ import (
 
 	"callbridge/bus/role"
 )
+
+// Config selects the server and the credentials.
+type Config struct {
+	// URL of the server, several separated by commas.
+	URL string
+	// Prefix of every subject; the prefix of reply subjects follows from it.
+	Prefix string
+	Auth   Auth
+}
 
 // Auth holds the credentials for a remote NATS. Empty fields are not used.
 type Auth struct {
@@ -50,7 +62,8 @@ func (c Config) inbox() string {
 // from.
 var ErrUnreachable = errors.New("cannot be reached")
 
-func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
+// Remote connects to a remote server. Its errors are one line that says what to do.
+func Remote(config Config, options ...nats.Option) (*nats.Conn, error) {
 	options, err := config.Auth.options(options)
 	if err != nil {
 		return nil, err
@@ -72,8 +85,8 @@ func connectRemote(config Config, options []nats.Option) (*nats.Conn, error) {
 	return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
-// withoutUser returns an address without user, password and token.
-func withoutUser(address string) string {
+// WithoutUser returns an address without user, password and token.
+func WithoutUser(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return ""
@@ -94,8 +107,8 @@ func isTLS(err error) bool {
 	return errors.As(err, &unknown) || strings.Contains(err.Error(), "tls")
 }
 
-// permissionError explains a permission violation; its text names the subject.
-func permissionError(err error) error {
+// PermissionError explains a permission violation; its text names the subject.
+func PermissionError(err error) error {
 	violation := strings.TrimPrefix(err.Error(), nats.ErrPermissionViolation.Error()+": ")
 	return fmt.Errorf("NATS does not let this user work: %s; give it the permissions that docs/nats.md lists", violation)
 }
@@ -151,28 +164,4 @@ func (a Auth) token() (nats.AuthTokenHandler, error) {
 		}
 		return strings.TrimSpace(string(content))
 	}, nil
-}
-
-// Local completes the address and the credentials of a client on the machine of an
-// embedded server: without a URL it connects to where that server listens, and there
-// without a user as the role reader, if the directory of the store has its password.
-func (c Config) Local() (Config, error) {
-	listen := "nats://" + c.Embedded.Listen
-	if c.Embedded.CertFile != "" {
-		listen = "tls://" + c.Embedded.Listen
-	}
-	if c.URL == "" {
-		c.URL = listen
-	}
-	if c.URL != listen || c.Auth != (Auth{CAFile: c.Auth.CAFile, CertFile: c.Auth.CertFile, KeyFile: c.Auth.KeyFile}) {
-		return c, nil
-	}
-	passwords, err := role.Read(c.Embedded.Dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return c, nil // the server says whether it needs one
-	}
-	if err == nil {
-		c.Auth.User, c.Auth.Password = role.Reader, passwords[role.Reader]
-	}
-	return c, err
 }
