@@ -10,16 +10,40 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// Severity says what a check that fails means for readiness.
+type Severity int
+
+const (
+	// Critical is the severity of what webhooks need. While such a check fails, /readyz
+	// answers 503, and a load balancer sends no webhooks.
+	Critical Severity = iota
+	// Minor is the severity of what happens after the answer to a webhook. While only
+	// such checks fail, webhooks are taken and stored, and /readyz answers 200 with the
+	// status "degraded".
+	Minor
+)
+
+// The status in the answer of /readyz.
+const (
+	statusOK       = "ok"
+	statusDegraded = "degraded"
+	statusNotReady = "not_ready"
+)
+
 // Check is one condition of readiness. Ask returns nil, or why it is not met.
 type Check struct {
-	Name string
-	Ask  func(context.Context) error
+	Name     string
+	Severity Severity
+	Ask      func(context.Context) error
 }
 
 // Health answers /livez and /readyz. /livez succeeds while the process answers
 // at all: a restart would not repair a NATS that is unreachable.
 type Health struct {
 	Checks []Check
+	// Sources returns why the events of single sources wait, by the name of the source:
+	// all other sources work, so each is Minor. It may be nil.
+	Sources func() map[string]string
 	// Info is shown beside the checks, such as the configuration's hash.
 	Info func() map[string]any
 }
@@ -47,14 +71,17 @@ func (h Health) mountPublic(engine *gin.Engine) {
 func live(c *gin.Context) { reply(c, http.StatusOK, gin.H{"alive": true}) }
 
 func (h Health) ready(c *gin.Context) {
-	ready, checks := h.run(c.Request.Context())
-	body := gin.H{"ready": ready, "checks": checks}
+	r := h.run(c.Request.Context())
+	body := gin.H{"ready": r.ready(), "status": r.status, "checks": r.checks}
+	if len(r.sources) > 0 {
+		body["sources"] = r.sources
+	}
 	if h.Info != nil {
 		for k, v := range h.Info() {
 			body[k] = v
 		}
 	}
-	reply(c, readyStatus(ready), body)
+	reply(c, readyStatus(r.ready()), body)
 }
 
 func readyStatus(ready bool) int {
@@ -81,35 +108,77 @@ func (r *readiness) get() bool {
 	defer r.mu.Unlock()
 	if r.asked.IsZero() || time.Since(r.asked) >= readyFor {
 		// Not the context of the request: another one may use the answer.
-		r.ready, _ = r.health.run(context.Background())
+		r.ready = r.health.run(context.Background()).ready()
 		r.asked = time.Now()
 	}
 	return r.ready
 }
 
-// run runs the checks. It returns for each "ok" or the text of its error.
-func (h Health) run(ctx context.Context) (ready bool, checks map[string]string) {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	ready, checks = true, map[string]string{}
-	for _, check := range h.Checks {
-		checks[check.Name] = "ok"
-		if err := check.Ask(ctx); err != nil {
-			ready, checks[check.Name] = false, err.Error()
-		}
-	}
-	return ready, checks
+// report is the answer of all checks.
+type report struct {
+	status string
+	// checks has "ok" or the text of the error of each check, sources why the events of
+	// a source wait.
+	checks, sources map[string]string
 }
 
-// Gauge is the metric callbridge_ready. It runs the checks at each scrape, which
-// a NATS that does not answer delays by readyTimeout at most.
-func (h Health) Gauge() prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "callbridge_ready", Help: "1 if /readyz says that this process is ready, else 0.",
-	}, func() float64 {
-		if ready, _ := h.run(context.Background()); !ready {
-			return 0
+func (r report) ready() bool { return r.status != statusNotReady }
+
+func (h Health) run(ctx context.Context) report {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	r := report{status: statusOK, checks: map[string]string{}}
+	if h.Sources != nil {
+		r.sources = h.Sources()
+	}
+	if len(r.sources) > 0 {
+		r.status = statusDegraded
+	}
+	for _, check := range h.Checks {
+		r.checks[check.Name] = statusOK
+		err := check.Ask(ctx)
+		if err == nil {
+			continue
 		}
+		r.checks[check.Name] = err.Error()
+		if check.Severity == Critical {
+			r.status = statusNotReady
+		} else if r.status == statusOK {
+			r.status = statusDegraded
+		}
+	}
+	return r
+}
+
+var (
+	readyDesc = prometheus.NewDesc("callbridge_ready",
+		"1 if /readyz says that this process is ready for webhooks, else 0.", nil, nil)
+	checkDesc = prometheus.NewDesc("callbridge_check_ok",
+		"1 if this check of /readyz is ok, else 0.", []string{"check"}, nil)
+)
+
+// Collector has the metrics callbridge_ready and callbridge_check_ok. It runs the checks
+// at each scrape, which a NATS that does not answer delays by readyTimeout at most.
+func (h Health) Collector() prometheus.Collector { return collector{h} }
+
+type collector struct{ health Health }
+
+func (c collector) Describe(to chan<- *prometheus.Desc) {
+	to <- readyDesc
+	to <- checkDesc
+}
+
+func (c collector) Collect(to chan<- prometheus.Metric) {
+	r := c.health.run(context.Background())
+	to <- prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, oneIf(r.ready()))
+	for name, text := range r.checks {
+		to <- prometheus.MustNewConstMetric(checkDesc, prometheus.GaugeValue, oneIf(text == statusOK), name)
+	}
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
 		return 1
-	})
+	}
+	return 0
 }

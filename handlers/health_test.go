@@ -35,7 +35,7 @@ func TestReadyMetricMatchesReadyz(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				health := handlers.Health{Checks: []handlers.Check{{Name: "part", Ask: c.ask}}}
 				registry := prometheus.NewRegistry()
-				registry.MustRegister(health.Gauge())
+				registry.MustRegister(health.Collector())
 				admin := handlers.Admin(handlers.Operators{Health: health, Gatherer: registry, Log: slog.New(slog.DiscardHandler)})
 				ready := get(admin, "/readyz")
 				var body struct{ Ready bool }
@@ -46,6 +46,58 @@ func TestReadyMetricMatchesReadyz(t *testing.T) {
 					t.Errorf("the scrape answers %d without %q:\n%s", scrape.Code, c.metric, scrape.Body)
 				}
 			})
+		})
+	}
+}
+
+func TestOnlyCriticalChecksMakeTheProcessNotReady(t *testing.T) {
+	t.Parallel()
+	fine := func(context.Context) error { return nil }
+	held := func(context.Context) error { return errors.New("the token is refused") }
+	for name, c := range map[string]struct {
+		nats, dispatch func(context.Context) error
+		sources        map[string]string
+		code           int
+		want           []string
+		metrics        []string
+	}{
+		"all ok": {fine, fine, nil, 200, []string{`"ready":true`, `"status":"ok"`}, []string{"ready 1", `check_ok{check="dispatch"} 1`}},
+		"a minor check": {fine, held, nil, 200, []string{`"ready":true`, `"status":"degraded"`, `"dispatch":"the token is refused"`},
+			[]string{"ready 1", `check_ok{check="dispatch"} 0`, `check_ok{check="nats"} 1`}},
+		"a source": {fine, fine, map[string]string{"crm": "its key is refused"}, 200,
+			[]string{`"ready":true`, `"status":"degraded"`, `"sources":{"crm":"its key is refused"}`}, []string{"ready 1"}},
+		"a critical check": {held, held, map[string]string{"crm": "its key is refused"}, 503,
+			[]string{`"ready":false`, `"status":"not_ready"`, `"crm"`}, []string{"ready 0", `check_ok{check="nats"} 0`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			health := handlers.Health{
+				Checks:  []handlers.Check{{Name: "nats", Ask: c.nats}, {Name: "dispatch", Severity: handlers.Minor, Ask: c.dispatch}},
+				Sources: func() map[string]string { return c.sources },
+			}
+			registry := prometheus.NewRegistry()
+			registry.MustRegister(health.Collector())
+			log := slog.New(slog.DiscardHandler)
+			admin := handlers.Admin(handlers.Operators{Health: health, Gatherer: registry, Log: log})
+			public := handlers.Public(handlers.Intake{Log: log}, health, prometheus.NewRegistry())
+			if got := get(public, "/readyz"); got.Code != c.code {
+				t.Errorf("in public: answered %d, want %d", got.Code, c.code)
+			}
+			got := get(admin, "/readyz")
+			if got.Code != c.code {
+				t.Errorf("answered %d, want %d", got.Code, c.code)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(got.Body.String(), want) {
+					t.Errorf("answered %s, without %s", got.Body, want)
+				}
+			}
+			scrape := get(admin, "/metrics").Body.String()
+			for _, want := range c.metrics {
+				if !strings.Contains(scrape, "\ncallbridge_"+want+"\n") {
+					t.Errorf("the scrape has no %s:\n%s", want, scrape)
+				}
+			}
 		})
 	}
 }

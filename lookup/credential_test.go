@@ -76,8 +76,11 @@ func TestRefusedCredentialsPauseOnlyTheirSource(t *testing.T) {
 				fmt.Sprintf(source, "open", open.URL, "")+fmt.Sprintf(routes, "closed, open"))
 			f.send("closed", `{"id":"e1","object":5}`)
 			f.send("closed", `{"id":"e2","object":6}`)
-			testkit.Eventually(t, "the process is not ready", func() bool { return f.service.Ready() != nil })
-			if err := f.service.Ready(); !strings.Contains(err.Error(), `"closed"`) || strings.Contains(err.Error(), "open") {
+			testkit.Eventually(t, "the source is held", func() bool { return len(f.service.Held()) > 0 })
+			if held := f.service.Held(); len(held) != 1 || !strings.Contains(held["closed"], "refuses our credentials") {
+				t.Errorf("held: %v", held)
+			}
+			if err := f.service.Ready(); err != nil {
 				t.Errorf("not ready: %v", err)
 			}
 			f.send("open", `{"id":"e3","object":7}`)
@@ -88,8 +91,8 @@ func TestRefusedCredentialsPauseOnlyTheirSource(t *testing.T) {
 			f.want("requested", "Ada")
 			f.want("requested", "Ada")
 			f.nothingMore()
-			if err := f.service.Ready(); err != nil {
-				t.Errorf("not ready: %v", err)
+			if held := f.service.Held(); len(held) > 0 {
+				t.Errorf("still held: %v", held)
 			}
 		})
 	}
@@ -109,8 +112,8 @@ func TestOneForbiddenRecordDoesNotPauseTheSource(t *testing.T) {
 	f.want("requested", "Ada")
 	f.send("crm", `{"id":"e2","object":6}`)
 	f.want("rejected lookup_failed", "HTTP 403")
-	if err := f.service.Ready(); err != nil {
-		t.Errorf("not ready: %v", err)
+	if held := f.service.Held(); len(held) > 0 {
+		t.Errorf("held: %v", held)
 	}
 }
 
@@ -236,7 +239,7 @@ func TestRefusedRefreshTokenPausesTheSource(t *testing.T) {
 	e.refused = true
 	f := setup(t, newCRM(t, e.takes), e.auth())
 	f.send("crm", `{"id":"e1","object":5}`)
-	testkit.Eventually(t, "the process is not ready", func() bool { return f.service.Ready() != nil })
+	testkit.Eventually(t, "the source is held", func() bool { return len(f.service.Held()) > 0 })
 	if log := f.log.String(); !strings.Contains(log, "invalid_grant") {
 		t.Errorf("the log does not name the cause:\n%s", log)
 	}

@@ -77,7 +77,7 @@ func TestEchoedCredentialsReachNeitherLogNorResult(t *testing.T) {
 // answer about readiness.
 func (f *fixture) checkNothingOf(published []byte) {
 	f.t.Helper()
-	ready := fmt.Sprint(f.service.Ready())
+	ready := fmt.Sprint(f.service.Ready(), f.service.Held())
 	for _, hidden := range []string{
 		secret, strings.ToUpper(secret), `s3cret\u002dof`, url.QueryEscape(secret),
 		base64.StdEncoding.EncodeToString([]byte(secret + ":")), base64.StdEncoding.EncodeToString([]byte("ada:" + secret)),

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +58,7 @@ func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registe
 	for _, source := range current().Sources() {
 		s.metrics.lookups.WithLabelValues(source.Name(), string(found))
 	}
+	registry.MustRegister(heldCollector{s})
 	s.alive()
 	return s
 }
@@ -69,15 +69,23 @@ func (s *Service) Run(ctx context.Context) {
 	s.bus.ConsumeLookups(ctx, workers, bus.Worker{Handle: s.handle, Alive: s.alive, Log: s.log})
 }
 
-// Ready returns why events are not looked up, or nil.
+// Ready returns why no events at all are looked up, or nil.
 func (s *Service) Ready() error {
-	if refused := s.refused(time.Now()); len(refused) > 0 {
-		return fmt.Errorf("the CRM refuses our credentials for %q: set working ones in its auth; its events wait", refused)
-	}
 	if silent := time.Since(time.Unix(0, s.lastAlive.Load())); silent > maxSilence {
 		return fmt.Errorf("lookup has shown no sign of life for %s", silent.Round(time.Second))
 	}
 	return nil
+}
+
+// Held returns why the events of a source wait, by the name of the source.
+func (s *Service) Held() map[string]string {
+	held := map[string]string{}
+	for _, source := range s.mapping().Sources() {
+		if s.limiter(source.Name()).refused(time.Now()) {
+			held[source.Name()] = "the CRM refuses our credentials: set working ones in auth; the events of the source wait"
+		}
+	}
+	return held
 }
 
 func (s *Service) alive() { s.lastAlive.Store(time.Now().UnixNano()) }
@@ -92,20 +100,6 @@ func (s *Service) limiter(source string) *limiter {
 		s.limiters[source] = l
 	}
 	return l
-}
-
-// refused returns the sources whose credentials the CRM refuses, sorted.
-func (s *Service) refused(now time.Time) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var names []string
-	for source, l := range s.limiters {
-		if l.refused(now) {
-			names = append(names, source)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 type metrics struct {
@@ -125,4 +119,23 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	r.MustRegister(m.lookups, m.duration)
 	return m
+}
+
+var heldDesc = prometheus.NewDesc("callbridge_lookup_held",
+	"1 while the events of a source wait because of its CRM, by cause, else 0.", []string{"source", "cause"}, nil)
+
+// heldCollector has a series for each configured source, so that their number is bounded.
+type heldCollector struct{ service *Service }
+
+func (c heldCollector) Describe(to chan<- *prometheus.Desc) { to <- heldDesc }
+
+func (c heldCollector) Collect(to chan<- prometheus.Metric) {
+	held := c.service.Held()
+	for _, source := range c.service.mapping().Sources() {
+		value := 0.0
+		if held[source.Name()] != "" {
+			value = 1
+		}
+		to <- prometheus.MustNewConstMetric(heldDesc, prometheus.GaugeValue, value, source.Name(), "credentials")
+	}
 }

@@ -144,13 +144,13 @@ func TestAnswersThatMeanRefusedCredentials(t *testing.T) {
 	crm := newCRM(t, expired)
 	f := setup(t, crm, "answers: {path: error.code, values: [190], means: credentials}\n      timeout: 1s")
 	f.send("crm", `{"id":"e1","object":5}`)
-	testkit.Eventually(t, "the process is not ready", func() bool { return f.service.Ready() != nil })
+	testkit.Eventually(t, "the source is held", func() bool { return len(f.service.Held()) > 0 })
 	testkit.Eventually(t, "the credentials are tried again", func() bool { return len(crm.requests()) > 2 })
 	crm.change(ada)
 	f.want("requested", "Ada")
 	f.nothingMore()
-	if err := f.service.Ready(); err != nil {
-		t.Errorf("not ready: %v", err)
+	if held := f.service.Held(); len(held) > 0 {
+		t.Errorf("held: %v", held)
 	}
 }
 

@@ -82,12 +82,13 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		Checks: []handlers.Check{
 			{Name: "process", Ask: p.running},
 			{Name: "nats", Ask: p.bus.Ready},
-			{Name: "lookup", Ask: func(context.Context) error { return p.lookups.Ready() }},
-			{Name: "dispatch", Ask: func(context.Context) error { return p.dispatcher.Ready() }},
+			{Name: "lookup", Severity: handlers.Minor, Ask: func(context.Context) error { return p.lookups.Ready() }},
+			{Name: "dispatch", Severity: handlers.Minor, Ask: func(context.Context) error { return p.dispatcher.Ready() }},
 		},
-		Info: p.config.info,
+		Sources: p.lookups.Held,
+		Info:    p.config.info,
 	}
-	p.registry.MustRegister(health.Gauge())
+	p.registry.MustRegister(health.Collector())
 	connections := handlers.NewConnections(s.HTTPTrustedProxies, p.registry)
 	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, Tracer: p.tracer, Connections: connections,
 		TrustedProxies: s.HTTPTrustedProxies, ProxyHeader: s.HTTPProxyHeader}
