@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Settings are the environment variables of OpenTelemetry that are supported, with the
@@ -23,22 +25,25 @@ type Settings struct {
 
 // Tracer returns a tracer that sends spans to the endpoint, or nil without one. Wrong
 // settings are logged and turn traces off: they must not keep a call from being placed.
-func (s Settings) Tracer(version string, log *slog.Logger) *Tracer {
+// The metric of lost spans is registered in any case.
+func (s Settings) Tracer(version string, registry prometheus.Registerer, log *slog.Logger) *Tracer {
+	config := Config{Log: log, Registry: registry}
 	endpoint := s.endpoint()
 	switch address, err := url.Parse(endpoint); {
 	case endpoint == "":
-		return nil
+		return New(config)
 	case s.Protocol == "grpc":
 		log.Warn("traces.off", "hint", "OTEL_EXPORTER_OTLP_PROTOCOL is grpc: traces are sent over HTTP only, set it to http/json and the endpoint to the port for HTTP")
-		return nil
+		return New(config)
 	case err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "":
 		log.Warn("traces.off", "hint", "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL such as http://collector:4318")
-		return nil
+		return New(config)
 	}
 	resource := pairs(s.Resource)
 	resource["service.name"] = cmp.Or(s.Service, resource["service.name"], "callbridge")
 	resource["service.version"] = version
-	return New(Config{Endpoint: endpoint, Header: pairs(s.Headers), Resource: resource, Log: log})
+	config.Endpoint, config.Header, config.Resource = endpoint, pairs(s.Headers), resource
+	return New(config)
 }
 
 // endpoint is the URL for traces, "" if there is none. The specification adds a path to the

@@ -27,7 +27,7 @@ func TestSettingsNameTheEndpoint(t *testing.T) {
 func TestUnusableSettingsTurnTracesOff(t *testing.T) {
 	t.Parallel()
 	for _, settings := range []Settings{{}, {Endpoint: "http://c:4317", Protocol: "grpc"}, {Endpoint: "c:4318"}} {
-		if tracer := settings.Tracer("v1", slog.New(slog.DiscardHandler)); tracer != nil {
+		if tracer := settings.Tracer("v1", nil, slog.New(slog.DiscardHandler)); tracer != nil {
 			t.Errorf("%+v sends spans", settings)
 		}
 	}

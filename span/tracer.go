@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"callbridge/untrusted"
 )
 
@@ -25,18 +27,44 @@ type Config struct {
 	// Resource are the attributes of this process.
 	Resource map[string]string
 	Log      *slog.Logger
+	// Registry receives the metric of lost spans; nil for none.
+	Registry prometheus.Registerer
 }
 
-// The defaults of OpenTelemetry's batch span processor and exporter.
 const (
-	maxQueue      = 2048
-	maxBatch      = 512
+	// maxQueue is the number of spans that wait for their export: those of some seconds
+	// at 1,000 spans a second.
+	maxQueue = 8192
+	// maxBatch is the number of spans in one request. A request is sent when so many
+	// wait, so that the rate is not limited by batchEvery.
+	maxBatch      = 1024
 	batchEvery    = 5 * time.Second
 	exportTimeout = 10 * time.Second
+	// stopTimeout limits the export of all that waits when the process stops.
+	stopTimeout = 2 * time.Second
 )
 
-// stopTimeout limits the last export when the process stops.
-const stopTimeout = 2 * time.Second
+// Why spans were lost, the label of the metric.
+const (
+	queueFull    = "queue_full"
+	exportFailed = "export_failed"
+	stopping     = "stopping"
+)
+
+// newDropped returns the counter of lost spans.
+func newDropped(registry prometheus.Registerer) *prometheus.CounterVec {
+	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "callbridge_spans_dropped_total",
+		Help: "Spans that were not exported, by cause: the queue was full, the endpoint did not take them, or the process stopped.",
+	}, []string{"cause"})
+	for _, cause := range []string{queueFull, exportFailed, stopping} {
+		dropped.WithLabelValues(cause)
+	}
+	if registry != nil {
+		registry.MustRegister(dropped)
+	}
+	return dropped
+}
 
 // Tracer exports spans in batches. It never blocks a caller: spans are dropped when
 // the queue is full or the endpoint refuses them. A nil Tracer carries trace
@@ -44,36 +72,56 @@ const stopTimeout = 2 * time.Second
 type Tracer struct {
 	config  Config
 	client  *http.Client
+	dropped *prometheus.CounterVec
 	queue   chan ended
+	// full wakes the exporter when a batch waits.
+	full    chan struct{}
 	stop    chan struct{}
 	stopped chan struct{}
+	// ctx ends stopTimeout after Close begins.
+	ctx    context.Context
+	cancel context.CancelFunc
 }
 
 // New starts a Tracer. It returns nil without an endpoint.
 func New(config Config) *Tracer {
+	dropped := newDropped(config.Registry)
 	if config.Endpoint == "" {
 		return nil
 	}
 	t := &Tracer{
-		config: config, client: &http.Client{Timeout: exportTimeout},
-		queue: make(chan ended, maxQueue), stop: make(chan struct{}), stopped: make(chan struct{}),
+		config: config, client: &http.Client{Timeout: exportTimeout}, dropped: dropped,
+		queue: make(chan ended, maxQueue), full: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
 	go t.run()
 	return t
 }
 
-// Close exports the queued spans and stops the Tracer. It is called once, after
-// the last End.
+// Close exports the queued spans, within stopTimeout, and stops the Tracer. It is called
+// once, after the last End.
 func (t *Tracer) Close() {
-	if t != nil {
-		close(t.stop)
-		<-t.stopped
+	if t == nil {
+		return
 	}
+	defer t.cancel()
+	defer time.AfterFunc(stopTimeout, t.cancel).Stop()
+	close(t.stop)
+	<-t.stopped
 }
 
 func (t *Tracer) record(s ended) {
 	select {
 	case t.queue <- s:
+	default:
+		t.dropped.WithLabelValues(queueFull).Inc()
+		return
+	}
+	if len(t.queue) < maxBatch {
+		return
+	}
+	select {
+	case t.full <- struct{}{}:
 	default:
 	}
 }
@@ -86,25 +134,28 @@ func (t *Tracer) run() {
 	for {
 		select {
 		case <-tick.C:
+		case <-t.full:
 		case <-t.stop:
-			ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-			defer cancel()
-			t.flush(ctx, failing)
+			t.flush(failing)
+			t.discard()
 			return
 		}
-		failing = t.flush(context.Background(), failing)
+		failing = t.flush(failing)
 	}
 }
 
 // flush exports all queued spans and reports whether the export is failing. Only
 // changes are logged.
-func (t *Tracer) flush(ctx context.Context, failing bool) bool {
-	for len(t.queue) > 0 {
-		batch := make([]ended, 0, maxBatch)
+func (t *Tracer) flush(failing bool) bool {
+	for len(t.queue) > 0 && t.ctx.Err() == nil {
+		batch := make([]ended, 0, min(maxBatch, len(t.queue)))
 		for len(batch) < maxBatch && len(t.queue) > 0 {
 			batch = append(batch, <-t.queue)
 		}
-		err := t.export(ctx, batch)
+		err := t.export(t.ctx, batch)
+		if err != nil {
+			t.dropped.WithLabelValues(exportFailed).Add(float64(len(batch)))
+		}
 		switch {
 		case err != nil && !failing:
 			t.config.Log.Warn("traces.export_failed", "error", err)
@@ -114,6 +165,14 @@ func (t *Tracer) flush(ctx context.Context, failing bool) bool {
 		failing = err != nil
 	}
 	return failing
+}
+
+// discard drops what is still queued when the time to stop is over.
+func (t *Tracer) discard() {
+	if n := len(t.queue); n > 0 {
+		t.dropped.WithLabelValues(stopping).Add(float64(n))
+		t.config.Log.Warn("traces.dropped", "spans", n, "hint", "the endpoint did not take them before the process stopped")
+	}
 }
 
 func (t *Tracer) export(ctx context.Context, batch []ended) error {

@@ -7,8 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callbridge/internal/testkit"
 	"callbridge/span"
 )
 
@@ -82,5 +87,92 @@ func TestExportErrorIsLoggedWithoutTheURL(t *testing.T) {
 		if !strings.Contains(log.String(), "traces.export_failed") || strings.Contains(log.String(), "/key") {
 			t.Errorf("%s: logged %s", endpoint, &log)
 		}
+	}
+}
+
+// lost returns the number of spans that were lost, by cause.
+func lost(t *testing.T, registry *prometheus.Registry) map[string]int {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := map[string]int{}
+	for _, m := range families[0].Metric {
+		n[m.Label[0].GetValue()] = int(m.Counter.GetValue())
+	}
+	return n
+}
+
+func TestCollectorThatHangsHoldsAStopForTwoSeconds(t *testing.T) {
+	t.Parallel()
+	asked, ended := make(chan struct{}, 100), make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		asked <- struct{}{}
+		<-ended
+	}))
+	t.Cleanup(hanging.Close)
+	t.Cleanup(func() { close(ended) })
+	registry := prometheus.NewRegistry()
+	var log testkit.Log
+	tracer := span.New(span.Config{Endpoint: hanging.URL, Log: log.Logger(), Registry: registry})
+	const spans = 5000
+	for range spans {
+		tracer.Start("", span.Server, "webhook").End()
+	}
+	<-asked // an export is running when the process stops
+	begun := time.Now()
+	tracer.Close()
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("the stop took %s, want 2 s", took)
+	}
+	n := lost(t, registry)
+	if n["export_failed"]+n["stopping"] != spans || n["stopping"] == 0 || !strings.Contains(log.String(), "traces.dropped") {
+		t.Errorf("lost %v of %d, logged %s", n, spans, &log)
+	}
+}
+
+// A slow collector takes a thousand spans a second.
+func TestManySpansAreAllExported(t *testing.T) {
+	t.Parallel()
+	var taken atomic.Int64
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		time.Sleep(200 * time.Millisecond)
+		taken.Add(int64(strings.Count(string(body), `"spanId"`)))
+	}))
+	t.Cleanup(slow.Close)
+	registry := prometheus.NewRegistry()
+	tracer := span.New(span.Config{Endpoint: slow.URL, Log: slog.New(slog.DiscardHandler), Registry: registry})
+	const spans = 7168 // of seven seconds
+	for range spans {
+		tracer.Start("", span.Server, "webhook").End()
+	}
+	// Before the 5 s are over, after which a batch is sent that is not full.
+	testkit.Eventually(t, "all full batches are exported", func() bool { return taken.Load() >= spans-1024 })
+	tracer.Close()
+	if n := lost(t, registry); taken.Load() != spans || n["queue_full"] != 0 {
+		t.Errorf("%d of %d spans were exported; lost %v", taken.Load(), spans, n)
+	}
+}
+
+func TestSpansBeyondTheQueueAreCounted(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-ended
+	}))
+	t.Cleanup(hanging.Close)
+	registry := prometheus.NewRegistry()
+	tracer := span.New(span.Config{Endpoint: hanging.URL, Log: slog.New(slog.DiscardHandler), Registry: registry})
+	t.Cleanup(tracer.Close)
+	t.Cleanup(func() { close(ended) })
+	for range 12_000 {
+		tracer.Start("", span.Server, "webhook").End()
+	}
+	if n := lost(t, registry)["queue_full"]; n < 12_000-8192-1024 {
+		t.Errorf("%d spans are counted as lost", n)
 	}
 }

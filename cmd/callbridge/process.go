@@ -69,7 +69,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		return err
 	}
 	p.registry.MustRegister(buildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	p.tracer = s.OTel.Tracer(version(), p.log)
+	p.tracer = s.OTel.Tracer(version(), p.registry, p.log)
 	dispatching := s.dispatch()
 	dispatching.Tracer = p.tracer
 	dispatching.Generation = p.config.generation
