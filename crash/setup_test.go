@@ -3,6 +3,7 @@
 package crash_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -179,7 +180,7 @@ func (f *fixture) environ(planned bool) []string {
 		"PATH": os.Getenv("PATH"), "CONFIG_FILE": filepath.Join(f.dir, "callbridge.yaml"), "CRM_SECRET": crmSecret,
 		"HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "",
 		"NATS_URL": f.nats.url(), "NATS_REPLICAS": fmt.Sprint(max(1, f.scenario.nats)),
-		"NATS_LISTEN": "127.0.0.1:0", "NATS_STORE_DIR": filepath.Join(f.dir, "store"), "NATS_SYNC": natsSync(),
+		"NATS_LISTEN": "127.0.0.1:0", "NATS_STORE_DIR": f.storeDir(), "NATS_SYNC": natsSync(),
 		"CALLAB_URL": f.callab.url(), "CALLAB_TOKEN": callabToken,
 		"CALLAB_TIMEOUT": callabTimeout.String(), "CALLAB_IDLE": callabIdle.String(),
 		"DIAL_RATE": "0", "DIAL_ATTEMPTS": "100",
@@ -209,13 +210,18 @@ func (f *fixture) urls() []string {
 	return urls
 }
 
+// storeDir returns the directory of the embedded NATS.
+func (f *fixture) storeDir() string {
+	return cmp.Or(f.scenario.environ["NATS_STORE_DIR"], filepath.Join(f.dir, "store"))
+}
+
 // natsURL returns the address of NATS, for an operator if it has users.
 func (f *fixture) natsURL() string {
 	if f.nats != nil {
 		return f.nats.url()
 	}
 	if up := f.addresses(); len(up) > 0 {
-		users, err := role.Read(filepath.Join(f.dir, "store"))
+		users, err := role.Read(f.storeDir())
 		if err != nil {
 			f.t.Fatal(err)
 		}

@@ -54,6 +54,7 @@ var ours = map[string][]string{
 	"lookup":           {"untrusted", "event", "mapping", "mapping/lookups", "bus", "span"},
 	"dispatch":         {"untrusted", "event", "callab", "bus", "span"},
 	"crash":            {},
+	"crash/power":      {},
 	"deploy":           {},
 	"deploy/sbom":      {},
 	"docs":             {},
