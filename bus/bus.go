@@ -17,15 +17,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus/connect"
 	"callbridge/bus/difference"
+	"callbridge/bus/embedded"
 	"callbridge/bus/role"
-	"callbridge/bus/storelock"
 )
 
 // Auth holds the credentials for a remote server.
@@ -33,6 +32,9 @@ type Auth = connect.Auth
 
 // ErrUnreachable: no server answers at the URL. The caller adds where the URL came from.
 var ErrUnreachable = connect.ErrUnreachable
+
+// Embedded configures the server in this process.
+type Embedded = embedded.Config
 
 // Config selects the NATS server and the limits of the streams.
 type Config struct {
@@ -69,13 +71,10 @@ type Bus struct {
 	conn      *nats.Conn
 	js        jetstream.JetStream
 	publisher *publisher
-	server    *server.Server
-	lock      *storelock.Lock
-	// passwords are those of the embedded server's users, if it listens.
-	passwords role.Passwords
+	// server is the embedded server; nil at a remote one.
+	server *embedded.Server
 	// Streams are bound by name: they stay valid when a stream is made again.
 	requests, ledger, results, limits jetstream.Stream
-	flushers                          flushers
 	metrics                           *metrics
 	// opening ends Open with the server's refusal of a permission, which would
 	// otherwise show only as a timeout.
@@ -133,7 +132,7 @@ func (b *Bus) connect() (err error) {
 		nats.ErrorHandler(b.logAsyncError),
 	}
 	if b.config.URL == "" {
-		b.conn, err = b.startEmbedded(options)
+		b.conn, err = b.connectEmbedded(options)
 	} else {
 		b.conn, err = connect.Remote(b.config.remote(), options...)
 		if errors.Is(err, ErrUnreachable) {
@@ -181,6 +180,25 @@ func (c Config) Local() (Config, error) {
 	return c, err
 }
 
+func (b *Bus) connectEmbedded(options []nats.Option) (conn *nats.Conn, err error) {
+	if b.server, err = embedded.Start(b.config.Embedded, b.config.Prefix, b.streamName("requests"), b.config.Log); err != nil {
+		return nil, err
+	}
+	return b.server.Connect(options)
+}
+
+// startFlushers lets the embedded server flush what callers depend on.
+func (b *Bus) startFlushers() error {
+	if b.server == nil {
+		return nil
+	}
+	streams := map[string]string{}
+	for _, name := range []string{"requests", "ledger", "results"} {
+		streams[name] = b.streamName(name)
+	}
+	return b.server.StartFlushers(streams)
+}
+
 // Embedded reports whether the server runs in this process. Then no other process
 // uses its store: the directory is locked.
 func (b *Bus) Embedded() bool { return b.server != nil }
@@ -194,18 +212,17 @@ func (b *Bus) ClientURL() string {
 	if b.server == nil {
 		return connect.WithoutUser(b.conn.ConnectedUrl())
 	}
-	if b.config.Embedded.Listen == "" {
-		return ""
-	}
-	if b.config.Embedded.CertFile != "" {
-		return "tls://" + b.server.Addr().String()
-	}
-	return "nats://" + b.server.Addr().String()
+	return b.server.ClientURL()
 }
 
 // UserURL is ClientURL with the name and the password of a role of the embedded server
-// (package role). It is a secret.
-func (b *Bus) UserURL(name string) string { return b.passwords.URL(name, b.ClientURL()) }
+// (package role), or ClientURL at a remote one. It is a secret.
+func (b *Bus) UserURL(name string) string {
+	if b.server == nil {
+		return b.ClientURL()
+	}
+	return b.server.UserURL(name)
+}
 
 // Conn is the connection, for subscriptions to results.
 func (b *Bus) Conn() *nats.Conn { return b.conn }
@@ -216,7 +233,7 @@ func (b *Bus) Ready(ctx context.Context) error {
 	if !b.conn.IsConnected() {
 		return errors.New("nats: not connected")
 	}
-	if err := b.flushers.err(); err != nil {
+	if err := b.server.Err(); err != nil {
 		return fmt.Errorf("%w; look at the disk, and start again", err)
 	}
 	for _, want := range b.config.settings().Streams() {
@@ -269,14 +286,7 @@ func (b *Bus) Close() {
 		_ = b.conn.FlushTimeout(2 * time.Second)
 		b.conn.Close()
 	}
-	if b.server != nil {
-		b.server.Shutdown()
-		b.server.WaitForShutdown()
-	}
-	for _, f := range b.flushers {
-		f.Close()
-	}
-	b.lock.Release()
+	b.server.Close()
 }
 
 func (b *Bus) logDisconnect(_ *nats.Conn, err error) {

@@ -54,9 +54,9 @@ func TestEveryAcknowledgedMessageIsInAFlushedBlock(t *testing.T) {
 	t.Parallel()
 	b := durably(t, t.TempDir())
 	flushed := map[string]map[string][]byte{} // by stream and file, as of its last flush
-	for name, f := range b.flushers {
+	for _, name := range []string{"requests", "ledger", "results"} {
 		flushed[name] = map[string][]byte{}
-		f.Sync = func(file *os.File) error {
+		b.server.Flusher(name).Sync = func(file *os.File) error {
 			if strings.HasSuffix(file.Name(), ".blk") {
 				content, err := os.ReadFile(file.Name())
 				if err != nil {
@@ -106,13 +106,13 @@ func TestAFailedFlushIsAPermanentError(t *testing.T) {
 	t.Parallel()
 	b := durably(t, t.TempDir())
 	broken := errors.New("the disk is gone")
-	b.flushers["requests"].Sync = func(*os.File) error { return broken }
+	b.server.Flusher("requests").Sync = func(*os.File) error { return broken }
 	r := sample("lead-1", 10)
 	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); !errors.Is(err, broken) {
 		t.Errorf("stored on a broken disk: %v", err)
 	}
 	// The kernel has dropped the pages, even if the disk works again.
-	b.flushers["requests"].Sync = (*os.File).Sync
+	b.server.Flusher("requests").Sync = (*os.File).Sync
 	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); !errors.Is(err, broken) {
 		t.Errorf("stored after a failed flush: %v", err)
 	}

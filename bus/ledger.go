@@ -58,7 +58,7 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 	if err != nil {
 		return 0, fmt.Errorf("write ledger %s: %w", id, withHint(err))
 	}
-	if err := l.bus.flushers.flush(ctx, "ledger"); err != nil {
+	if err := l.bus.server.Flush(ctx, "ledger"); err != nil {
 		return 0, fmt.Errorf("write ledger %s: %w: %w", id, ErrNotDurable, err)
 	}
 	return stored, nil

@@ -174,7 +174,7 @@ func (b *Bus) publish(ctx context.Context, messages ...message) []error {
 // an error. It also waits for messages that already existed: their first writer
 // may be waiting for the same flush.
 func (b *Bus) waitForFlush(ctx context.Context, messages []message, errs []error) {
-	if b.flushers == nil {
+	if b.server == nil {
 		return
 	}
 	flushed := map[string]error{}
@@ -184,7 +184,7 @@ func (b *Bus) waitForFlush(ctx context.Context, messages []message, errs []error
 		}
 		err, done := flushed[m.stream]
 		if !done {
-			err = b.flushers.flush(ctx, m.stream)
+			err = b.server.Flush(ctx, m.stream)
 			flushed[m.stream] = err
 		}
 		if err != nil {

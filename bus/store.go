@@ -229,7 +229,7 @@ func (b *Bus) anyResult(ctx context.Context, source string, requestID uuid.UUID)
 // storedResult also waits for the flush: the result may not be on the disk yet.
 func (b *Bus) storedResult(ctx context.Context, subject string) ([]byte, bool) {
 	msg, err := b.results.GetLastMsgForSubject(ctx, subject)
-	if err != nil || b.flushers.flush(ctx, "results") != nil {
+	if err != nil || b.server.Flush(ctx, "results") != nil {
 		return nil, false
 	}
 	return msg.Data, true

@@ -1,0 +1,21 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+// natsLog writes the server's log lines to ours, notices at level debug.
+type natsLog struct{ log *slog.Logger }
+
+func (l natsLog) Noticef(f string, v ...any) { l.write(slog.LevelDebug, f, v) }
+func (l natsLog) Warnf(f string, v ...any)   { l.write(slog.LevelWarn, f, v) }
+func (l natsLog) Errorf(f string, v ...any)  { l.write(slog.LevelError, f, v) }
+func (l natsLog) Fatalf(f string, v ...any)  { l.write(slog.LevelError, f, v) }
+func (l natsLog) Debugf(string, ...any)      {}
+func (l natsLog) Tracef(string, ...any)      {}
+
+func (l natsLog) write(level slog.Level, format string, v []any) {
+	l.log.Log(context.Background(), level, "nats.server", "line", fmt.Sprintf(format, v...))
+}
