@@ -2,7 +2,10 @@ package embedded
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"callbridge/bus/flush"
 )
@@ -13,17 +16,53 @@ func (s *Server) StartFlushers(streams map[string]string) error {
 	if !s.config.SyncAlways {
 		return nil
 	}
-	if err := flush.Tree(s.config.jetStreamDir()); err != nil {
+	root := s.config.jetStreamDir()
+	if err := flush.Tree(root); err != nil {
 		return err
 	}
+	if err := flush.Names(s.config.Dir); err != nil {
+		return err
+	}
+	dirs := map[string]string{}
 	for short, full := range streams {
-		f, err := flush.New(filepath.Join(s.config.streamDir(full), "msgs"))
+		dirs[short] = filepath.Join(s.config.streamDir(full), "msgs")
+	}
+	s.watch = flush.NewWatch(slices.Collect(maps.Values(dirs))...)
+	for short, dir := range dirs {
+		f, err := flush.New(dir, root)
 		if err != nil {
 			return err
 		}
+		f.Before, f.Failed = s.watch.Check, s.flushFailed
 		s.flushers[short] = f
 	}
+	s.background.Go(s.flushRewritten)
 	return nil
+}
+
+// watchInterval is how often rewritten blocks are looked for while nothing is flushed.
+// It is short beside the second after which the server's own flush of another file
+// puts the new name of a block on the disk.
+const watchInterval = 50 * time.Millisecond
+
+// flushRewritten flushes blocks that the server has rewritten, until Close. A failure
+// there is a failure of all later flushes too.
+func (s *Server) flushRewritten() {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.closing.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := s.watch.Check(); err != nil {
+			for _, f := range s.flushers {
+				f.Fail(err)
+			}
+			return
+		}
+	}
 }
 
 // Flush returns when everything that a stream has acknowledged before the call is
@@ -49,4 +88,13 @@ func (s *Server) Err() error {
 		}
 	}
 	return nil
+}
+
+// Rewritten is the number of blocks that the server has rewritten and that were flushed
+// therefore; 0 without Config.SyncAlways.
+func (s *Server) Rewritten() uint64 {
+	if s == nil || s.watch == nil {
+		return 0
+	}
+	return s.watch.Rewritten()
 }

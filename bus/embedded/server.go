@@ -3,11 +3,13 @@
 package embedded
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,7 +39,14 @@ type Server struct {
 	users  *access.Access
 	// passwords are those of the users, if the server listens.
 	passwords role.Passwords
-	flushers  map[string]*flush.Flusher
+	// flushers and watch are those of Config.SyncAlways.
+	flushers map[string]*flush.Flusher
+	watch    *flush.Watch
+
+	// background ends with closing, which stop ends.
+	closing    context.Context
+	stop       context.CancelFunc
+	background sync.WaitGroup
 }
 
 // Start locks the store directory and starts the server on it. prefix is the first
@@ -45,6 +54,7 @@ type Server struct {
 // requests. Its errors are one line that says what to do.
 func Start(config Config, prefix, requests string, log *slog.Logger) (*Server, error) {
 	s := &Server{config: config, log: log, flushers: map[string]*flush.Flusher{}}
+	s.closing, s.stop = context.WithCancel(context.Background())
 	if err := s.start(prefix, requests); err != nil {
 		s.Close()
 		return nil, err
@@ -62,6 +72,9 @@ func (s *Server) start(prefix, requests string) error {
 		return fmt.Errorf("make NATS store directory: %w", err)
 	}
 	if s.lock, err = storelock.Acquire(c.Dir); err != nil {
+		return err
+	}
+	if err := s.repair(); err != nil {
 		return err
 	}
 	if err := s.switchOffSchedules(requests); err != nil {
@@ -154,6 +167,8 @@ func (s *Server) Close() {
 	if s == nil {
 		return
 	}
+	s.stop()
+	s.background.Wait()
 	if s.server != nil {
 		s.server.Shutdown()
 		s.server.WaitForShutdown()

@@ -17,28 +17,6 @@ import (
 	"sync"
 )
 
-// Tree flushes all files and directories below dir: nats-server writes the
-// definitions of streams and consumers without a flush.
-func Tree(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // directories cannot be flushed, and NTFS journals their entries
-	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return fmt.Errorf("flush the store: %w", err)
-		}
-		file, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("flush the store: %w", err)
-		}
-		defer file.Close()
-		if err := file.Sync(); err != nil {
-			return fmt.Errorf("flush the store: %w", err)
-		}
-		return nil
-	})
-}
-
 // Flusher flushes the messages of one stream of the embedded server in groups.
 // nats-server's own sync_interval "always" flushes each message by itself, one
 // after the other; here all messages that were acknowledged during one flush share
@@ -50,8 +28,13 @@ func Tree(dir string) error {
 type Flusher struct {
 	// Sync is (*os.File).Sync. Tests replace it while no flush is running.
 	Sync func(*os.File) error
+	// Before is called before each flush, such as Watch.Check. Its error is permanent.
+	Before func() error
+	// Failed is told the first error, which is permanent.
+	Failed func(error)
 
-	dir string
+	// dir has the block files, root the store.
+	dir, root string
 
 	mu sync.Mutex
 	// next is the flush that callers join while another one is running.
@@ -73,11 +56,11 @@ type flush struct {
 	err  error
 }
 
-// New makes the Flusher of a stream, whose block files are in dir. It starts at the
-// newest block: messages acknowledged from now on are in it or in later ones. The
-// directory may be missing until the first Flush.
-func New(dir string) (*Flusher, error) {
-	f := &Flusher{dir: dir, Sync: (*os.File).Sync}
+// New makes the Flusher of a stream, whose block files are in dir below the directory
+// root of the store. It starts at the newest block: messages acknowledged from now on
+// are in it or in later ones. The directory may be missing until the first Flush.
+func New(dir, root string) (*Flusher, error) {
+	f := &Flusher{dir: dir, root: root, Sync: (*os.File).Sync, Before: func() error { return nil }, Failed: func(error) {}}
 	blocks, err := f.blocks()
 	if len(blocks) > 0 {
 		f.block = blocks[len(blocks)-1] - 1
@@ -128,13 +111,25 @@ func (f *Flusher) run() {
 		err := f.failed
 		f.mu.Unlock()
 		if err == nil {
-			err = f.flushBlocks()
-			f.mu.Lock()
-			f.failed = err
-			f.mu.Unlock()
+			if err = f.flushBlocks(); err != nil {
+				f.Fail(err)
+			}
 		}
 		current.err = err
 		close(current.done)
+	}
+}
+
+// Fail makes an error the error of all later calls, unless there is one already.
+func (f *Flusher) Fail(err error) {
+	f.mu.Lock()
+	first := f.failed == nil
+	if first {
+		f.failed = err
+	}
+	f.mu.Unlock()
+	if first {
+		f.Failed(err)
 	}
 }
 
@@ -142,6 +137,9 @@ func (f *Flusher) run() {
 // block before each flush: if there is none, every acknowledged message is in the
 // block that is flushed.
 func (f *Flusher) flushBlocks() error {
+	if err := f.Before(); err != nil {
+		return err
+	}
 	for {
 		newest := f.isNewest()
 		if f.file != nil {
@@ -190,8 +188,12 @@ func (f *Flusher) openNextBlock() error {
 		if err != nil {
 			return fmt.Errorf("flush to disk: %w", err)
 		}
+		first := f.block == 0
 		f.closeFile()
 		f.block, f.file = n, file
+		if first {
+			return f.syncStream()
+		}
 		return f.syncDir()
 	}
 	return fmt.Errorf("flush to disk: %s has no block after %d.blk", f.dir, f.block)
@@ -217,6 +219,22 @@ func (f *Flusher) blocks() ([]int, error) {
 
 func (f *Flusher) path(block int) string {
 	return filepath.Join(f.dir, strconv.Itoa(block)+".blk")
+}
+
+// syncStream flushes the files and the names of a stream that was made while the server
+// was running.
+func (f *Flusher) syncStream() error {
+	stream := filepath.Dir(f.dir)
+	err := tree(stream, func(file *os.File) error {
+		if strings.HasSuffix(file.Name(), ".blk") {
+			return nil // flushBlocks does it
+		}
+		return f.Sync(file)
+	})
+	if err != nil {
+		return err
+	}
+	return names(filepath.Dir(stream), f.root, f.Sync)
 }
 
 func (f *Flusher) syncDir() error {

@@ -16,14 +16,18 @@ import (
 // instead of flushing them.
 func blockDir(t *testing.T) (*Flusher, func(name string), *[]string) {
 	t.Helper()
-	dir := t.TempDir()
+	root := t.TempDir()
+	dir := filepath.Join(root, "streams", "REQUESTS", "msgs")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	write := func(name string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write("1.blk")
-	f, err := New(dir)
+	f, err := New(dir, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +132,7 @@ func TestFlushEndsWithItsContext(t *testing.T) {
 
 func TestFlushWithoutABlockIsAnError(t *testing.T) {
 	t.Parallel()
-	f, err := New(filepath.Join(t.TempDir(), "msgs"))
+	f, err := New(filepath.Join(t.TempDir(), "msgs"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,8 +147,10 @@ func TestAFailedFlushAlsoFailsTheNextOne(t *testing.T) {
 	t.Parallel()
 	f, _, _ := blockDir(t)
 	broken := errors.New("the disk is gone")
+	if err := f.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	begun, release := make(chan struct{}, 100), make(chan error, 1)
-	release <- nil
 	f.Sync = func(file *os.File) error {
 		begun <- struct{}{}
 		select {
@@ -156,8 +162,7 @@ func TestAFailedFlushAlsoFailsTheNextOne(t *testing.T) {
 	}
 	first := make(chan error)
 	go func() { first <- f.Flush(t.Context()) }()
-	<-begun // the directory
-	<-begun // the block
+	<-begun
 	second := make(chan error)
 	go func() { second <- f.Flush(t.Context()) }()
 	for waits := false; !waits; {
@@ -172,5 +177,57 @@ func TestAFailedFlushAlsoFailsTheNextOne(t *testing.T) {
 	close(release) // from here on every fsync succeeds
 	if err := <-second; !errors.Is(err, broken) {
 		t.Errorf("the second: %v", err)
+	}
+}
+
+func TestAStreamThatIsMadeAnewIsFlushedWithItsNames(t *testing.T) {
+	t.Parallel()
+	f, write, _ := blockDir(t)
+	if err := f.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var flushed []string
+	f.Sync = func(file *os.File) error {
+		if info, err := file.Stat(); err == nil && info.IsDir() || strings.HasSuffix(file.Name(), ".inf") {
+			flushed = append(flushed, file.Name())
+		}
+		return nil
+	}
+	stream := filepath.Dir(f.dir)
+	if err := os.RemoveAll(stream); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("../meta.inf")
+	write("1.blk")
+	if err := f.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{filepath.Join(stream, "meta.inf"), f.dir, stream, filepath.Dir(stream), f.root} {
+		if !slices.Contains(flushed, want) {
+			t.Errorf("%s was not flushed", want)
+		}
+	}
+	if slices.Contains(flushed, filepath.Dir(f.root)) {
+		t.Error("what is above the store was flushed")
+	}
+}
+
+func TestTheFirstFailureIsToldOnce(t *testing.T) {
+	t.Parallel()
+	f, _, _ := blockDir(t)
+	broken := errors.New("the disk is gone")
+	f.Sync = func(*os.File) error { return broken }
+	var told []error
+	f.Failed = func(err error) { told = append(told, err) }
+	for range 2 {
+		if err := f.Flush(t.Context()); !errors.Is(err, broken) {
+			t.Errorf("error %v", err)
+		}
+	}
+	if len(told) != 1 || !errors.Is(told[0], broken) {
+		t.Errorf("told %v", told)
 	}
 }
