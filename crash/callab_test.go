@@ -27,7 +27,7 @@ type callab struct {
 	server  *http.Server
 }
 
-func startCallab(t *testing.T, options callabsim.Options) *callab {
+func startCallab(t *testing.T, h host, options callabsim.Options) *callab {
 	t.Helper()
 	if options.Tokens == nil {
 		options.Tokens = []string{callabToken}
@@ -36,7 +36,7 @@ func startCallab(t *testing.T, options callabsim.Options) *callab {
 	options.HeaderTimeout = cmp.Or(options.HeaderTimeout, callabIdle)
 	options.ListLag = cmp.Or(options.ListLag, listLag)
 	options.MaxPerPage = cmp.Or(options.MaxPerPage, 25)
-	c := &callab{Sim: callabsim.New(options), t: t, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(bustest.Port(t)))}
+	c := &callab{Sim: callabsim.New(options), t: t, address: net.JoinHostPort(h.address, strconv.Itoa(bustest.Port(t)))}
 	c.start()
 	t.Cleanup(c.stop)
 	return c

@@ -182,6 +182,11 @@ func (f *fixture) victim() string {
 	if f.dice.n(3) == 0 {
 		return ""
 	}
+	return f.leader()
+}
+
+// leader returns the name of the server that leads the ledger, or "" if it is not known.
+func (f *fixture) leader() string {
 	conn, err := nats.Connect(f.nats.url(), nats.Timeout(time.Second))
 	if err != nil {
 		return ""

@@ -8,7 +8,5 @@
 //	go test ./crash    the short form
 //	make crash         the long form, with the negative controls
 //
-// Not tested here: power loss, network partitions, and clock jumps. Clock jumps are
-// covered elsewhere: a write window checks both clocks (package callab), and the age
-// of a claim depends only on the clock of NATS (package bus).
+// The clock of a bridge can be moved (crash/clock). Partitions put NATS and the bridges on hosts of their own (crash/network).
 package crash

@@ -27,6 +27,7 @@ const natsRole = "CRASH_NATS_SERVER"
 // natsOptions configures one server.
 type natsOptions struct {
 	Name        string `json:"name"`
+	Host        string `json:"host"`
 	Port        int    `json:"port"`
 	Dir         string `json:"dir"`
 	ClusterPort int    `json:"cluster_port"`
@@ -40,10 +41,10 @@ func serveNATS(text string) {
 		panic(err)
 	}
 	options := &server.Options{
-		ServerName: o.Name, Host: "127.0.0.1", Port: o.Port, StoreDir: o.Dir, JetStream: true, NoSigs: true, NoLog: true,
+		ServerName: o.Name, Host: o.Host, Port: o.Port, StoreDir: o.Dir, JetStream: true, NoSigs: true, NoLog: true,
 	}
 	if o.Routes != "" {
-		options.Cluster = server.ClusterOpts{Name: "crash", Host: "127.0.0.1", Port: o.ClusterPort}
+		options.Cluster = server.ClusterOpts{Name: "crash", Host: o.Host, Port: o.ClusterPort}
 		options.Routes = server.RoutesFromStr(o.Routes)
 	}
 	s, err := server.NewServer(options)
@@ -61,19 +62,20 @@ type nodes struct {
 	options     []natsOptions
 }
 
-// startNATS starts servers and supervises them.
-func startNATS(t *testing.T, count int) *nodes {
+// startNATS starts servers, each on its host, and supervises them.
+func startNATS(t *testing.T, count int, on func(node int) host) *nodes {
 	t.Helper()
 	n := &nodes{options: make([]natsOptions, count)}
 	dir := t.TempDir()
 	var routes []string
 	for i := range n.options {
 		o := &n.options[i]
+		o.Host = on(i).address
 		o.Name, o.Port, o.ClusterPort = "n"+strconv.Itoa(i), bustest.Port(t), bustest.Port(t)
 		o.Dir = filepath.Join(dir, o.Name)
-		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", o.ClusterPort))
+		routes = append(routes, fmt.Sprintf("nats://%s:%d", o.Host, o.ClusterPort))
 	}
-	for _, o := range n.options {
+	for i, o := range n.options {
 		if count > 1 {
 			o.Routes = strings.Join(routes, ",")
 		}
@@ -82,7 +84,7 @@ func startNATS(t *testing.T, count int) *nodes {
 			t.Fatal(err)
 		}
 		s := &supervisor{name: o.Name, launch: func(onLine func(*process, string)) (*process, error) {
-			return launch(os.Args[0], append(os.Environ(), natsRole+"="+string(text)), nil, onLine)
+			return launch(on(i), os.Args[0], append(os.Environ(), natsRole+"="+string(text)), nil, onLine)
 		}}
 		s.supervise(t)
 		n.supervisors = append(n.supervisors, s)
@@ -103,7 +105,7 @@ func (n *nodes) url() string {
 	return strings.Join(urls, ",")
 }
 
-func (o natsOptions) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)) }
+func (o natsOptions) address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }
 
 // listening returns the number of servers that accept connections.
 func (n *nodes) listening() int {

@@ -18,6 +18,17 @@ import (
 	"time"
 )
 
+// host is a machine, or what is like one to a process.
+type host struct {
+	// address is the IP address of its network.
+	address string
+	// start starts a command on it.
+	start func(*exec.Cmd) error
+}
+
+// loopback is this machine.
+var loopback = host{"127.0.0.1", (*exec.Cmd).Start}
+
 // process is one process of a program, from its start to its exit.
 type process struct {
 	cmd *exec.Cmd
@@ -39,9 +50,9 @@ type addresses struct {
 	NATS     string `json:"nats"`
 }
 
-// launch starts a program. onLine, which may be nil, is called with each line
+// launch starts a program on a host. onLine, which may be nil, is called with each line
 // that it writes to standard error.
-func launch(program string, environ, arguments []string, onLine func(*process, string)) (*process, error) {
+func launch(h host, program string, environ, arguments []string, onLine func(*process, string)) (*process, error) {
 	cmd := exec.Command(program, arguments...)
 	cmd.Env = environ
 	p := &process{cmd: cmd, exited: make(chan struct{})}
@@ -54,7 +65,7 @@ func launch(program string, environ, arguments []string, onLine func(*process, s
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := h.start(cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
 	go func() {

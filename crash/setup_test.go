@@ -63,7 +63,28 @@ type scenario struct {
 	// environ overrides settings of the bridges.
 	environ map[string]string
 	sim     callabsim.Options
+	// clocks are how far the clocks of the bridges are ahead; missing ones are right.
+	clocks []time.Duration
+	// hosts returns the machine of each number: Callab and the CRM have the first one,
+	// then come the NATS servers, then the bridges. nil: all have the loopback address.
+	hosts func(number int) host
 }
+
+// The hosts of Callab and the CRM, and of the first NATS server.
+const (
+	callabHost    = 0
+	firstNATSHost = 1
+)
+
+// host returns the machine of a number.
+func (f *fixture) host(number int) host {
+	if f.scenario.hosts == nil {
+		return loopback
+	}
+	return f.scenario.hosts(number)
+}
+
+func (f *fixture) bridgeHost(bridge int) int { return firstNATSHost + f.scenario.nats + bridge }
 
 // fixture has bridges, NATS, Callab and a CRM.
 type fixture struct {
@@ -111,9 +132,12 @@ func newFixture(t *testing.T, s scenario) *fixture {
 	if err := os.WriteFile(filepath.Join(f.dir, "callbridge.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.callab = startCallab(t, s.sim)
+	f.callab = startCallab(t, f.host(callabHost), s.sim)
 	if s.nats > 0 {
-		f.nats = startNATS(t, s.nats)
+		f.nats = startNATS(t, s.nats, func(node int) host { return f.host(firstNATSHost + node) })
+	}
+	for i, ahead := range s.clocks {
+		f.setClock(i, ahead)
 	}
 	f.crm = newCRM(t, f.urls, f.dice)
 	f.results = newResults(t)
@@ -122,7 +146,7 @@ func newFixture(t *testing.T, s scenario) *fixture {
 		b := &supervisor{
 			name: fmt.Sprintf("bridge %d", i), unreliable: s.nats > 0, freezeFor: f.freezeFor,
 			launch: func(onLine func(*process, string)) (*process, error) {
-				return launch(program, f.environ(i == 0 || !s.oneHealthy), []string{"serve"}, onLine)
+				return launch(f.host(f.bridgeHost(i)), program, f.environ(i, i == 0 || !s.oneHealthy), []string{"serve"}, onLine)
 			},
 		}
 		b.supervise(t)
@@ -147,7 +171,7 @@ func (f *fixture) launch() *process {
 // start starts a bridge without waiting; it may exit with an error.
 func (f *fixture) start() *process {
 	f.t.Helper()
-	p, err := launch(hooked(f.t), f.environ(false), []string{"serve"}, nil)
+	p, err := launch(loopback, hooked(f.t), f.environ(0, false), []string{"serve"}, nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -175,10 +199,10 @@ func natsSync() string {
 }
 
 // environ returns the whole environment of a bridge, with the plan if planned.
-func (f *fixture) environ(planned bool) []string {
+func (f *fixture) environ(bridge int, planned bool) []string {
 	settings := map[string]string{
 		"PATH": os.Getenv("PATH"), "CONFIG_FILE": filepath.Join(f.dir, "callbridge.yaml"), "CRM_SECRET": crmSecret,
-		"HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "",
+		"HTTP_ADDR": f.host(f.bridgeHost(bridge)).address + ":0", "ADMIN_ADDR": "",
 		"NATS_URL": f.nats.url(), "NATS_REPLICAS": fmt.Sprint(max(1, f.scenario.nats)),
 		"NATS_LISTEN": "127.0.0.1:0", "NATS_STORE_DIR": f.storeDir(), "NATS_SYNC": natsSync(),
 		"CALLAB_URL": f.callab.url(), "CALLAB_TOKEN": callabToken,
@@ -188,6 +212,9 @@ func (f *fixture) environ(planned bool) []string {
 		"DIAL_SETTLE": settle.String(), "DIAL_ACK_WAIT": ackWait.String(),
 	}
 	maps.Copy(settings, f.scenario.environ)
+	if bridge < len(f.scenario.clocks) {
+		settings["CRASHTEST_CLOCK"] = f.clockFile(bridge)
+	}
 	p := f.scenario.plan
 	if f.faultsOff.Load() || !planned {
 		p.Kill, p.Freeze = nil, nil
@@ -208,6 +235,23 @@ func (f *fixture) urls() []string {
 		urls = append(urls, a.Webhooks)
 	}
 	return urls
+}
+
+// setClock sets how far the clock of a bridge is ahead, in seconds, now or at its start.
+func (f *fixture) setClock(bridge int, ahead time.Duration) {
+	f.t.Helper()
+	// Renamed, so that the bridge never reads half of it.
+	file := f.clockFile(bridge)
+	if err := os.WriteFile(file+".new", fmt.Appendf(nil, "%d", int(ahead.Seconds())), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fixture) clockFile(bridge int) string {
+	return filepath.Join(f.dir, fmt.Sprintf("clock-%d", bridge))
 }
 
 // storeDir returns the directory of the embedded NATS.

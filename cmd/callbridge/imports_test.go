@@ -55,6 +55,8 @@ var ours = map[string][]string{
 	"lookup":           {"untrusted", "event", "mapping", "mapping/lookups", "bus", "span"},
 	"dispatch":         {"untrusted", "event", "callab", "bus", "span"},
 	"crash":            {},
+	"crash/clock":      {},
+	"crash/network":    {},
 	"crash/power":      {},
 	"deploy":           {},
 	"deploy/sbom":      {},

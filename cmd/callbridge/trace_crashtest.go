@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"callbridge/callab"
+	_ "callbridge/crash/clock" // moves the clock of this process
 	"callbridge/dispatch"
 )
 
