@@ -37,13 +37,32 @@ func Stream(want, have jetstream.StreamConfig) error {
 			continue
 		}
 		if s.fixed {
-			return fmt.Errorf("stream %s is there with %s = %v, callbridge needs %v, and NATS cannot change that: stop every callbridge and move the stream as docs/nats.md says (\"Move a stream\"), or set another NATS_SUBJECT_PREFIX",
-				want.Name, s.name, s.have, s.want)
+			return s.cannotChange(want.Name)
 		}
 		return fmt.Errorf("stream %s is there with %s = %v, and callbridge needs %v: change it with `nats stream edit %s`, or set RETENTION, NATS_REPLICAS or NATS_SUBJECT_PREFIX to fit",
 			want.Name, s.name, s.have, s.want, want.Name)
 	}
 	return nil
+}
+
+func (s setting) cannotChange(stream string) error {
+	return fmt.Errorf("stream %s is there with %s = %v, callbridge needs %v, and NATS cannot change that: stop every callbridge and move the stream as docs/nats.md says (\"Move a stream\"), or set another NATS_SUBJECT_PREFIX",
+		stream, s.name, s.have, s.want)
+}
+
+// Changes names all settings that differ, each with what it will be, and nil if none
+// does. The error names the first one that NATS cannot change.
+func Changes(want, have jetstream.StreamConfig) (all []string, err error) {
+	for _, s := range append(promised(want, have), foreign(have)...) {
+		switch {
+		case s.want == s.have:
+		case s.fixed:
+			return nil, s.cannotChange(want.Name)
+		default:
+			all = append(all, fmt.Sprintf("%s = %v, will be %v", s.name, s.have, s.want))
+		}
+	}
+	return all, nil
 }
 
 // promised are the settings that a definition sets.
