@@ -65,6 +65,12 @@ var mayPublish = map[string][]string{
 	role.Results:  {},
 	role.Reader:   {},
 	role.Producer: {"callbridge.request.producer.x.ready"},
+	role.Administrator: {
+		"$JS.API.STREAM.PURGE.CALLBRIDGE_LEDGER", "$JS.API.STREAM.DELETE.CALLBRIDGE_LEDGER", "$JS.API.STREAM.UPDATE.CALLBRIDGE_REQUESTS",
+		"$JS.API.STREAM.MSG.DELETE.CALLBRIDGE_LEDGER", "$JS.API.STREAM.MSG.DELETE.CALLBRIDGE_RESULTS", "$JS.API.STREAM.SNAPSHOT.CALLBRIDGE_RESULTS",
+		"$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.MSG.GET.CALLBRIDGE_REQUESTS", "$JS.API.CONSUMER.CREATE.CALLBRIDGE_REQUESTS.spy.>",
+		"$JS.API.CONSUMER.DELETE.CALLBRIDGE_REQUESTS.dispatch", "$JS.API.CONSUMER.MSG.NEXT.CALLBRIDGE_REQUESTS.dispatch",
+	},
 }
 
 func TestRolesMayDoOnlyTheirOwn(t *testing.T) {
@@ -78,8 +84,9 @@ func TestRolesMayDoOnlyTheirOwn(t *testing.T) {
 		}
 	}
 	for name, allowed := range map[string][]string{
-		role.Operator: {"callbridge.request.>", "callbridge.ledger.*", "callbridge.result.>"},
-		role.Results:  {"callbridge.result.>"}, role.Reader: {"callbridge.result.>"}, role.Producer: {"callbridge.result.*.producer.*"},
+		role.Operator:      {"callbridge.request.>", "callbridge.ledger.*", "callbridge.result.>"},
+		role.Administrator: {},
+		role.Results:       {"callbridge.result.>"}, role.Reader: {"callbridge.result.>"}, role.Producer: {"callbridge.result.*.producer.*"},
 	} {
 		for _, subject := range []string{"callbridge.request.>", "callbridge.ledger.*", "callbridge.result.>", "callbridge.result.*.producer.*", ">", "_INBOX.>", "_INBOX_callbridge.>", "_INBOX_process.>", "$JS.API.>"} {
 			covered := slices.Contains(allowed, subject) || subject == "callbridge.result.*.producer.*" && slices.Contains(allowed, "callbridge.result.>")

@@ -56,7 +56,7 @@ func TestNATSAcceptsItsConfiguration(t *testing.T) {
 		if !o.SyncAlways {
 			t.Errorf("%s: a power cut may lose acknowledged messages", o.ServerName)
 		}
-		if !o.JetStream || o.StoreDir != "/data" || o.Port != 4222 || o.HTTPPort != 8222 || o.SystemAccount != "SYS" || len(o.Users) != 6 {
+		if !o.JetStream || o.StoreDir != "/data" || o.Port != 4222 || o.HTTPPort != 8222 || o.SystemAccount != "SYS" || len(o.Users) != 7 {
 			t.Errorf("JetStream %t in %s, ports %d and %d, %d users", o.JetStream, o.StoreDir, o.Port, o.HTTPPort, len(o.Users))
 		}
 	}

@@ -18,10 +18,12 @@ const (
 	Reader = "reader"
 	// Producer requests calls under the source name "producer".
 	Producer = "producer"
+	// Administrator makes, changes, saves, restores and deletes streams and consumers.
+	Administrator = "administrator"
 )
 
 // Names are all roles.
-var Names = []string{Bridge, Operator, Results, Reader, Producer}
+var Names = []string{Bridge, Operator, Results, Reader, Producer, Administrator}
 
 // Role is what a user may do. An empty Publish allows nothing.
 type Role struct {
@@ -51,6 +53,7 @@ func All(prefix string) []Role {
 			Name: Producer, Apart: true, Publish: []string{prefix + ".request." + Producer + ".*.ready"},
 			Subscribe: []string{prefix + ".result.*." + Producer + ".*", Inbox(Producer) + ".>"},
 		},
+		{Name: Administrator, Publish: administrator, Subscribe: []string{Inbox(Administrator) + ".>"}},
 	}
 }
 
@@ -80,6 +83,8 @@ var bridge = []string{
 var operator = []string{
 	// A call that is still wanted is requested again under a new id.
 	"{P}.request.*.*.ready",
+	// The nats command asks for the names and the list of streams first.
+	"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST",
 	// Single messages and the state of every stream; no consumer of requests, which
 	// could take them from callbridge.
 	"$JS.API.STREAM.INFO.{S}REQUESTS", "$JS.API.STREAM.MSG.GET.{S}REQUESTS", "$JS.API.CONSUMER.INFO.{S}REQUESTS.*",
@@ -96,3 +101,7 @@ var reader = []string{
 	"$JS.API.STREAM.INFO.{S}RESULTS", "$JS.API.CONSUMER.CREATE.{S}RESULTS.>",
 	"$JS.API.CONSUMER.INFO.{S}RESULTS.*", "$JS.API.CONSUMER.MSG.NEXT.{S}RESULTS.*", "$JS.ACK.{S}RESULTS.>",
 }
+
+// administrator works on every stream of the account, but publishes no message of
+// callbridge itself: a request would make a call.
+var administrator = []string{"$JS.API.INFO", "$JS.API.STREAM.>", "$JS.API.CONSUMER.>", "$JS.SNAPSHOT.>"}
