@@ -148,11 +148,7 @@ func (b *Bus) connect() (err error) {
 	if b.publisher, err = newPublisher(b.conn, maxPending); err != nil {
 		return err
 	}
-	if b.config.URL != "" && b.config.Domain != "" {
-		b.js, err = jetstream.NewWithDomain(b.conn, b.config.Domain)
-		return err
-	}
-	b.js, err = jetstream.New(b.conn)
+	b.js, err = jetStream(b.conn, b.config)
 	return err
 }
 

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callbridge/bus/connect"
 	"callbridge/bus/earlier"
 	"callbridge/event"
 )
@@ -251,61 +249,4 @@ func (b *Bus) StoredRequest(ctx context.Context, id uuid.UUID) (Delivery, error)
 	d := Delivery{Data: msg.Data, Trace: msg.Header.Get(TraceHeader), Stored: msg.Time}
 	d.Source, d.ID = b.parseSubject(msg.Subject)
 	return d, nil
-}
-
-// ResultQuery selects the results that ReadResults reads.
-type ResultQuery struct {
-	// Since is the time of the oldest result.
-	Since time.Time
-	// Outcome and Source select by exact value; empty selects all.
-	Outcome, Source string
-	// Follow also waits for new results, until ctx ends.
-	Follow bool
-}
-
-// ReadResults calls fn with each stored result, oldest first, and stops at its
-// error. It connects to config.URL as any service could, and needs only the
-// permission to read the stream of results. The error is ErrUnreachable if no
-// server answers there.
-func ReadResults(ctx context.Context, config Config, q ResultQuery, fn func(event.Result) error) error {
-	conn, err := connect.Remote(config.remote(), nats.Name("callbridge results"), nats.Timeout(5*time.Second))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return err
-	}
-	b := Bus{config: config}
-	consumer, err := js.OrderedConsumer(ctx, b.streamName("results"), jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{config.Prefix + ".result." + cmp.Or(q.Outcome, "*") + "." + cmp.Or(q.Source, "*") + ".*"},
-		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &q.Since,
-	})
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", b.streamName("results"), err)
-	}
-	stored := consumer.CachedInfo().NumPending
-	messages, err := consumer.Messages()
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", b.streamName("results"), err)
-	}
-	defer messages.Stop()
-	for n := uint64(0); n < stored || q.Follow; n++ {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read results: %w", err)
-		}
-		var r event.Result
-		if err := event.Unmarshal(msg.Data(), &r); err != nil {
-			return fmt.Errorf("read %s: %w", msg.Subject(), err)
-		}
-		if err := fn(r); err != nil {
-			return err
-		}
-	}
-	return nil
 }

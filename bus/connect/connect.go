@@ -49,7 +49,8 @@ func inbox(prefix string) string { return "_INBOX_" + strings.ReplaceAll(prefix,
 // only its own replies.
 func (c Config) inbox() string {
 	user := c.Auth.User
-	if u, err := url.Parse(c.URL); err == nil && u.User != nil {
+	first, _, _ := strings.Cut(c.URL, ",")
+	if u, err := url.Parse(first); err == nil && u.User != nil {
 		user = u.User.Username()
 	}
 	if user != role.Bridge && slices.Contains(role.Names, user) {

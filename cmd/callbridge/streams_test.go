@@ -3,7 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,20 +119,91 @@ func TestWebhookToResultWithTheLeastPermissions(t *testing.T) {
 	}
 }
 
-func TestStreamsPrintsAScript(t *testing.T) {
-	t.Parallel()
-	code, out, errs := callbridge(t, "", "streams")
+// natsCommand stands in for the nats command: it writes its arguments to a file, and fails for
+// those that match FAIL.
+const natsCommand = `#!/bin/sh
+echo "$*" >> "$CALLS"
+! echo "$*" | grep -q "$FAIL"
+`
+
+// ranScript runs the script of streams, and returns the commands that change something.
+func ranScript(t *testing.T, fail string) (changes []string, err error) {
+	t.Helper()
+	code, script, errs := callbridge(t, "", "streams")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	step := regexp.MustCompile(`(?s)cat > (\S+) <<'END'\n(.*?)END\nnats (stream|consumer) add ([A-Z_]+(?: [a-z]+)?) --config (\S+)\n`)
-	steps := step.FindAllStringSubmatch(out, -1)
-	if len(steps) != 6 {
-		t.Fatalf("%d steps, want four streams and two consumers:\n%s", len(steps), out)
+	dir := t.TempDir()
+	calls := filepath.Join(dir, "calls")
+	if err := os.WriteFile(filepath.Join(dir, "nats"), []byte(natsCommand), 0o700); err != nil {
+		t.Fatal(err)
 	}
-	for _, m := range steps {
-		if m[1] != m[5] || !json.Valid([]byte(m[2])) {
-			t.Errorf("%s %s: file %s, config %s:\n%s", m[3], m[4], m[1], m[5], m[2])
+	command := exec.CommandContext(t.Context(), "sh")
+	command.Dir, command.Stdin = dir, strings.NewReader(script)
+	command.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "CALLS="+calls, "FAIL="+fail)
+	err = command.Run()
+	content, errRead := os.ReadFile(calls)
+	if errRead != nil {
+		t.Fatal(errRead)
+	}
+	for _, line := range strings.Split(string(content), "\n") {
+		if strings.Contains(line, " add ") || strings.Contains(line, " edit ") {
+			changes = append(changes, line)
 		}
+	}
+	for _, file := range regexp.MustCompile(`--config (\S+)`).FindAllStringSubmatch(script, -1) {
+		if content, err := os.ReadFile(filepath.Join(dir, file[1])); err == nil && !json.Valid(content) {
+			t.Errorf("%s is no JSON", file[1])
+		}
+	}
+	return changes, err
+}
+
+// TestTheScriptOfStreams makes what is missing, changes what is there, and stops at the
+// first error with an exit code.
+func TestTheScriptOfStreams(t *testing.T) {
+	t.Parallel()
+	const ledger = "stream add CALLBRIDGE_LEDGER --config CALLBRIDGE_LEDGER.json"
+	if made, err := ranScript(t, " info "); err != nil || len(made) != 6 || !slices.Contains(made, ledger) {
+		t.Errorf("on an empty server: %v\n%s", err, strings.Join(made, "\n"))
+	}
+	const dispatch = "consumer edit CALLBRIDGE_REQUESTS dispatch --force --config CALLBRIDGE_REQUESTS.dispatch.json"
+	if changed, err := ranScript(t, "nothing"); err != nil || len(changed) != 6 || !slices.Contains(changed, dispatch) {
+		t.Errorf("again: %v\n%s", err, strings.Join(changed, "\n"))
+	}
+	if changed, err := ranScript(t, " edit CALLBRIDGE_LEDGER"); err == nil || !strings.Contains(changed[len(changed)-1], " edit CALLBRIDGE_LEDGER ") {
+		t.Errorf("it does not stop at the ledger: %v\n%s", err, strings.Join(changed, "\n"))
+	}
+	if changed, err := ranScript(t, "stream ls"); err == nil || len(changed) > 0 {
+		t.Errorf("it goes on without NATS: %v\n%s", err, strings.Join(changed, "\n"))
+	}
+}
+
+// TestStreamsApply runs the command as an administrator: new, again, and with another
+// RETENTION, which --dry-run only prints.
+func TestStreamsApply(t *testing.T) {
+	s := startNATS(t)
+	t.Setenv("NATS_URL", s.ClientURL())
+	t.Setenv("NATS_USER", "administrator")
+	t.Setenv("NATS_PASSWORD", "secret")
+	for _, c := range []struct{ retention, arguments, first string }{
+		{"168h", "", "make    stream CALLBRIDGE_REQUESTS\n"},
+		{"240h", "--dry-run", "change  stream CALLBRIDGE_LEDGER: max_age = 336h0m0s, will be 480h0m0s\n"},
+		{"240h", "", "change  stream CALLBRIDGE_LEDGER: max_age = 336h0m0s, will be 480h0m0s\n"},
+		{"240h", "-o=json", `{"stream":"CALLBRIDGE_LEDGER","action":"keep"}` + "\n"},
+	} {
+		t.Setenv("RETENTION", c.retention)
+		code, out, errs := callbridge(t, "", append([]string{"streams", "apply"}, strings.Fields(c.arguments)...)...)
+		if code != 0 || !strings.HasPrefix(out, c.first) {
+			t.Errorf("RETENTION=%s streams apply %s: exit code %d: %s\n%s", c.retention, c.arguments, code, errs, out)
+		}
+	}
+	t.Setenv("NATS_USER", "service")
+	if code, _, errs := callbridge(t, "", "streams", "apply"); code != 1 || !strings.Contains(errs, "needs the role administrator") {
+		t.Errorf("as another user: exit code %d: %s", code, errs)
+	}
+	t.Setenv("NATS_URL", "")
+	if code, _, errs := callbridge(t, "", "streams", "apply"); code != 1 || !strings.Contains(errs, "NATS_URL is not set") {
+		t.Errorf("without an address: exit code %d: %s", code, errs)
 	}
 }
