@@ -29,7 +29,7 @@ func TestARemoteStreamIsMovedAsDocumented(t *testing.T) {
 	finishedAndWaiting(t, config, js, requests)
 	refused(t, config, `docs/nats.md says ("Move a stream")`)
 	page := testkit.Read(t, "docs/nats.md")
-	for _, text := range []string{"\n### Move a stream\n", "nats stream backup CALLBRIDGE_REQUESTS", "nats stream rm CALLBRIDGE_REQUESTS", "nats stream restore", "--config"} {
+	for _, text := range []string{"\n### Move a stream\n", " stream backup CALLBRIDGE_REQUESTS", " stream rm CALLBRIDGE_REQUESTS", " stream restore ", "--config"} {
 		if !strings.Contains(page, text) {
 			t.Errorf("docs/nats.md does not have %q", text)
 		}

@@ -93,7 +93,7 @@ func TestNATSGetsEveryVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	have := []string{"JS", "NATS_NODE"}
+	have := []string{"JS", "NATS_NODE", "TLS_CERT", "TLS_KEY", "TLS_CA"}
 	for _, line := range environment(t, "demo/nats.env") {
 		name, _, _ := strings.Cut(line, "=")
 		have = append(have, name)
