@@ -16,6 +16,7 @@ import (
 type metrics struct {
 	decisions  *prometheus.CounterVec
 	duplicates prometheus.Counter
+	routes     *prometheus.CounterVec
 }
 
 // requested and pending are the outcomes of decisions that are not results.
@@ -23,6 +24,7 @@ const requested, pending = "requested", "pending"
 
 func newMetrics() *metrics {
 	m := &metrics{
+		routes: newRouteCounter(),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "callbridge_decisions_total", Help: "What was decided about events and stored, by outcome and reason.",
 		}, []string{"outcome", "reason"}),
@@ -30,8 +32,15 @@ func newMetrics() *metrics {
 			Name: "callbridge_duplicates_total", Help: "Decisions that were not stored because they had been stored before.",
 		}),
 	}
-	// Its alert compares two values, so the first one has to be there before the event.
-	m.decisions.WithLabelValues(string(event.Rejected), string(event.ReasonKeyReused))
+	// A rule that compares two scrapes sees the first event only if the series is there
+	// before it.
+	m.decisions.WithLabelValues(requested, "")
+	for _, reason := range []event.Reason{event.ReasonNoRoute, event.ReasonDryRun} {
+		m.decisions.WithLabelValues(string(event.Skipped), string(reason))
+	}
+	for _, reason := range []event.Reason{event.ReasonKeyReused, event.ReasonMissingField, event.ReasonBadField} {
+		m.decisions.WithLabelValues(string(event.Rejected), string(reason))
+	}
 	return m
 }
 
@@ -43,6 +52,9 @@ func (b *Bus) register(r prometheus.Registerer) {
 
 // count counts an item that is stored, or was stored before.
 func (m *metrics) count(item event.Item, seen bool) {
+	if !seen {
+		m.countRoute(item)
+	}
 	switch {
 	case seen:
 		m.duplicates.Inc()

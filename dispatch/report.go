@@ -140,8 +140,30 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"state"}),
 	}
 	m.setLedger(nil, nil)
+	m.startAtZero()
 	r.MustRegister(m.ledger, m.oldest, m.attempts, m.results, m.reconciled, m.inFlight, m.duration, m.lead)
 	return m
+}
+
+// startAtZero makes the usual series: a rule that compares two scrapes sees the first
+// result only if its series is there before it.
+func (m *metrics) startAtZero() {
+	for s := range steps {
+		if s != none && s != Claimed {
+			m.attempts.WithLabelValues(string(s))
+		}
+	}
+	for outcome, reasons := range map[event.Outcome][]event.Reason{
+		event.Accepted: {event.ReasonCreated, event.ReasonFound}, event.Rejected: {event.ReasonRefused, event.ReasonBadRequest, event.ReasonBadNumber},
+		event.Skipped: {event.ReasonRouteOff}, event.Failed: {event.ReasonNotSent}, event.Unknown: {event.ReasonNotFound},
+	} {
+		for _, reason := range reasons {
+			m.results.WithLabelValues(string(outcome), string(reason))
+		}
+	}
+	for _, s := range []State{Accepted, Free, Parked} {
+		m.reconciled.WithLabelValues(string(s))
+	}
 }
 
 // count counts a result that was published for the first time.

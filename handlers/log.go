@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/span"
 )
@@ -175,36 +174,4 @@ func (l *logLine) endSpan(c *gin.Context, code int) {
 	l.span.End(slog.String("http.request.method", c.Request.Method), slog.String("http.route", c.FullPath()),
 		slog.Int("http.response.status_code", code), slog.String("callbridge.source", l.source),
 		slog.String("callbridge.event_id", l.eventID))
-}
-
-type metrics struct {
-	webhooks *prometheus.CounterVec
-	events   *prometheus.CounterVec
-	duration prometheus.Histogram
-	// withoutMemory counts webhooks that were refused because of the budget.
-	withoutMemory *prometheus.CounterVec
-}
-
-func newMetrics(r prometheus.Registerer) *metrics {
-	m := &metrics{
-		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "callbridge_webhooks_total", Help: "Webhooks received, by source and HTTP status.",
-		}, []string{"source", "code"}),
-		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "callbridge_events_total", Help: "Events in accepted webhooks, by source and what was answered for them.",
-		}, []string{"source", "status"}),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "callbridge_webhook_duration_seconds", Help: "From the first byte of a webhook to its answer.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
-		}),
-	}
-	m.withoutMemory = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "callbridge_webhooks_without_memory_total",
-		Help: "Webhooks refused before verification because too much was held of others, by whose: of the same network, or of all.",
-	}, []string{"limit"})
-	for _, which := range []budgetError{networkFull, allFull} {
-		m.withoutMemory.WithLabelValues(string(which))
-	}
-	r.MustRegister(m.webhooks, m.events, m.duration, m.withoutMemory)
-	return m
 }

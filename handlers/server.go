@@ -54,7 +54,7 @@ const reasonNotFound = "not_found"
 // Public returns the handler of the public listener: webhooks, handshakes, and
 // the two health endpoints that a load balancer needs.
 func Public(in Intake, health Health, registry prometheus.Registerer) http.Handler {
-	in.metrics, in.failures = newMetrics(registry), &failureLimiter{}
+	in.metrics, in.failures = newMetrics(registry, in.Mapping), &failureLimiter{}
 	if in.Connections == nil {
 		in.Connections = NewConnections(in.TrustedProxies, registry)
 	}

@@ -56,7 +56,9 @@ func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registe
 		limiters: map[string]*limiter{},
 	}
 	for _, source := range current().Sources() {
-		s.metrics.lookups.WithLabelValues(source.Name(), string(found))
+		for _, r := range []result{found, failed, refused, forbidden} {
+			s.metrics.lookups.WithLabelValues(source.Name(), string(r))
+		}
 	}
 	registry.MustRegister(heldCollector{s})
 	s.alive()

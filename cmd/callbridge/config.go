@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"callbridge/bus"
 	"callbridge/mapping"
 )
 
@@ -135,6 +136,16 @@ func (c *configuration) register(registry prometheus.Registerer) *prometheus.Cou
 		Name: "callbridge_config_generation", Help: "Number of configurations loaded since the start, the first included.",
 	}, func() float64 { return float64(c.now.Load().number) }))
 	return reloads
+}
+
+// routes are the configured routes with their sources.
+func (c *configuration) routes() (all []bus.RouteOf) {
+	for _, route := range c.current().Routes() {
+		for _, source := range route.Sources {
+			all = append(all, bus.RouteOf{Source: source, Route: route.Name})
+		}
+	}
+	return all
 }
 
 func logWarnings(log *slog.Logger, config *mapping.Config) {

@@ -88,7 +88,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		Sources: p.lookups.Held,
 		Info:    p.config.info,
 	}
-	p.registry.MustRegister(health.Collector())
+	p.registry.MustRegister(health.Collector(), p.bus.RouteMetric(p.config.routes))
 	connections := handlers.NewConnections(s.HTTPTrustedProxies, p.registry)
 	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, Tracer: p.tracer, Connections: connections,
 		TrustedProxies: s.HTTPTrustedProxies, ProxyHeader: s.HTTPProxyHeader}
