@@ -32,6 +32,29 @@ func TestMetricsOfAnAcceptedCall(t *testing.T) {
 	}
 }
 
+// TestCountersStartAtZero for what is configured: Prometheus does not see an event that
+// makes its series.
+func TestCountersStartAtZero(t *testing.T) {
+	t.Parallel()
+	b := startBridge(t, nil)
+	scrape := b.scrape()
+	for _, want := range []string{
+		`callbridge_webhooks_total{code="202",source="website"}`, `callbridge_webhooks_total{code="401",source="website"}`,
+		`callbridge_webhooks_total{code="503",source="hubspot"}`, `callbridge_events_total{source="website",status="rejected"}`,
+		`callbridge_lookups_total{result="refused",source="hubspot"}`, `callbridge_decisions_total{outcome="rejected",reason="key_reused"}`,
+		`callbridge_route_decisions_total{outcome="requested",route="new-lead",source="website"}`,
+		`callbridge_dial_results_total{outcome="rejected",reason="refused"}`, `callbridge_dial_attempts_total{state="free"}`,
+	} {
+		if !strings.Contains(scrape, want+" 0\n") {
+			t.Errorf("the first scrape has no %s", want)
+		}
+	}
+	b.website(exampleBody(t, "website-lead.json"))
+	testkit.Eventually(t, "the route has decided", func() bool {
+		return strings.Contains(b.scrape(), `callbridge_route_decisions_total{outcome="requested",route="new-lead",source="website"} 1`+"\n")
+	})
+}
+
 func TestReadyIsAMetric(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
@@ -179,7 +202,7 @@ func TestDashboardShowsEveryMetric(t *testing.T) {
 // series returns the label names of each metric in a scrape, with the labels that Prometheus
 // adds, and those of up, which Prometheus writes itself.
 func series(scrape string) map[string][]string {
-	added := []string{"job", "instance"}
+	added := []string{"job", "namespace", "instance"}
 	all := map[string][]string{"up": added}
 	sample := regexp.MustCompile(`(?m)^([a-z_]+)(?:\{([^}]*)\})? `)
 	for _, m := range sample.FindAllStringSubmatch(scrape, -1) {
@@ -210,6 +233,44 @@ func checkWords(t *testing.T, expression, label, words string) {
 	for word := range strings.SplitSeq(words, "|") {
 		if !slices.Contains(allowed, word) {
 			t.Errorf("%s: %s is never %s", expression, label, word)
+		}
+	}
+}
+
+// TestEveryAlertTellsEnvironmentsApart: each metric is that of the job, and each
+// aggregation keeps job and namespace, so that no environment hides another's alert.
+func TestEveryAlertTellsEnvironmentsApart(t *testing.T) {
+	t.Parallel()
+	aggregation := regexp.MustCompile(`\b(?:sum|max|min|count|group|avg)\b( by \(job, namespace[a-z_, ]*\))?`)
+	for _, g := range alerts(t).Groups {
+		for _, r := range g.Rules {
+			for _, m := range used.FindAllStringSubmatch(r.Expr, -1) {
+				if !strings.Contains(m[2], `job="callbridge"`) {
+					t.Errorf("%s: %s is that of every job", r.Alert, m[1])
+				}
+			}
+			for _, m := range aggregation.FindAllStringSubmatch(r.Expr, -1) {
+				if m[1] == "" {
+					t.Errorf("%s: %s without by (job, namespace)", r.Alert, m[0])
+				}
+			}
+		}
+	}
+}
+
+// TestEveryAlertHasARunbookAndAUnitTest: the address of its section, and a test that
+// promtool runs.
+func TestEveryAlertHasARunbookAndAUnitTest(t *testing.T) {
+	t.Parallel()
+	tests := testkit.Read(t, "deploy/prometheus/alerts_test.yaml")
+	for _, g := range alerts(t).Groups {
+		for _, r := range g.Rules {
+			if want := "https://git.example.com/callbridge/docs/operations.md#" + strings.ToLower(r.Alert); r.Annotations["runbook_url"] != want {
+				t.Errorf("%s: runbook_url is %q, want %q", r.Alert, r.Annotations["runbook_url"], want)
+			}
+			if !strings.Contains(tests, "      - alertname: "+r.Alert+"\n") {
+				t.Errorf("%s has no unit test in deploy/prometheus/alerts_test.yaml", r.Alert)
+			}
 		}
 	}
 }
