@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -63,8 +64,8 @@ func at(t *testing.T, node *yaml.RNode, path ...string) string {
 func TestOverlaysContainTheExpectedKinds(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
-		"embedded": {"ConfigMap", "NetworkPolicy", "PodDisruptionBudget", "Service", "Service", "ServiceAccount", "ServiceMonitor", "StatefulSet"},
-		"cluster":  {"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount", "ServiceMonitor"},
+		"embedded": {"ConfigMap", "ConfigMap", "NetworkPolicy", "PodDisruptionBudget", "PrometheusRule", "Service", "Service", "ServiceAccount", "ServiceMonitor", "StatefulSet"},
+		"cluster":  {"ConfigMap", "ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PrometheusRule", "Service", "ServiceAccount", "ServiceMonitor"},
 	}
 	for _, overlay := range overlays {
 		var kinds []string
@@ -123,7 +124,7 @@ func TestSelectorsSelectOnlyCallbridge(t *testing.T) {
 			if path == nil {
 				path = []string{"spec", "selector", "matchLabels"}
 			}
-			if slices.Contains([]string{"ConfigMap", "ServiceAccount"}, m.kind) {
+			if slices.Contains([]string{"ConfigMap", "PrometheusRule", "ServiceAccount"}, m.kind) {
 				continue
 			}
 			if got := at(t, m.node, path...); got != us {
@@ -175,11 +176,15 @@ type pod struct {
 	TopologySpreadConstraints []struct {
 		TopologyKey string `yaml:"topologyKey"`
 	} `yaml:"topologySpreadConstraints"`
-	Containers []container
+	InitContainers []container `yaml:"initContainers"`
+	Containers     []container
 }
 
 type container struct {
-	Env []struct {
+	Name, Image string
+	Args        []string
+	EnvFrom     []map[string]map[string]string `yaml:"envFrom"`
+	Env         []struct {
 		Name, Value string
 		ValueFrom   struct {
 			SecretKeyRef *struct{ Name, Key string } `yaml:"secretKeyRef"`
@@ -224,25 +229,50 @@ func eachPod(t *testing.T, check func(*testing.T, pod, container)) {
 	}
 }
 
-func TestPodsHaveLeastPrivileges(t *testing.T) {
+// TestPodsCheckTheConfigurationFirst: with the image, the file and the variables of
+// serve, before the old pod stops.
+func TestPodsCheckTheConfigurationFirst(t *testing.T) {
 	t.Parallel()
 	eachPod(t, func(t *testing.T, p pod, c container) {
-		if !p.SecurityContext.RunAsNonRoot || p.SecurityContext.RunAsUser != 65532 || p.SecurityContext.SeccompProfile["type"] != "RuntimeDefault" {
-			t.Errorf("security context %+v", p.SecurityContext)
+		if len(p.InitContainers) != 1 {
+			t.Fatalf("%d init containers", len(p.InitContainers))
 		}
-		if !c.SecurityContext.ReadOnlyRootFilesystem || !slices.Equal(c.SecurityContext.Capabilities.Drop, []string{"ALL"}) {
-			t.Errorf("security context %+v", c.SecurityContext)
+		check := p.InitContainers[0]
+		if !slices.Equal(check.Args, []string{"check", "/etc/callbridge/callbridge.yaml"}) || check.Image != c.Image || !reflect.DeepEqual(check.EnvFrom, c.EnvFrom) {
+			t.Errorf("it runs %q of %s with the variables of %v", check.Args, check.Image, check.EnvFrom)
 		}
-		if escalation := c.SecurityContext.AllowPrivilegeEscalation; escalation == nil || *escalation {
-			t.Error("it may gain privileges")
-		}
-		if mount := p.AutomountServiceAccountToken; mount == nil || *mount {
-			t.Error("it has a Kubernetes token, which it does not use")
-		}
-		if c.Resources.Requests["memory"] == "" || c.Resources.Requests["cpu"] == "" || c.Resources.Limits["memory"] == "" {
-			t.Errorf("resources %+v", c.Resources)
+		if !slices.ContainsFunc(check.VolumeMounts, func(m mount) bool { return m.Path == "/etc/callbridge" }) {
+			t.Error("it does not see callbridge.yaml")
 		}
 	})
+}
+
+func TestPodsHaveLeastPrivileges(t *testing.T) {
+	t.Parallel()
+	eachPod(t, func(t *testing.T, p pod, serve container) {
+		for _, c := range append(p.InitContainers, serve) {
+			leastPrivileges(t, p, c)
+		}
+	})
+}
+
+func leastPrivileges(t *testing.T, p pod, c container) {
+	t.Helper()
+	if !p.SecurityContext.RunAsNonRoot || p.SecurityContext.RunAsUser != 65532 || p.SecurityContext.SeccompProfile["type"] != "RuntimeDefault" {
+		t.Errorf("security context %+v", p.SecurityContext)
+	}
+	if !c.SecurityContext.ReadOnlyRootFilesystem || !slices.Equal(c.SecurityContext.Capabilities.Drop, []string{"ALL"}) {
+		t.Errorf("security context %+v", c.SecurityContext)
+	}
+	if escalation := c.SecurityContext.AllowPrivilegeEscalation; escalation == nil || *escalation {
+		t.Error("it may gain privileges")
+	}
+	if mount := p.AutomountServiceAccountToken; mount == nil || *mount {
+		t.Error("it has a Kubernetes token, which it does not use")
+	}
+	if c.Resources.Requests["memory"] == "" || c.Resources.Requests["cpu"] == "" || c.Resources.Limits["memory"] == "" {
+		t.Errorf("resources %+v", c.Resources)
+	}
 }
 
 func TestPodsHaveProbes(t *testing.T) {
@@ -289,8 +319,11 @@ var newer = map[string]string{
 
 // problems returns what Kubernetes would refuse of a manifest.
 func problems(m manifest) []string {
-	if m.kind == "ServiceMonitor" {
+	switch m.kind {
+	case "ServiceMonitor":
 		return monitorProblems(m.node)
+	case "PrometheusRule":
+		return nil // its rules are those that promtool tests
 	}
 	meta, err := m.node.GetMeta()
 	if err != nil {
