@@ -9,6 +9,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,11 @@ type Config struct {
 	// AckWait is the time after which a delivered message is delivered again unless
 	// its worker has extended it.
 	AckWait time.Duration
+	// Wait is how long Open waits for a remote server that is not ready: it cannot be
+	// reached, refuses the credentials, or is a cluster without a leader. 0: Open tries
+	// once. Waiting, if set, gets the reason after each attempt.
+	Wait    time.Duration
+	Waiting func(error)
 	// Log receives connection events and the log lines of the embedded server.
 	Log *slog.Logger
 	// Registry receives the metrics; nil disables them.
@@ -70,6 +76,7 @@ type Bus struct {
 	config    Config
 	conn      *nats.Conn
 	js        jetstream.JetStream
+	link      *connect.State
 	publisher *publisher
 	// server is the embedded server; nil at a remote one.
 	server *embedded.Server
@@ -102,46 +109,54 @@ func Open(ctx context.Context, config Config) (*Bus, error) {
 }
 
 func (c Config) remote() connect.Config {
-	return connect.Config{URL: c.URL, Prefix: c.Prefix, Auth: c.Auth}
+	return connect.Config{URL: c.URL, Prefix: c.Prefix, Auth: c.Auth, Log: c.Log}
 }
 
 func (b *Bus) open(ctx context.Context) error {
-	if err := b.connect(); err != nil {
+	wait := func(try func(context.Context) error) error { return try(ctx) }
+	var err error
+	if b.config.URL == "" {
+		b.link = connect.NewState(nil, b.config.Log)
+		b.conn, err = b.connectEmbedded(b.link.Options(b.asyncError))
+	} else {
+		deadline := time.Now().Add(b.config.Wait)
+		wait = func(try func(context.Context) error) error {
+			return b.link.Wait(ctx, deadline, b.config.Waiting, try)
+		}
+		err = b.connectRemote(wait)
+	}
+	if err != nil {
 		return err
 	}
-	if err := b.Declare(ctx); err != nil {
+	if err := b.bind(); err != nil {
+		return err
+	}
+	if err := wait(b.Declare); err != nil {
 		return err
 	}
 	if err := b.startFlushers(); err != nil {
 		return err
 	}
-	return b.openStreams(ctx)
+	return wait(b.openStreams)
 }
 
-func (b *Bus) connect() (err error) {
-	options := []nats.Option{
-		nats.Name("callbridge"),
-		nats.Timeout(5 * time.Second),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(500 * time.Millisecond),
-		// No buffer: a buffered publish would be stored after the reconnect, when
-		// its sender was told of the failure.
-		nats.ReconnectBufSize(-1),
-		nats.DisconnectErrHandler(b.logDisconnect),
-		nats.ReconnectHandler(b.logReconnect),
-		nats.ErrorHandler(b.logAsyncError),
-	}
-	if b.config.URL == "" {
-		b.conn, err = b.connectEmbedded(options)
-	} else {
-		b.conn, err = connect.Remote(b.config.remote(), options...)
-		if errors.Is(err, ErrUnreachable) {
-			err = fmt.Errorf("NATS_URL %w; start the server, or leave NATS_URL empty for the embedded one", err)
-		}
-	}
+func (b *Bus) connectRemote(wait func(func(context.Context) error) error) error {
+	dialer, err := connect.NewDialer(b.config.remote())
 	if err != nil {
 		return err
 	}
+	b.link = connect.NewState(dialer, b.config.Log)
+	return wait(func(context.Context) (err error) {
+		b.conn, err = dialer.Dial(b.link.Options(b.asyncError)...)
+		if errors.Is(err, ErrUnreachable) {
+			return fmt.Errorf("NATS_URL %w; start the server, or leave NATS_URL empty for the embedded one", err)
+		}
+		return err
+	})
+}
+
+// bind prepares the connection for publishing and for JetStream.
+func (b *Bus) bind() (err error) {
 	if err := connect.CheckVersion(b.conn); err != nil {
 		return err
 	}
@@ -227,7 +242,7 @@ func (b *Bus) Conn() *nats.Conn { return b.conn }
 // bus cannot store, keep or deliver messages, or nil.
 func (b *Bus) Ready(ctx context.Context) error {
 	if !b.conn.IsConnected() {
-		return errors.New("nats: not connected")
+		return cmp.Or(b.link.Err(), errors.New("no connection to NATS"))
 	}
 	if err := b.server.Err(); err != nil {
 		return fmt.Errorf("%w; look at the disk, and start again", err)
@@ -248,6 +263,17 @@ func (b *Bus) Ready(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Watch returns when ctx ends or, with an error, when the client has closed the
+// connection for good. Only a new process connects again.
+func (b *Bus) Watch(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-b.link.Closed():
+		return b.link.Err()
+	}
 }
 
 // reconcileInterval is how often ReconcileStreams checks the streams.
@@ -279,23 +305,15 @@ func (b *Bus) ReconcileStreams(ctx context.Context) {
 // server. It may be called on a Bus that is only partly open.
 func (b *Bus) Close() {
 	if b.conn != nil {
+		b.link.Close()
 		_ = b.conn.FlushTimeout(2 * time.Second)
 		b.conn.Close()
 	}
 	b.server.Close()
 }
 
-func (b *Bus) logDisconnect(_ *nats.Conn, err error) {
-	if err != nil {
-		b.config.Log.Warn("nats.disconnected", "error", err)
-	}
-}
-
-func (b *Bus) logReconnect(c *nats.Conn) {
-	b.config.Log.Info("nats.reconnected", "server", c.ConnectedServerName())
-}
-
-func (b *Bus) logAsyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
+// asyncError handles an error of the connection that no call returns.
+func (b *Bus) asyncError(err error) {
 	if refuse := b.opening.Load(); refuse != nil && errors.Is(err, nats.ErrPermissionViolation) {
 		(*refuse)(connect.PermissionError(err))
 		return

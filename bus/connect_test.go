@@ -85,14 +85,12 @@ func TestAddressHidesTheToken(t *testing.T) {
 	}
 }
 
-const refusesUs = "NATS refuses our credentials"
-
 func TestUserAndPasswordLogin(t *testing.T) {
 	t.Parallel()
 	_, config := remote(t, `authorization: {user: bridge, password: secret}`)
-	refused(t, config, refusesUs)
+	refused(t, config, "NATS refuses a connection without credentials")
 	config.Auth.User, config.Auth.Password = "bridge", "another-secret"
-	refused(t, config, refusesUs)
+	refused(t, config, "NATS refuses our password")
 	config.Auth.Password = "secret"
 	works(t, config)
 }
@@ -101,7 +99,7 @@ func TestTokenLogin(t *testing.T) {
 	t.Parallel()
 	_, config := remote(t, `authorization: {token: secret}`)
 	config.Auth.Token = "another-secret"
-	refused(t, config, refusesUs)
+	refused(t, config, "NATS refuses our token")
 	config.Auth.Token = "secret"
 	works(t, config)
 }
@@ -125,7 +123,7 @@ func TestNKeyLogin(t *testing.T) {
 	config.Auth.NKeySeedFile = testkit.File(t, "user.nk", "no seed")
 	refused(t, config, "read NATS_NKEY_SEED_FILE")
 	config.Auth.NKeySeedFile = "testdata/stranger.nk"
-	refused(t, config, refusesUs)
+	refused(t, config, "NATS refuses our key")
 	config.Auth.NKeySeedFile = "testdata/user.nk"
 	works(t, config)
 }
@@ -138,7 +136,9 @@ func TestCredentialsLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, config := remote(t, string(operator))
-	refused(t, config, refusesUs)
+	refused(t, config, "NATS refuses a connection without credentials")
+	config.Auth.CredsFile = testkit.File(t, "user.creds", "no secret")
+	refused(t, config, "read NATS_CREDS")
 	config.Auth.CredsFile = "testdata/user.creds"
 	works(t, config)
 }

@@ -193,7 +193,9 @@ func (p *puller) next(ctx context.Context) jetstream.Msg {
 		case msg != nil:
 			_ = msg.Nak()
 		case err != nil && ctx.Err() == nil:
-			p.worker.Log.Warn("nats.pull_failed", "consumer", p.name, "error", err)
+			if p.bus.conn.IsConnected() { // else the loss of the connection was logged
+				p.worker.Log.Warn("nats.pull_failed", "consumer", p.name, "error", err)
+			}
 			_ = sleep(ctx, pullRetryDelay)
 		}
 	}

@@ -1,14 +1,15 @@
-// Package connect connects to a remote NATS with its credentials, and explains in one
-// sentence why it cannot. It belongs to package bus; of this module it imports only
-// bus/role.
+// Package connect connects to NATS and keeps the connection: it reads the credentials
+// at each connect, waits at the start for a server that is not ready, logs when the
+// connection is lost and restored, and explains in one sentence why there is none. It
+// belongs to package bus; of this module it imports only bus/role and credential.
 package connect
 
 import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 
@@ -24,21 +25,7 @@ type Config struct {
 	// Prefix of every subject; the prefix of reply subjects follows from it.
 	Prefix string
 	Auth   Auth
-}
-
-// Auth holds the credentials for a remote NATS. Empty fields are not used.
-type Auth struct {
-	// CredsFile is a .creds file (JWT and seed).
-	CredsFile string
-	// NKeySeedFile holds an nkey seed.
-	NKeySeedFile string
-	// User and Password authenticate by name.
-	User, Password string
-	// Token authenticates by token; TokenFile holds it and is read at each connect.
-	Token, TokenFile string
-	// CAFile is the authority of the server's certificate, CertFile and KeyFile are
-	// the client's certificate and its key.
-	CAFile, CertFile, KeyFile string
+	Log    *slog.Logger
 }
 
 // inbox is the prefix of reply subjects. With a prefix of its own, a server can
@@ -63,27 +50,77 @@ func (c Config) inbox() string {
 // from.
 var ErrUnreachable = errors.New("cannot be reached")
 
-// Remote connects to a remote server. Its errors are one line that says what to do.
-func Remote(config Config, options ...nats.Option) (*nats.Conn, error) {
-	options, err := config.Auth.options(options)
+// unavailable is an error that may end by itself: the server starts, or its
+// credentials are being changed. Only such errors are waited for.
+type unavailable struct{ error }
+
+func (u unavailable) Unwrap() error { return u.error }
+
+// Dialer connects to a remote server, with the credentials as they are at that time.
+type Dialer struct {
+	config      Config
+	credentials *credentials
+}
+
+// NewDialer reads the credentials. An error is one of the settings.
+func NewDialer(config Config) (*Dialer, error) {
+	c, err := newCredentials(config.Auth, config.Log)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := nats.Connect(config.URL, append(options, nats.CustomInboxPrefix(config.inbox()))...)
+	return &Dialer{config, c}, nil
+}
+
+// Remote connects once. Its errors are one line that says what to do.
+func Remote(config Config, options ...nats.Option) (*nats.Conn, error) {
+	d, err := NewDialer(config)
+	if err != nil {
+		return nil, err
+	}
+	return d.Dial(options...)
+}
+
+// Dial connects once, with each of the passwords if the server refuses the first one.
+// Its errors are one line that says what to do.
+func (d *Dialer) Dial(options ...nats.Option) (conn *nats.Conn, err error) {
+	own, err := d.credentials.options()
+	if err != nil {
+		return nil, err
+	}
+	options = slices.Concat(options, own, []nats.Option{nats.CustomInboxPrefix(d.config.inbox())})
+	for range d.credentials.choices() {
+		if conn, err = nats.Connect(d.config.URL, options...); err == nil {
+			d.credentials.connected(conn)
+			return conn, nil
+		}
+		if !isUnauthorized(err) {
+			break
+		}
+	}
+	return nil, d.explain(err)
+}
+
+// explain says in one sentence why there is no connection.
+func (d *Dialer) explain(err error) error {
 	var invalid *url.Error
 	switch {
-	case err == nil:
-		return conn, nil
 	case errors.As(err, &invalid):
 		// Without the cause, which quotes a part of the URL: it may be the password.
-		return nil, errors.New("NATS_URL cannot be read: write nats://host:4222, and the password in NATS_PASSWORD or with its special characters encoded (%2F for /)")
+		return errors.New("NATS_URL cannot be read: write nats://host:4222, and the password in NATS_PASSWORD or with its special characters encoded (%2F for /)")
 	case isUnauthorized(err):
-		return nil, fmt.Errorf("NATS refuses our credentials: %w; set NATS_CREDS, NATS_NKEY_SEED_FILE, NATS_USER and NATS_PASSWORD, or NATS_TOKEN to what the server knows; for the embedded NATS of callbridge serve, set NATS_STORE_DIR to its directory", err)
+		return unavailable{fmt.Errorf("NATS refuses %s: %w; set NATS_CREDS, NATS_NKEY_SEED_FILE, NATS_USER and NATS_PASSWORD_FILE, or NATS_TOKEN_FILE to what the server knows; for the embedded NATS of callbridge serve, set NATS_STORE_DIR to its directory", d.Credentials(), err)}
+	case isTLS(err):
+		return unavailable{fmt.Errorf("NATS_URL cannot be reached: %w; set NATS_TLS_CA to the authority of the server's certificate, and NATS_TLS_CERT and NATS_TLS_KEY if it wants one of us", err)}
 	}
-	if isTLS(err) {
-		return nil, fmt.Errorf("NATS_URL cannot be reached: %w; set NATS_TLS_CA to the authority of the server's certificate, and NATS_TLS_CERT and NATS_TLS_KEY if it wants one of us", err)
+	return unavailable{fmt.Errorf("%w: %w", ErrUnreachable, err)}
+}
+
+// Credentials names what the server checks, such as "our password".
+func (d *Dialer) Credentials() string {
+	if strings.Contains(d.config.URL, "@") {
+		return "the user or the password in NATS_URL"
 	}
-	return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	return d.config.Auth.kind()
 }
 
 // WithoutUser returns an address without user, password and token.
@@ -112,57 +149,4 @@ func isTLS(err error) bool {
 func PermissionError(err error) error {
 	violation := strings.TrimPrefix(err.Error(), nats.ErrPermissionViolation.Error()+": ")
 	return fmt.Errorf("NATS does not let this user work: %s; give it the permissions that docs/nats.md lists", violation)
-}
-
-func (a Auth) options(options []nats.Option) ([]nats.Option, error) {
-	if a.CredsFile != "" {
-		options = append(options, nats.UserCredentials(a.CredsFile))
-	}
-	if a.NKeySeedFile != "" {
-		key, err := nats.NkeyOptionFromSeed(a.NKeySeedFile)
-		if err != nil {
-			return nil, fmt.Errorf("read NATS_NKEY_SEED_FILE: %w", err)
-		}
-		options = append(options, key)
-	}
-	if a.User != "" {
-		options = append(options, nats.UserInfo(a.User, a.Password))
-	}
-	token, err := a.token()
-	if err != nil {
-		return nil, err
-	}
-	if token != nil {
-		options = append(options, nats.TokenHandler(token))
-	}
-	if a.CAFile != "" {
-		options = append(options, nats.RootCAs(a.CAFile))
-	}
-	if (a.CertFile == "") != (a.KeyFile == "") {
-		return nil, fmt.Errorf("NATS_TLS_CERT and NATS_TLS_KEY go together: set both or none")
-	}
-	if a.CertFile != "" {
-		options = append(options, nats.ClientCert(a.CertFile, a.KeyFile))
-	}
-	return options, nil
-}
-
-// token returns a function that reads the token at each connect, or nil.
-func (a Auth) token() (nats.AuthTokenHandler, error) {
-	if a.TokenFile == "" {
-		if a.Token == "" {
-			return nil, nil
-		}
-		return func() string { return a.Token }, nil
-	}
-	if _, err := os.ReadFile(a.TokenFile); err != nil {
-		return nil, fmt.Errorf("read NATS_TOKEN_FILE: %w", err)
-	}
-	return func() string {
-		content, err := os.ReadFile(a.TokenFile)
-		if err != nil {
-			return "" // the server refuses it, and the client tries again
-		}
-		return strings.TrimSpace(string(content))
-	}, nil
 }

@@ -76,6 +76,19 @@ func startBridge(t *testing.T, change map[string]string) *bridge {
 	return b
 }
 
+// startBridgeOnNATS starts a bridge on a NATS of its own, and returns what stops the NATS.
+func startBridgeOnNATS(t *testing.T) (b *bridge, stopNATS func()) {
+	t.Helper()
+	server := runNATS(t, t.TempDir(), -1)
+	b = startBridge(t, map[string]string{"NATS_URL": server.ClientURL()})
+	return b, func() {
+		t.Helper()
+		server.Shutdown()
+		server.WaitForShutdown()
+		testkit.Eventually(t, "the connection is lost", func() bool { return !b.process.bus.Conn().IsConnected() })
+	}
+}
+
 func (b *bridge) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -13,7 +13,7 @@ import (
 
 func TestHealthReportsReadiness(t *testing.T) {
 	t.Parallel()
-	b := startBridge(t, nil)
+	b, stopNATS := startBridgeOnNATS(t)
 	_, port, _ := strings.Cut(strings.TrimPrefix(b.process.public.url(), "http://"), ":")
 	var out bytes.Buffer
 	testkit.Eventually(t, "healthy", func() bool {
@@ -23,7 +23,7 @@ func TestHealthReportsReadiness(t *testing.T) {
 	if !strings.Contains(out.String(), `"ready":true`) {
 		t.Errorf("printed %s", out.String())
 	}
-	b.process.bus.Conn().Close()
+	stopNATS()
 	testkit.Eventually(t, "not healthy without NATS", func() bool {
 		out.Reset()
 		err := health(t.Context(), &out, settings{HTTPAddr: "0.0.0.0:" + port}, "/readyz")

@@ -57,9 +57,9 @@ func TestCountersStartAtZero(t *testing.T) {
 
 func TestReadyIsAMetric(t *testing.T) {
 	t.Parallel()
-	b := startBridge(t, nil)
+	b, stopNATS := startBridgeOnNATS(t)
 	testkit.Eventually(t, "ready, and the scrape says so", func() bool { return b.ready() && strings.Contains(b.scrape(), "callbridge_ready 1\n") })
-	b.process.bus.Conn().Close()
+	stopNATS()
 	if scrape := b.scrape(); b.ready() || !strings.Contains(scrape, "callbridge_ready 0\n") {
 		t.Errorf("without NATS, a scrape does not say that it is not ready:\n%s", scrape)
 	}

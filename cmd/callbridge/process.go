@@ -140,6 +140,11 @@ func (p *process) run(ctx context.Context) error {
 			parts.Go(func() { cancel(l.serve()) })
 		}
 	}
+	parts.Go(func() {
+		if err := p.bus.Watch(ctx); err != nil {
+			cancel(err)
+		}
+	})
 	parts.Go(func() { p.bus.ReconcileStreams(ctx) })
 	parts.Go(func() { p.config.watch(ctx, p.log, p.registry) })
 	parts.Go(func() { p.lookups.Run(ctx) })

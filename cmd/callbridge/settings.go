@@ -63,6 +63,7 @@ type natsSettings struct {
 	NKeySeedFile  string `env:"NATS_NKEY_SEED_FILE"`
 	User          string `env:"NATS_USER"`
 	Password      string `env:"NATS_PASSWORD"`
+	PasswordFile  string `env:"NATS_PASSWORD_FILE"`
 	Token         string `env:"NATS_TOKEN"`
 	TokenFile     string `env:"NATS_TOKEN_FILE"`
 	TLSCA         string `env:"NATS_TLS_CA"`
@@ -139,6 +140,8 @@ func (s settings) validate() error {
 	require(subjectPrefix.MatchString(s.NATS.SubjectPrefix), "NATS_SUBJECT_PREFIX %q cannot be used: write letters, digits, - and _, in parts divided by dots", s.NATS.SubjectPrefix)
 	require(s.NATS.URL != "" || s.NATS.StoreDir != "", "NATS_STORE_DIR is empty: the embedded NATS needs a directory")
 	require(s.NATS.Manage || s.NATS.URL != "", "NATS_MANAGE=false is for a remote NATS: set NATS_URL")
+	require(s.NATS.Password == "" || s.NATS.PasswordFile == "", "NATS_PASSWORD and NATS_PASSWORD_FILE are both set: keep one")
+	require(s.NATS.PasswordFile == "" || s.NATS.URL != "", "NATS_PASSWORD_FILE is for a remote NATS: set NATS_URL")
 	require(s.NATS.Token == "" || s.NATS.TokenFile == "", "NATS_TOKEN and NATS_TOKEN_FILE are both set: keep one")
 	require(s.Callab.Token == "" || s.Callab.TokenFile == "", "CALLAB_TOKEN and CALLAB_TOKEN_FILE are both set: keep one")
 	require(s.Callab.Endpoint == "calls" || s.Callab.Endpoint == "make-call", "CALLAB_ENDPOINT %q is neither calls nor make-call", s.Callab.Endpoint)
@@ -170,7 +173,7 @@ func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Conf
 		URL: n.URL, Prefix: n.SubjectPrefix, Replicas: n.Replicas, Retention: s.Retention,
 		Domain: n.Domain, CheckOnly: !n.Manage, AckWait: s.Dial.AckWait, Log: log, Registry: registry,
 		Auth: bus.Auth{
-			CredsFile: n.Creds, NKeySeedFile: n.NKeySeedFile, User: n.User, Password: n.Password,
+			CredsFile: n.Creds, NKeySeedFile: n.NKeySeedFile, User: n.User, Password: n.Password, PasswordFile: n.PasswordFile,
 			Token: n.Token, TokenFile: n.TokenFile,
 			CAFile: n.TLSCA, CertFile: n.TLSCert, KeyFile: n.TLSKey,
 		},
