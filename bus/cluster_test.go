@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,54 +16,119 @@ import (
 	"callbridge/internal/testkit"
 )
 
-// cluster starts three servers and returns their addresses.
-func cluster(t *testing.T) string {
+// members are the options of three servers that form a cluster.
+func members(t *testing.T) []*server.Options {
 	t.Helper()
 	ports := []int{bustest.Port(t), bustest.Port(t), bustest.Port(t)}
-	var routes, urls []string
+	var routes []string
 	for _, port := range ports {
 		routes = append(routes, fmt.Sprint("nats://127.0.0.1:", port))
 	}
+	var all []*server.Options
 	for i, port := range ports {
-		s := bustest.Server(t, &server.Options{
-			ServerName: fmt.Sprint("n", i), Port: server.RANDOM_PORT, StoreDir: t.TempDir(), JetStream: true,
+		all = append(all, &server.Options{
+			ServerName: fmt.Sprint("n", i), Port: bustest.Port(t), StoreDir: t.TempDir(), JetStream: true,
 			Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port},
 			Routes:  server.RoutesFromStr(strings.Join(routes, ",")),
 		})
-		urls = append(urls, s.ClientURL())
 	}
-	return strings.Join(urls, ",")
+	return all
+}
+
+// cluster starts three servers. It returns a configuration that waits until they have
+// elected a leader.
+func cluster(t *testing.T) bus.Config {
+	t.Helper()
+	all := members(t)
+	for _, o := range all {
+		bustest.Server(t, o)
+	}
+	return clustered(t, all)
+}
+
+func clustered(t *testing.T, all []*server.Options) bus.Config {
+	t.Helper()
+	var urls []string
+	for _, o := range all {
+		urls = append(urls, fmt.Sprint("nats://127.0.0.1:", o.Port))
+	}
+	config := embedded(t)
+	config.URL, config.Replicas, config.Wait = strings.Join(urls, ","), 3, 2*time.Minute
+	return config
 }
 
 // TestSeveralProcessesStartOnAnEmptyCluster: while one makes a stream, no server
 // answers another's question about it.
 func TestSeveralProcessesStartOnAnEmptyCluster(t *testing.T) {
 	t.Parallel()
-	config := embedded(t)
-	config.URL, config.Replicas = cluster(t), 3
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	const processes = 4
-	errs := make(chan error, processes)
-	for range processes {
-		go func() {
-			for {
-				b, err := bus.Open(ctx, config)
-				if err == nil {
-					b.Close()
-				}
-				// The cluster itself may not be ready yet.
-				if err == nil || ctx.Err() != nil || !forming(err) {
-					errs <- err
-					return
-				}
-			}
-		}()
-	}
-	for range processes {
-		if err := <-errs; err != nil {
+	config := cluster(t)
+	for _, err := range openAll(t, config, 4) {
+		if err := testkit.Next(t, err); err != nil {
 			t.Errorf("open: %v", err)
 		}
+	}
+}
+
+// openAll opens a bus several times at once.
+func openAll(t *testing.T, config bus.Config, n int) (all []chan error) {
+	t.Helper()
+	for range n {
+		ended := make(chan error, 1)
+		all = append(all, ended)
+		go func() {
+			b, err := bus.Open(t.Context(), config)
+			if err == nil {
+				b.Close()
+			}
+			ended <- err
+		}()
+	}
+	return all
+}
+
+// TestColdClusterIsWaitedFor: the processes start before the servers, as after a power
+// cut. One server alone has no leader; then the streams have to be loaded, as at the
+// second start.
+func TestColdClusterIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	all := members(t)
+	config := clustered(t, all)
+	var log testkit.Log
+	config.Log = log.Logger()
+	for _, start := range []string{"empty", "with streams"} {
+		opened := openAll(t, config, 2)
+		var running []*server.Server
+		for i, o := range all {
+			running = append(running, bustest.Member(t, o.Clone()))
+			if i > 0 {
+				continue
+			}
+			once := config
+			once.Wait = 0
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if b, err := bus.Open(ctx, once); err == nil {
+				b.Close()
+				t.Errorf("%s: opened without a leader", start)
+			}
+			cancel()
+		}
+		for _, ended := range opened {
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Errorf("%s: %v", start, err)
+				}
+			case <-time.After(config.Wait):
+				t.Fatalf("%s: not open within %s", start, config.Wait)
+			}
+		}
+		for _, s := range running {
+			s.Shutdown()
+			s.WaitForShutdown()
+		}
+	}
+	if text := log.String(); !strings.Contains(text, "nats.waiting") || !strings.Contains(text, "nats.connected") {
+		t.Errorf("the wait is not logged:\n%s", text)
 	}
 }
 
@@ -72,11 +136,10 @@ func TestSeveralProcessesStartOnAnEmptyCluster(t *testing.T) {
 // through three servers.
 func TestLimitsHoldInACluster(t *testing.T) {
 	t.Parallel()
-	config := embedded(t)
-	config.URL, config.Replicas = cluster(t), 3
+	config := cluster(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	first, second := formed(t, ctx, config), formed(t, ctx, config)
+	first, second := open(t, config), open(t, config)
 	const rate, each = 20, 10
 	began := time.Now()
 	var all sync.WaitGroup
@@ -108,31 +171,6 @@ func TestLimitsHoldInACluster(t *testing.T) {
 	if _, err := second.Slots(1, 10*time.Second).Acquire(ctx); err != nil {
 		t.Errorf("a slot that was released: %v", err)
 	}
-}
-
-// formed opens a bus as soon as the cluster is ready.
-func formed(t *testing.T, ctx context.Context, config bus.Config) *bus.Bus {
-	t.Helper()
-	for {
-		b, err := bus.Open(ctx, config)
-		if err == nil {
-			t.Cleanup(b.Close)
-			return b
-		}
-		if ctx.Err() != nil || !forming(err) {
-			t.Fatal(err)
-		}
-	}
-}
-
-// forming reports whether an error comes from a cluster that is not ready yet.
-func forming(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	return slices.ContainsFunc([]string{"unavailable", "no responders"}, func(text string) bool {
-		return strings.Contains(err.Error(), text)
-	})
 }
 
 // TestOpenFailsIfNoServerAnswers: the question is received and not answered, as in a

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -177,4 +178,52 @@ func TestClosedConnectionIsReported(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	notReady(t, b, "closed the connection for good")
+}
+
+// TestRefusalAtTheStartIsToldAndWaitedFor: a process may start in the middle of a
+// rotation.
+func TestRefusalAtTheStartIsToldAndWaitedFor(t *testing.T) {
+	t.Parallel()
+	s, config := guard(t, `{user: bridge, password: old}`)
+	var log testkit.Log
+	reasons := make(chan error, 1000)
+	config.Auth.User, config.Auth.Password = "bridge", "new"
+	config.Wait, config.Log = time.Minute, log.Logger()
+	config.Waiting = func(reason error) { reasons <- reason }
+	opened := make(chan error, 1)
+	go func() {
+		b, err := bus.Open(t.Context(), config)
+		if err == nil {
+			b.Close()
+		}
+		opened <- err
+	}()
+	if reason := testkit.Next(t, reasons); !strings.Contains(reason.Error(), "NATS refuses our password") {
+		t.Errorf("waits because %v", reason)
+	}
+	s.change(t, `{user: bridge, password: new}`)
+	if err := testkit.Next(t, opened); err != nil {
+		t.Errorf("open: %v", err)
+	}
+	if text := log.String(); strings.Count(text, "nats.refused") != 1 || strings.Contains(text, "nats.waiting") || !strings.Contains(text, "nats.connected") {
+		t.Errorf("want one line about the refusal and one about the end:\n%s", text)
+	}
+}
+
+// TestSettingsAreNotWaitedFor: only another setting mends these errors.
+func TestSettingsAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	_, config := remote(t, "")
+	config.Wait = time.Hour
+	for want, change := range map[string]func(*bus.Config){
+		"NATS_URL cannot be read": func(c *bus.Config) { c.URL = "nats://127.0.0.1:port" },
+		"read NATS_CREDS":         func(c *bus.Config) { c.Auth.CredsFile = "nowhere" },
+		"read NATS_TLS_CA":        func(c *bus.Config) { c.Auth.CAFile = "nowhere" },
+		"is missing":              func(c *bus.Config) { c.CheckOnly = true },
+		"replicas":                func(c *bus.Config) { c.Replicas = 3 },
+	} {
+		c := config
+		change(&c)
+		refused(t, c, want)
+	}
 }

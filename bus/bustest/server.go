@@ -17,6 +17,16 @@ import (
 // and of its cluster, and stops it when the test ends.
 func Server(t testing.TB, o *server.Options) *server.Server {
 	t.Helper()
+	s := Member(t, o)
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatalf("NATS does not listen on port %d, cluster port %d, within 10 s: is one taken?", o.Port, o.Cluster.Port)
+	}
+	return s
+}
+
+// Member starts a server like Server, without waiting for the others of its cluster.
+func Member(t testing.TB, o *server.Options) *server.Server {
+	t.Helper()
 	o.Host, o.NoSigs, o.NoLog = "127.0.0.1", true, true
 	s, err := server.NewServer(o)
 	if err != nil {
@@ -24,9 +34,6 @@ func Server(t testing.TB, o *server.Options) *server.Server {
 	}
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatalf("NATS does not listen on port %d, cluster port %d, within 10 s: is one taken?", o.Port, o.Cluster.Port)
-	}
 	return s
 }
 

@@ -13,8 +13,11 @@ import (
 const (
 	// retryPause is the pause between two attempts.
 	retryPause = 500 * time.Millisecond
-	// attemptTimeout bounds one attempt, so that its error is known soon.
-	attemptTimeout = 10 * time.Second
+	// attemptTimeout bounds one attempt of several: a cluster that is electing its
+	// leader drops questions, which have to be asked again. onlyTimeout bounds the
+	// only attempt.
+	attemptTimeout = 5 * time.Second
+	onlyTimeout    = 30 * time.Second
 )
 
 // Wait repeats try while NATS is not ready, until the deadline, and returns its last
@@ -46,13 +49,13 @@ func (s *State) Wait(ctx context.Context, deadline time.Time, waiting func(error
 	}
 }
 
-// attempt bounds try, unless it is the only one.
+// attempt bounds try, by a second at least.
 func attempt(ctx context.Context, deadline time.Time, try func(context.Context) error) error {
-	left := time.Until(deadline)
-	if left <= 0 {
-		return try(ctx)
+	limit := onlyTimeout
+	if left := time.Until(deadline); left > 0 {
+		limit = max(min(attemptTimeout, left), time.Second)
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(min(attemptTimeout, left), time.Second))
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return try(ctx)
 }

@@ -2,13 +2,20 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sethvargo/go-envconfig"
 
+	"callbridge/bus/bustest"
+
 	"callbridge/internal/testkit"
+	"callbridge/mapping"
 )
 
 // TestConnectionThatIsClosedForGoodEndsTheProcess: the client does not connect again after
@@ -29,8 +36,82 @@ func TestConnectionThatIsClosedForGoodEndsTheProcess(t *testing.T) {
 	}
 }
 
+// TestStartWaitsForNATS: after a power cut the machines of NATS start later than ours.
+func TestStartWaitsForNATS(t *testing.T) {
+	t.Parallel()
+	admin, port := fmt.Sprint("127.0.0.1:", bustest.Port(t)), bustest.Port(t)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var log testkit.Log
+	s, config := settingsWith(t, map[string]string{"ADMIN_ADDR": admin, "NATS_URL": fmt.Sprint("nats://127.0.0.1:", port), "NATS_WAIT": "2m"})
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, s, fixed(config), log.Logger()) }()
+
+	testkit.Eventually(t, "the reason in /readyz", func() bool { return strings.Contains(ask(admin, "/readyz"), "NATS_URL cannot be reached") })
+	if got := testkit.Get(t, "http://"+admin+"/readyz").Status; got != http.StatusServiceUnavailable {
+		t.Errorf("/readyz answers %d", got)
+	}
+	if got := testkit.Get(t, "http://"+admin+"/livez").Status; got != http.StatusOK {
+		t.Errorf("/livez answers %d", got)
+	}
+	runNATS(t, t.TempDir(), port)
+	testkit.Eventually(t, "ready", func() bool { return strings.Contains(ask(admin, "/readyz"), `"ready":true`) })
+	stop()
+	if err := testkit.Next(t, ended); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if text := log.String(); strings.Count(text, "nats.waiting") != 1 || strings.Count(text, "nats.connected") != 1 {
+		t.Errorf("want one line at the beginning and one at the end:\n%s", text)
+	}
+}
+
+func TestStartEndsAfterItsWait(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	_, err := startWith(t, map[string]string{"NATS_URL": "nats://127.0.0.1:1", "NATS_WAIT": "1s"}, &testkit.Log{})
+	if err == nil || !strings.Contains(err.Error(), "NATS_URL cannot be reached") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v", err)
+	}
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("ended after %s, want at least 1s", took)
+	}
+}
+
+// TestStopWhileTheStartWaits: it is no error.
+func TestStopWhileTheStartWaits(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var log testkit.Log
+	s, config := settingsWith(t, map[string]string{"NATS_URL": "nats://127.0.0.1:1", "NATS_WAIT": "1h"})
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, s, fixed(config), log.Logger()) }()
+	testkit.Eventually(t, "waiting", func() bool { return strings.Contains(log.String(), "nats.waiting") })
+	stop()
+	if err := testkit.Next(t, ended); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// ask returns the answer of a listener, empty while it does not listen.
+func ask(address, path string) string {
+	answer, err := http.Get("http://" + address + path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, _ := io.ReadAll(answer.Body)
+	return string(text)
+}
+
 // startWith starts a process with the example configuration, without a bridge's fixture.
 func startWith(t *testing.T, change map[string]string, log *testkit.Log) (*process, error) {
+	t.Helper()
+	s, config := settingsWith(t, change)
+	return start(t.Context(), s, fixed(config), log.Logger())
+}
+
+func settingsWith(t *testing.T, change map[string]string) (settings, *mapping.Config) {
 	t.Helper()
 	env := environment(t, "http://127.0.0.1:1")
 	maps.Copy(env, change)
@@ -42,5 +123,5 @@ func startWith(t *testing.T, change map[string]string, log *testkit.Log) (*proce
 	if err != nil {
 		t.Fatal(err)
 	}
-	return start(t.Context(), s, fixed(config), log.Logger())
+	return s, config
 }

@@ -37,7 +37,7 @@ type bridge struct {
 func environment(t *testing.T, callab string) map[string]string {
 	return map[string]string{
 		"HTTP_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", "NATS_LISTEN": "127.0.0.1:0",
-		"NATS_STORE_DIR": t.TempDir(), "CALLAB_URL": callab + "/v1", "CALLAB_TOKEN": demoToken, "DIAL_RATE": "0",
+		"NATS_STORE_DIR": t.TempDir(), "NATS_WAIT": "0", "CALLAB_URL": callab + "/v1", "CALLAB_TOKEN": demoToken, "DIAL_RATE": "0",
 		"CALLAB_TIMEOUT": "1s", "CALLAB_IDLE": "500ms", "DIAL_WRITE_WINDOW": "500ms", "DIAL_CLAIM_AGE": "4s",
 		"DIAL_SETTLE": "800ms", "DIAL_ACK_WAIT": "3s",
 	}

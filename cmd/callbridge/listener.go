@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,10 @@ type listener struct {
 	socket net.Listener
 	server *http.Server
 	secure bool
+	// handler answers the requests; it may be replaced while the listener serves.
+	handler atomic.Pointer[http.Handler]
+	// ended has the error of the server after it has stopped.
+	ended chan error
 }
 
 // stopTimeout is how long a stop waits for requests that are being answered.
@@ -28,8 +33,21 @@ func listen(variable, address string, server *http.Server) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s cannot be used: %w; stop what uses it, or set %s to another address", variable, address, err, variable)
 	}
-	return &listener{socket, server, server.TLSConfig != nil}, nil
+	l := &listener{socket: socket, server: server, secure: server.TLSConfig != nil, ended: make(chan error, 1)}
+	l.handle(server.Handler)
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*l.handler.Load()).ServeHTTP(w, r) })
+	return l, nil
 }
+
+// handle replaces what answers the requests.
+func (l *listener) handle(h http.Handler) {
+	if l != nil {
+		l.handler.Store(&h)
+	}
+}
+
+// start serves until the listener is shut down or closed.
+func (l *listener) start() { go func() { l.ended <- l.serve() }() }
 
 func (l *listener) url() string { return scheme(l.secure) + l.socket.Addr().String() }
 

@@ -34,6 +34,10 @@ type process struct {
 	dispatcher *dispatch.Dispatcher
 	public     *listener
 	admin      *listener
+	// operators is what the admin listener shows.
+	operators handlers.Operators
+	// waiting is why the start waits for NATS.
+	waiting atomic.Pointer[error]
 	// stopping is set when SIGTERM arrives.
 	stopping atomic.Bool
 }
@@ -65,7 +69,10 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	if err != nil {
 		return fmt.Errorf("CALLAB_URL: %w", err)
 	}
-	if p.bus, err = bus.Open(ctx, s.bus(p.log, p.registry)); err != nil {
+	if err := p.listenAdmin(s); err != nil {
+		return err
+	}
+	if err := p.openBus(ctx, s); err != nil {
 		return err
 	}
 	p.registry.MustRegister(buildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -101,16 +108,25 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		return err
 	}
 	p.public.socket = connections.Listener(p.public.socket)
-	return p.listenAdmin(s, health)
+	p.operators.Health = health
+	p.admin.handle(handlers.Admin(p.operators))
+	return nil
 }
 
-// listenAdmin opens the admin listener. It warns about one that others can reach and that
-// has no password.
-func (p *process) listenAdmin(s settings, health handlers.Health) (err error) {
+func (p *process) openBus(ctx context.Context, s settings) (err error) {
+	config := s.bus(p.log, p.registry)
+	config.Waiting = func(reason error) { p.waiting.Store(&reason) }
+	p.bus, err = bus.Open(ctx, config)
+	return err
+}
+
+// listenAdmin opens the admin listener, which says that the process is starting until NATS
+// is ready. It warns about one that others can reach and that has no password.
+func (p *process) listenAdmin(s settings) (err error) {
 	if s.AdminAddr == "" {
 		return nil
 	}
-	operators := handlers.Operators{Health: health, Gatherer: p.registry, Log: p.log, Profiles: s.AdminPProf}
+	operators := handlers.Operators{Health: p.starting(), Gatherer: p.registry, Log: p.log, Profiles: s.AdminPProf}
 	if operators.Password, err = s.adminPassword(p.log); err != nil {
 		return err
 	}
@@ -125,7 +141,22 @@ func (p *process) listenAdmin(s settings, health handlers.Health) (err error) {
 		p.log.Warn("admin.open", "addr", s.AdminAddr, "shows", shows,
 			"hint", "set ADMIN_PASSWORD_FILE, or let only your own network reach ADMIN_ADDR")
 	}
+	p.operators = operators
+	p.admin.start()
 	return nil
+}
+
+// starting is the health of a process that is not ready to run.
+func (p *process) starting() handlers.Health {
+	return handlers.Health{Info: p.config.info, Checks: []handlers.Check{
+		{Name: "process", Ask: func(context.Context) error { return errors.New("is starting") }},
+		{Name: "nats", Ask: func(context.Context) error {
+			if reason := p.waiting.Load(); reason != nil {
+				return *reason
+			}
+			return errors.New("not open yet")
+		}},
+	}}
 }
 
 // run works until ctx ends. Then it stops in this order: the public listener, the calls
@@ -135,9 +166,10 @@ func (p *process) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var parts sync.WaitGroup
+	p.public.start()
 	for _, l := range []*listener{p.public, p.admin} {
 		if l != nil {
-			parts.Go(func() { cancel(l.serve()) })
+			parts.Go(func() { cancel(<-l.ended) })
 		}
 	}
 	parts.Go(func() {

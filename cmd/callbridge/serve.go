@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -27,15 +29,24 @@ configured by environment variables (see the README) and by CONFIG_FILE.`,
 			collectEarlier(os.Getenv)
 			log := s.logger(os.Stderr)
 			logWarnings(log, config.current())
-			p, err := start(cmd.Context(), s, config, log)
-			if err != nil {
-				return err
-			}
-			log.Info("process.started", "version", version(), "webhooks", p.public.url(),
-				"nats", p.bus.ClientURL(), "config", s.ConfigFile, "config_hash", config.current().Hash())
-			return p.run(cmd.Context())
+			return serve(cmd.Context(), s, config, log)
 		},
 	}
+}
+
+// serve works until ctx ends, which is no error even while the start waits for NATS.
+func serve(ctx context.Context, s settings, config *configuration, log *slog.Logger) error {
+	p, err := start(ctx, s, config, log)
+	if err != nil {
+		if ctx.Err() != nil {
+			log.Info("process.stopped", "hint", "before it was ready", "error", err)
+			return nil
+		}
+		return err
+	}
+	log.Info("process.started", "version", version(), "webhooks", p.public.url(),
+		"nats", p.bus.ClientURL(), "config", s.ConfigFile, "config_hash", config.current().Hash())
+	return p.run(ctx)
 }
 
 // gcPercent is the garbage, in percent of the live heap, at which Go collects. A

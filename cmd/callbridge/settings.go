@@ -58,25 +58,27 @@ func (l *logLevel) UnmarshalText(text []byte) error {
 }
 
 type natsSettings struct {
-	URL           string `env:"NATS_URL"`
-	Creds         string `env:"NATS_CREDS"`
-	NKeySeedFile  string `env:"NATS_NKEY_SEED_FILE"`
-	User          string `env:"NATS_USER"`
-	Password      string `env:"NATS_PASSWORD"`
-	PasswordFile  string `env:"NATS_PASSWORD_FILE"`
-	Token         string `env:"NATS_TOKEN"`
-	TokenFile     string `env:"NATS_TOKEN_FILE"`
-	TLSCA         string `env:"NATS_TLS_CA"`
-	TLSCert       string `env:"NATS_TLS_CERT"`
-	TLSKey        string `env:"NATS_TLS_KEY"`
-	Domain        string `env:"NATS_DOMAIN"`
-	Manage        bool   `env:"NATS_MANAGE, default=true"`
-	StoreDir      string `env:"NATS_STORE_DIR, default=data"`
-	MaxStore      int64  `env:"NATS_MAX_STORE, default=0"`
-	Listen        string `env:"NATS_LISTEN, default=127.0.0.1:4222"`
-	Sync          string `env:"NATS_SYNC, default=always"`
-	Replicas      int    `env:"NATS_REPLICAS, default=1"`
-	SubjectPrefix string `env:"NATS_SUBJECT_PREFIX, default=callbridge"`
+	URL          string `env:"NATS_URL"`
+	Creds        string `env:"NATS_CREDS"`
+	NKeySeedFile string `env:"NATS_NKEY_SEED_FILE"`
+	User         string `env:"NATS_USER"`
+	Password     string `env:"NATS_PASSWORD"`
+	PasswordFile string `env:"NATS_PASSWORD_FILE"`
+	Token        string `env:"NATS_TOKEN"`
+	TokenFile    string `env:"NATS_TOKEN_FILE"`
+	TLSCA        string `env:"NATS_TLS_CA"`
+	TLSCert      string `env:"NATS_TLS_CERT"`
+	TLSKey       string `env:"NATS_TLS_KEY"`
+	Domain       string `env:"NATS_DOMAIN"`
+	// Wait is how long the start waits for a remote NATS that is not ready.
+	Wait          time.Duration `env:"NATS_WAIT, default=1m"`
+	Manage        bool          `env:"NATS_MANAGE, default=true"`
+	StoreDir      string        `env:"NATS_STORE_DIR, default=data"`
+	MaxStore      int64         `env:"NATS_MAX_STORE, default=0"`
+	Listen        string        `env:"NATS_LISTEN, default=127.0.0.1:4222"`
+	Sync          string        `env:"NATS_SYNC, default=always"`
+	Replicas      int           `env:"NATS_REPLICAS, default=1"`
+	SubjectPrefix string        `env:"NATS_SUBJECT_PREFIX, default=callbridge"`
 }
 
 type callabSettings struct {
@@ -142,6 +144,7 @@ func (s settings) validate() error {
 	require(s.NATS.Manage || s.NATS.URL != "", "NATS_MANAGE=false is for a remote NATS: set NATS_URL")
 	require(s.NATS.Password == "" || s.NATS.PasswordFile == "", "NATS_PASSWORD and NATS_PASSWORD_FILE are both set: keep one")
 	require(s.NATS.PasswordFile == "" || s.NATS.URL != "", "NATS_PASSWORD_FILE is for a remote NATS: set NATS_URL")
+	require(s.NATS.Wait >= 0, "NATS_WAIT %s is below zero: set how long the start waits for NATS, 0 for not at all", s.NATS.Wait)
 	require(s.NATS.Token == "" || s.NATS.TokenFile == "", "NATS_TOKEN and NATS_TOKEN_FILE are both set: keep one")
 	require(s.Callab.Token == "" || s.Callab.TokenFile == "", "CALLAB_TOKEN and CALLAB_TOKEN_FILE are both set: keep one")
 	require(s.Callab.Endpoint == "calls" || s.Callab.Endpoint == "make-call", "CALLAB_ENDPOINT %q is neither calls nor make-call", s.Callab.Endpoint)
@@ -171,7 +174,7 @@ func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Conf
 	n := s.NATS
 	return bus.Config{
 		URL: n.URL, Prefix: n.SubjectPrefix, Replicas: n.Replicas, Retention: s.Retention,
-		Domain: n.Domain, CheckOnly: !n.Manage, AckWait: s.Dial.AckWait, Log: log, Registry: registry,
+		Domain: n.Domain, CheckOnly: !n.Manage, AckWait: s.Dial.AckWait, Wait: n.Wait, Log: log, Registry: registry,
 		Auth: bus.Auth{
 			CredsFile: n.Creds, NKeySeedFile: n.NKeySeedFile, User: n.User, Password: n.Password, PasswordFile: n.PasswordFile,
 			Token: n.Token, TokenFile: n.TokenFile,

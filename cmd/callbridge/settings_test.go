@@ -31,6 +31,7 @@ func TestUnusableSettingsAreNamed(t *testing.T) {
 		"unknown choices":  {map[string]string{"NATS_SYNC": "never", "DIAL_UNKNOWN": "maybe", "CALLAB_ENDPOINT": "call", "LOG_FORMAT": "xml"}, []string{"NATS_SYNC", "DIAL_UNKNOWN", "CALLAB_ENDPOINT", "LOG_FORMAT"}},
 		"both NATS tokens": {map[string]string{"NATS_TOKEN": "x", "NATS_TOKEN_FILE": "y"}, []string{"NATS_TOKEN_FILE are both set"}},
 		"NATS passwords":   {map[string]string{"NATS_PASSWORD": "x", "NATS_PASSWORD_FILE": "y"}, []string{"NATS_PASSWORD_FILE are both set", "NATS_PASSWORD_FILE is for a remote NATS"}},
+		"waits too short":  {map[string]string{"NATS_WAIT": "-1s"}, []string{"NATS_WAIT -1s is below zero"}},
 		"managed by none":  {map[string]string{"NATS_MANAGE": "false"}, []string{"NATS_MANAGE=false is for a remote NATS"}},
 		"replicas alone":   {map[string]string{"NATS_REPLICAS": "3"}, []string{"NATS_REPLICAS 3 needs a cluster"}},
 		"contradictions":   {map[string]string{"DIAL_CLAIM_AGE": "30s"}, []string{"DIAL_CLAIM_AGE 30s", "CALLAB_TIMEOUT"}},
