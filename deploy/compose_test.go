@@ -59,6 +59,9 @@ func TestComposeHardensEveryService(t *testing.T) {
 		if s.HealthCheck == nil || len(s.HealthCheck.Test) == 0 && s.Name != "simulator" {
 			t.Error("it has no health check")
 		}
+		if s.MemLimit == 0 || s.Logging == nil || s.Logging.Options["max-size"] == "" || s.Logging.Options["max-file"] == "" {
+			t.Errorf("memory limit %d, log %+v: it may fill the machine", s.MemLimit, s.Logging)
+		}
 		for _, p := range s.Ports {
 			if p.HostIP != "127.0.0.1" {
 				t.Errorf("port %s is open to %q: the demo passwords are public", p.Published, p.HostIP)
