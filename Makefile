@@ -28,7 +28,10 @@ build: ## a small static binary, bin/callbridge
 sbom: build ## what is linked into bin/callbridge, as CycloneDX: bin/callbridge.cdx.json
 	go run ./deploy/sbom bin/callbridge > bin/callbridge.cdx.json
 
+release: ## the files of a release into dist/: binaries, bills of materials, an image archive, checksums
+	bash .ci/release
+
 digests: ## pin the base images of the Dockerfile and of compose by digest; needs docker and a registry
 	bash .ci/digests
 
-.PHONY: help check test crash demo bench fuzz build sbom digests
+.PHONY: help check test crash demo bench fuzz build sbom release digests

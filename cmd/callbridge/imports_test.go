@@ -60,6 +60,7 @@ var ours = map[string][]string{
 	"crash/power":      {},
 	"deploy":           {},
 	"deploy/sbom":      {},
+	"deploy/oci":       {},
 	"docs":             {},
 	"demo":             {"untrusted", "event", "signature", "dispatch"},
 	"bench":            {"bus/role", "callab/callabsim"},
