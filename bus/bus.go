@@ -9,7 +9,6 @@
 package bus
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +22,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus/connect"
-	"callbridge/bus/difference"
 	"callbridge/bus/embedded"
+	"callbridge/bus/loss"
 	"callbridge/bus/role"
 )
 
@@ -65,6 +64,8 @@ type Config struct {
 	// once. Waiting, if set, gets the reason after each attempt.
 	Wait    time.Duration
 	Waiting func(error)
+	// Memory configures what is remembered of the streams.
+	Memory Memory
 	// Log receives connection events and the log lines of the embedded server.
 	Log *slog.Logger
 	// Registry receives the metrics; nil disables them.
@@ -82,6 +83,7 @@ type Bus struct {
 	server *embedded.Server
 	// Streams are bound by name: they stay valid when a stream is made again.
 	requests, ledger, results, limits jetstream.Stream
+	loss                              *loss.Keeper
 	metrics                           *metrics
 	// opening ends Open with the server's refusal of a permission, which would
 	// otherwise show only as a timeout.
@@ -113,6 +115,9 @@ func (c Config) remote() connect.Config {
 }
 
 func (b *Bus) open(ctx context.Context) error {
+	if err := loss.Check(b.config.epochFile()); err != nil {
+		return err
+	}
 	wait := func(try func(context.Context) error) error { return try(ctx) }
 	var err error
 	if b.config.URL == "" {
@@ -238,33 +243,6 @@ func (b *Bus) UserURL(name string) string {
 // Conn is the connection, for subscriptions to results.
 func (b *Bus) Conn() *nats.Conn { return b.conn }
 
-// Ready asks for the connection, the streams and the consumers, and returns why the
-// bus cannot store, keep or deliver messages, or nil.
-func (b *Bus) Ready(ctx context.Context) error {
-	if !b.conn.IsConnected() {
-		return cmp.Or(b.link.Err(), errors.New("no connection to NATS"))
-	}
-	if err := b.server.Err(); err != nil {
-		return fmt.Errorf("%w; look at the disk, and start again", err)
-	}
-	for _, want := range b.config.settings().Streams() {
-		have, err := b.js.Stream(ctx, want.Name)
-		if err != nil {
-			return fmt.Errorf("stream %s: %w", want.Name, err)
-		}
-		// A stream that was limited may drop a request that was answered 202.
-		if err := difference.Stream(want, have.CachedInfo().Config); err != nil {
-			return err
-		}
-	}
-	for _, c := range b.config.settings().Consumers() {
-		if _, err := b.js.Consumer(ctx, b.streamName("requests"), c.Durable); err != nil {
-			return fmt.Errorf("consumer %s: %w", c.Durable, err)
-		}
-	}
-	return nil
-}
-
 // Watch returns when ctx ends or, with an error, when the client has closed the
 // connection for good. Only a new process connects again.
 func (b *Bus) Watch(ctx context.Context) error {
@@ -276,34 +254,17 @@ func (b *Bus) Watch(ctx context.Context) error {
 	}
 }
 
-// reconcileInterval is how often ReconcileStreams checks the streams.
-const reconcileInterval = 2 * time.Second
-
-// ReconcileStreams declares streams and consumers again when the server has lost
-// them, until ctx ends. It logs each case, since stored messages are lost with
-// them. With Config.CheckOnly it does nothing: Ready reports what is missing.
-func (b *Bus) ReconcileStreams(ctx context.Context) {
-	if b.config.CheckOnly {
-		return
-	}
-	for sleep(ctx, reconcileInterval) == nil {
-		checking, cancel := context.WithTimeout(ctx, reconcileInterval)
-		err := b.Ready(checking)
-		cancel()
-		if err == nil || !b.conn.IsConnected() {
-			continue
-		}
-		if err := b.Declare(ctx); err != nil {
-			b.config.Log.Error("nats.declare_failed", "error", err)
-			continue
-		}
-		b.config.Log.Warn("nats.streams_remade", "hint", "NATS had lost a stream or a consumer; events accepted before may be lost")
-	}
-}
+// finishTimeout bounds the last write of what is remembered of the streams.
+const finishTimeout = 2 * time.Second
 
 // Close sends what is buffered, closes the connection, and stops the embedded
 // server. It may be called on a Bus that is only partly open.
 func (b *Bus) Close() {
+	if b.loss != nil {
+		finishing, cancel := context.WithTimeout(context.Background(), finishTimeout)
+		_ = b.loss.Finish(finishing)
+		cancel()
+	}
 	if b.conn != nil {
 		b.link.Close()
 		_ = b.conn.FlushTimeout(2 * time.Second)

@@ -230,11 +230,16 @@ func (p *puller) fetch(ctx context.Context) (jetstream.Msg, error) {
 	}
 	err := p.batch.Error()
 	p.endBatch()
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jetstream.ErrNoHeartbeat) {
-		return nil, nil // no work, or the server does not know the pull request any more
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, nil // no work
+	}
+	if errors.Is(err, jetstream.ErrNoHeartbeat) {
+		p.bus.loss.Doubt()
+		return nil, nil // the server does not know the pull request any more
 	}
 	if err != nil {
 		p.consumer = nil
+		p.bus.loss.Doubt()
 	}
 	return nil, err
 }
@@ -242,6 +247,7 @@ func (p *puller) fetch(ctx context.Context) (jetstream.Msg, error) {
 // request asks for one message for each idle worker.
 func (p *puller) request(ctx context.Context) (err error) {
 	if p.consumer == nil {
+		p.bus.loss.Doubt()
 		if p.consumer, err = p.bus.js.Consumer(ctx, p.bus.streamName("requests"), p.name); err != nil {
 			return fmt.Errorf("read consumer %s: %w", p.name, err)
 		}

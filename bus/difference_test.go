@@ -51,6 +51,14 @@ var changes = map[string]struct {
 	"persist_mode":        {making: true, change: func(c *jetstream.StreamConfig) { c.PersistMode = jetstream.AsyncPersistMode }},
 }
 
+// earlierRequests defines the stream of requests as an earlier version made it: it may be
+// purged, which rollups and schedules need.
+func earlierRequests(config bus.Config) jetstream.StreamConfig {
+	requests := bus.Define(config).Streams[0]
+	requests.DenyPurge = false
+	return requests
+}
+
 func TestAStreamThatLosesOrRedirectsRequestsIsRefused(t *testing.T) {
 	t.Parallel()
 	for setting, c := range changes {
@@ -61,7 +69,7 @@ func TestAStreamThatLosesOrRedirectsRequestsIsRefused(t *testing.T) {
 			t.Parallel()
 			s, config := remote(t, "")
 			js := testkit.JetStream(t, s.ClientURL())
-			requests := bus.Define(config).Streams[0]
+			requests := earlierRequests(config)
 			c.change(&requests)
 			if _, err := js.CreateStream(t.Context(), requests); err != nil {
 				t.Fatal(err)
@@ -91,13 +99,17 @@ func TestReadyFailsWhenAStreamIsChangedUnderWay(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			s, config := remote(t, "")
+			js := testkit.JetStream(t, s.ClientURL())
+			changed := earlierRequests(config)
+			if _, err := js.CreateStream(t.Context(), changed); err != nil {
+				t.Fatal(err)
+			}
 			b := open(t, config)
 			if err := b.Ready(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			changed := bus.Define(config).Streams[0]
 			c.change(&changed)
-			if _, err := testkit.JetStream(t, s.ClientURL()).UpdateStream(t.Context(), changed); err != nil {
+			if _, err := js.UpdateStream(t.Context(), changed); err != nil {
 				t.Fatal(err)
 			}
 			if err := b.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "CALLBRIDGE_REQUESTS is there with "+firstNamed(setting)) {
@@ -165,12 +177,12 @@ func TestNoHeaderOfAProducerReachesTheMessagesOfOthers(t *testing.T) {
 	}
 }
 
-func TestLedgerAndResultsCannotBePurged(t *testing.T) {
+func TestRequestsLedgerAndResultsCannotBePurged(t *testing.T) {
 	t.Parallel()
 	s, config := remote(t, "")
 	open(t, config)
 	js := testkit.JetStream(t, s.ClientURL())
-	for _, name := range []string{"CALLBRIDGE_LEDGER", "CALLBRIDGE_RESULTS"} {
+	for _, name := range []string{"CALLBRIDGE_REQUESTS", "CALLBRIDGE_LEDGER", "CALLBRIDGE_RESULTS", "CALLBRIDGE_STATE"} {
 		stream, err := js.Stream(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)

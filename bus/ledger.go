@@ -18,6 +18,10 @@ var ErrConflict = errors.New("ledger has moved on")
 // but must not be acted on.
 var ErrNotDurable = errors.New("not known to be on the disk")
 
+// ErrLost: the record has a lower sequence than an earlier one, so that the ledger was
+// made again or restored meanwhile. It comes together with ErrNotDurable.
+var ErrLost = errors.New("the ledger has lost records")
+
 // Entry is the newest record of one request. It is zero for a request without a
 // record.
 type Entry struct {
@@ -51,12 +55,16 @@ func (l Ledger) Get(ctx context.Context, id uuid.UUID) (Entry, error) {
 // The error is ErrConflict if there is a newer one. After any other error the record
 // may be stored or not, and must be read again.
 func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uint64) (uint64, error) {
+	before := l.bus.loss.Before()
 	stored, err := l.bus.write(ctx, l.bus.ledgerSubject(id), data, revision)
 	if isConflict(err) {
 		return 0, ErrConflict
 	}
 	if err != nil {
 		return 0, fmt.Errorf("write ledger %s: %w", id, withHint(err))
+	}
+	if !l.bus.loss.Written(before, stored) {
+		return 0, fmt.Errorf("write ledger %s: %w: %w", id, ErrNotDurable, ErrLost)
 	}
 	if err := l.bus.server.Flush(ctx, "ledger"); err != nil {
 		return 0, fmt.Errorf("write ledger %s: %w: %w", id, ErrNotDurable, err)

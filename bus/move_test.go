@@ -42,6 +42,9 @@ func TestARemoteStreamIsMovedAsDocumented(t *testing.T) {
 	restore(t, conn, bus.Define(config).Streams[0], state, chunks)
 
 	b := open(t, config)
+	if text := b.Degraded(); text != "" {
+		t.Errorf("a stream that was moved counts as lost: %s", text)
+	}
 	consumer, err := js.Consumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch")
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +64,9 @@ func TestARemoteStreamIsMovedAsDocumented(t *testing.T) {
 // stores requests, of which one is done.
 func finishedAndWaiting(t *testing.T, config bus.Config, js jetstream.JetStream, requests int) {
 	t.Helper()
+	if _, err := js.CreateStream(t.Context(), earlierRequests(config)); err != nil {
+		t.Fatal(err)
+	}
 	b := open(t, config)
 	storeRequests(t, b, requests)
 	b.Close()

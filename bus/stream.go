@@ -1,8 +1,11 @@
 package bus
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -29,8 +32,16 @@ func (b *Bus) declarer() *stream.Declarer {
 func Define(config Config) stream.Definitions { return config.settings().Define() }
 
 // Declare makes the streams and consumers that are missing, within 30 s: see
-// stream.Declarer.
-func (b *Bus) Declare(ctx context.Context) error { return b.declarer().Declare(ctx) }
+// stream.Declarer. Before messages can be delivered, it finds out what the streams have
+// lost.
+func (b *Bus) Declare(ctx context.Context) error {
+	return b.declarer().Declare(ctx, func(ctx context.Context) error {
+		if b.loss == nil {
+			return b.startLoss(ctx)
+		}
+		return b.loss.Check(ctx)
+	})
+}
 
 // openStreams opens the streams for reading.
 func (b *Bus) openStreams(ctx context.Context) (err error) {
@@ -42,4 +53,48 @@ func (b *Bus) openStreams(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// Ready asks for the connection, the streams and the consumers, and returns why the
+// bus cannot store, keep or deliver messages, or nil.
+func (b *Bus) Ready(ctx context.Context) error {
+	if !b.conn.IsConnected() {
+		return cmp.Or(b.link.Err(), errors.New("no connection to NATS"))
+	}
+	if err := b.server.Err(); err != nil {
+		return fmt.Errorf("%w; look at the disk, and start again", err)
+	}
+	return b.declarer().Compare(ctx)
+}
+
+// reconcileInterval is how often ReconcileStreams checks the streams.
+const reconcileInterval = 2 * time.Second
+
+// ReconcileStreams compares the streams with what is remembered of them until ctx
+// ends, and declares streams and consumers again that the server has lost. With
+// Config.CheckOnly it makes nothing: Ready reports what is missing.
+func (b *Bus) ReconcileStreams(ctx context.Context) {
+	for sleep(ctx, reconcileInterval) == nil {
+		if !b.conn.IsConnected() {
+			b.loss.Doubt()
+			continue
+		}
+		b.reconcile(ctx)
+	}
+}
+
+func (b *Bus) reconcile(ctx context.Context) {
+	checking, cancel := context.WithTimeout(ctx, reconcileInterval)
+	defer cancel()
+	err := b.Ready(checking)
+	if err == nil || b.config.CheckOnly || errors.Is(err, stream.ErrPaused) {
+		if err := b.loss.Check(checking); err != nil && checking.Err() == nil {
+			b.config.Log.Warn("nats.streams_unchecked", "error", err)
+		}
+		return
+	}
+	b.loss.Doubt()
+	if err := b.Declare(ctx); err != nil && ctx.Err() == nil {
+		b.config.Log.Error("nats.declare_failed", "error", err)
+	}
 }

@@ -26,6 +26,9 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 	if wait := time.Until(e.NotBefore); wait > 0 {
 		return retryAfter(wait), nil
 	}
+	if t, concerned, err := d.afterLoss(ctx, r, e); concerned {
+		return t, err
+	}
 	judgedBy := d.generation()
 	if refused, is := d.judge(r); is {
 		return d.refuse(ctx, r, refused, e)
@@ -47,6 +50,10 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 		if refused, is := d.judge(r); is {
 			return d.refuse(ctx, r, refused, e)
 		}
+	}
+	// Something may have been lost while the request waited for its slot.
+	if t, concerned, err := d.afterLoss(ctx, r, e); concerned {
+		return t, err
 	}
 	claim, window, err := d.claim(r, e)
 	if err != nil {

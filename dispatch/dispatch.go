@@ -14,11 +14,12 @@
 //   - proof.go: which call in Callab's list is the request's; sign a call
 //   - number.go: whether two spellings may be the same number
 //   - reconcile.go: expired claims, unknown calls, stuck requests
+//   - loss.go: requests about which NATS has lost something
 //   - ledger.go: the record of a request, changed by compare-and-set
 //   - report.go: results, log lines, metrics
 //   - point.go: hooks of the crash tests
 //
-// It imports event, callab, bus and span, and never NATS itself.
+// It imports event, callab, bus, bus/loss and span, and never NATS itself.
 package dispatch
 
 import (

@@ -62,11 +62,17 @@ func newFixtureOn(t testing.TB, options callabsim.Options, config bus.Config) *f
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
 	f.url = server.URL
-	var err error
-	if f.js, err = jetstream.New(b.Conn()); err != nil {
+	f.js = jetStreamOf(t, b)
+	return f
+}
+
+func jetStreamOf(t testing.TB, b *bus.Bus) jetstream.JetStream {
+	t.Helper()
+	js, err := jetstream.New(b.Conn())
+	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return js
 }
 
 // process opens another bus on the same NATS, as a second process would.

@@ -145,7 +145,8 @@ func (d *Dispatcher) compareAndSet(ctx context.Context, r request, next Record, 
 			return found, nil
 		}
 	}
-	if next.State == Claimed {
+	// A claim in a ledger that has lost records is no proof that no call was sent.
+	if next.State == Claimed && !errors.Is(err, bus.ErrLost) {
 		d.unusedClaims.Store(next.Nonce, true)
 	}
 	return entry{}, fmt.Errorf("ledger write in doubt: %w", err)

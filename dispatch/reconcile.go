@@ -123,7 +123,7 @@ func resolve(r Record, age time.Duration, found listed, c Config) (next Record, 
 	case found.err == nil && found.similar == 0 && mayRedial(r, age, c):
 		next.State, next.NotBefore = Free, time.Time{}
 	default:
-		next.State, next.Reason = Parked, event.ReasonNotFound
+		next.State, next.Reason = Parked, cmp.Or(r.Reason, event.ReasonNotFound)
 		next.Detail = parkedDetail(r.Detail, found)
 	}
 	return next, 0
@@ -131,7 +131,7 @@ func resolve(r Record, age time.Duration, found listed, c Config) (next Record, 
 
 // mayRedial reports whether a call that is missing from the list is placed again.
 func mayRedial(r Record, age time.Duration, c Config) bool {
-	return c.Redial && age >= c.Settle && r.Attempt < c.Attempts
+	return c.Redial && age >= c.Settle && r.Attempt < c.Attempts && r.Reason != event.ReasonHeldAfterLoss
 }
 
 func parkedDetail(cause string, found listed) string {

@@ -94,6 +94,9 @@ const (
 	// ReasonNotFound: the answer was lost, and the call is not in Callab's
 	// list (unknown).
 	ReasonNotFound Reason = "not_found"
+	// ReasonHeldAfterLoss: NATS has lost what was known of the request, and the call is
+	// not in Callab's list (unknown). It is not placed by itself.
+	ReasonHeldAfterLoss Reason = "held_after_loss"
 	// ReasonNotSent: no attempt placed a call: Callab could not be reached, was too
 	// busy (429) or refused the credentials for this call only (failed).
 	ReasonNotSent Reason = "not_sent"

@@ -77,10 +77,11 @@ func promised(want, have jetstream.StreamConfig) []setting {
 		{"max_age", want.MaxAge, have.MaxAge, false},
 		{"duplicate_window", want.Duplicates, window(want, have), false},
 		{"num_replicas", max(1, want.Replicas), max(1, have.Replicas), false},
-		{"max_msgs_per_subject", perSubject(want), perSubject(have), false},
+		{"max_msgs_per_subject", perSubject(want), perSubject(Migrated(want, have)), false},
+		{"max_msgs", max(0, want.MaxMsgs), max(0, have.MaxMsgs), false},
 		{"allow_msg_ttl", want.AllowMsgTTL, have.AllowMsgTTL, have.AllowMsgTTL},
 		{"deny_delete", want.DenyDelete, have.DenyDelete, have.DenyDelete},
-		{"deny_purge", want.DenyPurge, have.DenyPurge, have.DenyPurge},
+		{"deny_purge", want.DenyPurge, want.DenyPurge && have.DenyPurge, false},
 		{"allow_direct", want.AllowDirect, have.AllowDirect, false},
 	}
 }
@@ -91,7 +92,6 @@ func foreign(have jetstream.StreamConfig) []setting {
 	return []setting{
 		{"sealed", false, have.Sealed, true},
 		{"no_ack", false, have.NoAck, false},
-		{"max_msgs", int64(0), max(0, have.MaxMsgs), false},
 		{"max_bytes", int64(0), max(0, have.MaxBytes), false},
 		{"max_msg_size", int32(0), messageLimit(have), false},
 		{"max_consumers", 0, max(0, have.MaxConsumers), true},
@@ -134,21 +134,64 @@ func perSubject(c jetstream.StreamConfig) int64 {
 	return c.MaxMsgsPerSubject
 }
 
+// earlierPerSubject is how many records of a request earlier versions kept in the
+// ledger.
+const earlierPerSubject = 16
+
+// Migrated is a stream without the limit per subject that earlier versions gave to the
+// ledger. The limit may stay until every process has this version.
+func Migrated(want, have jetstream.StreamConfig) jetstream.StreamConfig {
+	if want.DenyDelete && have.MaxMsgsPerSubject >= earlierPerSubject {
+		have.MaxMsgsPerSubject = want.MaxMsgsPerSubject
+	}
+	return have
+}
+
 // Consumer names all settings of a consumer that differ.
 func Consumer(want, have jetstream.ConsumerConfig) (all []string) {
-	for _, s := range []struct {
-		name       string
-		want, have any
-	}{
-		{"filter_subject", want.FilterSubject, have.FilterSubject},
-		{"ack_policy", want.AckPolicy, have.AckPolicy},
-		{"ack_wait", want.AckWait, have.AckWait},
-		{"max_deliver", want.MaxDeliver, have.MaxDeliver},
-		{"max_ack_pending", want.MaxAckPending, have.MaxAckPending},
+	if want.AckWait != have.AckWait {
+		all = append(all, consumerText(want, setting{name: "ack_wait", want: want.AckWait, have: have.AckWait}))
+	}
+	return append(all, Delivery(want, have)...)
+}
+
+// Delivery names the settings of a consumer that differ and that decide which messages
+// are delivered. The time until a redelivery is not among them: while processes are
+// replaced, it may be that of another one.
+func Delivery(want, have jetstream.ConsumerConfig) (all []string) {
+	for _, s := range []setting{
+		{"filter_subject", want.FilterSubject, have.FilterSubject, false},
+		{"filter_subjects", 0, len(have.FilterSubjects), false},
+		{"deliver_policy", want.DeliverPolicy, have.DeliverPolicy, true},
+		{"replay_policy", want.ReplayPolicy, have.ReplayPolicy, true},
+		{"deliver_subject", "", have.DeliverSubject, true},
+		{"ack_policy", want.AckPolicy, have.AckPolicy, true},
+		{"max_deliver", want.MaxDeliver, have.MaxDeliver, false},
+		{"max_ack_pending", want.MaxAckPending, have.MaxAckPending, false},
+		{"backoff", 0, len(have.BackOff), false},
+		{"headers_only", false, have.HeadersOnly, false},
+		{"inactive_threshold", time.Duration(0), have.InactiveThreshold, false},
+		{"max_batch", 0, max(0, have.MaxRequestBatch), false},
+		{"max_expires", time.Duration(0), have.MaxRequestExpires, false},
+		{"max_bytes", 0, max(0, have.MaxRequestMaxBytes), false},
+		{"max_waiting", defaultWaiting, max(defaultWaiting, have.MaxWaiting), false},
+		{"mem_storage", false, have.MemoryStorage, true},
+		{"priority_policy", jetstream.PriorityPolicyNone, have.PriorityPolicy, false},
 	} {
 		if s.want != s.have {
-			all = append(all, fmt.Sprintf("consumer %s is there with %s = %v, and callbridge needs %v", want.Durable, s.name, s.have, s.want))
+			all = append(all, consumerText(want, s))
 		}
 	}
 	return all
+}
+
+// defaultWaiting is how many pull requests nats-server keeps for a consumer.
+const defaultWaiting = 512
+
+func consumerText(want jetstream.ConsumerConfig, s setting) string {
+	do := "change it with `nats consumer edit`"
+	if s.fixed {
+		do = "NATS cannot change that: stop every callbridge, and make the consumer again"
+	}
+	return fmt.Sprintf("consumer %s is there with %s = %v, and callbridge needs %v: %s", want.Durable, s.name, s.have, s.want, do)
 }

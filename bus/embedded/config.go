@@ -107,11 +107,11 @@ func (c Config) syncInterval() time.Duration {
 	return 0 // the server's default, two minutes
 }
 
-// jetStreamDir is the directory of nats-server's files. Its parent may contain
+// JetStreamDir is the directory of nats-server's files. Its parent may contain
 // files that we may not read, such as the lost+found of a volume.
-func (c Config) jetStreamDir() string { return filepath.Join(c.Dir, "jetstream") }
+func (c Config) JetStreamDir() string { return filepath.Join(c.Dir, "jetstream") }
 
 // streamDir is the directory of a stream.
 func (c Config) streamDir(stream string) string {
-	return filepath.Join(c.jetStreamDir(), "$G", "streams", stream)
+	return filepath.Join(c.JetStreamDir(), "$G", "streams", stream)
 }

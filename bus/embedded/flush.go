@@ -16,7 +16,7 @@ func (s *Server) StartFlushers(streams map[string]string) error {
 	if !s.config.SyncAlways {
 		return nil
 	}
-	root := s.config.jetStreamDir()
+	root := s.config.JetStreamDir()
 	if err := flush.Tree(root); err != nil {
 		return err
 	}

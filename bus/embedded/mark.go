@@ -36,7 +36,7 @@ func (s *Server) repair() error {
 	if err == nil && string(failure) != markOK {
 		s.log.Warn("nats.rewriting_store", "failed_flush", string(failure),
 			"hint", "a flush to the disk has failed: look at the disk and at the kernel's log")
-		if err := flush.Rewrite(s.config.jetStreamDir()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := flush.Rewrite(s.config.JetStreamDir()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("a flush of NATS store directory %s has failed (%s), and its files cannot be written again: %w; repair the disk or copy the directory to another one, then start again",
 				s.config.Dir, failure, err)
 		}

@@ -67,12 +67,13 @@ func filled(subjects []string, prefix, stream string) []string {
 }
 
 var bridge = []string{
-	"{P}.request.*.*.ready", "{P}.request.*.*.closed", "{P}.lookup.*.*", "{P}.ledger.*", "{P}.result.*.*.*", "{P}.limit.>",
+	"{P}.request.*.*.ready", "{P}.request.*.*.closed", "{P}.lookup.*.*", "{P}.ledger.*", "{P}.result.*.*.*", "{P}.limit.>", "{P}.state.streams",
 	// Its streams: created if missing, then only read.
 	"$JS.API.STREAM.CREATE.{S}REQUESTS", "$JS.API.STREAM.INFO.{S}REQUESTS", "$JS.API.STREAM.MSG.GET.{S}REQUESTS",
 	"$JS.API.STREAM.CREATE.{S}LEDGER", "$JS.API.STREAM.INFO.{S}LEDGER", "$JS.API.STREAM.MSG.GET.{S}LEDGER",
 	"$JS.API.STREAM.CREATE.{S}RESULTS", "$JS.API.STREAM.INFO.{S}RESULTS", "$JS.API.DIRECT.GET.{S}RESULTS.>",
 	"$JS.API.STREAM.CREATE.{S}LIMITS", "$JS.API.STREAM.INFO.{S}LIMITS", "$JS.API.STREAM.MSG.DELETE.{S}LIMITS",
+	"$JS.API.STREAM.CREATE.{S}STATE", "$JS.API.STREAM.INFO.{S}STATE", "$JS.API.STREAM.MSG.GET.{S}STATE",
 	// The two consumers of requests.
 	"$JS.API.CONSUMER.CREATE.{S}REQUESTS.dispatch.>", "$JS.API.CONSUMER.CREATE.{S}REQUESTS.lookup.>",
 	"$JS.API.CONSUMER.INFO.{S}REQUESTS.*", "$JS.API.CONSUMER.MSG.NEXT.{S}REQUESTS.*", "$JS.ACK.{S}REQUESTS.>",
@@ -85,6 +86,8 @@ var operator = []string{
 	"{P}.request.*.*.ready",
 	// The nats command asks for the names and the list of streams first.
 	"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST",
+	// A loss of streams is acknowledged.
+	"{P}.state.acknowledged", "$JS.API.STREAM.INFO.{S}STATE", "$JS.API.STREAM.MSG.GET.{S}STATE",
 	// Single messages and the state of every stream; no consumer of requests, which
 	// could take them from callbridge.
 	"$JS.API.STREAM.INFO.{S}REQUESTS", "$JS.API.STREAM.MSG.GET.{S}REQUESTS", "$JS.API.CONSUMER.INFO.{S}REQUESTS.*",

@@ -20,34 +20,88 @@ type Declarer struct {
 	Settings
 	JS jetstream.JetStream
 	// Follow changes existing streams to their definitions: those of the embedded
-	// server, which nobody else manages.
+	// server, which are not managed by others.
 	Follow bool
 	// CheckOnly makes nothing: what is missing or different is an error.
 	CheckOnly bool
 	Log       *slog.Logger
 }
 
+// declareTimeout bounds Declare.
+const declareTimeout = 30 * time.Second
+
 // Declare makes the streams and consumers that are missing, within 30 s. A stream
 // that differs from its definition is an error that names the setting: callbridge
 // does not change a stream that may be managed by its owner. Only in the embedded
 // server, retention and other settings follow the configuration and the version. With
 // CheckOnly nothing is made, and everything missing or different is an
-// error.
-func (d *Declarer) Declare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+// error. between is called when all streams are there and before the consumers are
+// made, because the first message may be delivered then.
+func (d *Declarer) Declare(ctx context.Context, between func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, declareTimeout)
 	defer cancel()
 	if d.CheckOnly {
-		return d.check(ctx)
+		if err := d.check(ctx); err != nil {
+			return err
+		}
+		return between(ctx)
 	}
 	for _, want := range d.Streams() {
 		if err := d.declareStream(ctx, want); err != nil {
 			return err
 		}
 	}
+	if err := between(ctx); err != nil {
+		return err
+	}
 	// AckWait, which only delays redelivery, follows the process that started last.
 	for _, want := range d.Consumers() {
-		if _, err := d.JS.CreateOrUpdateConsumer(ctx, d.Name(Requests), want); err != nil {
-			return fmt.Errorf("declare consumer %s: %w", want.Durable, err)
+		if err := d.declareConsumer(ctx, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// declareConsumer keeps the pause of a consumer: it is the decision of a person.
+func (d *Declarer) declareConsumer(ctx context.Context, want jetstream.ConsumerConfig) error {
+	if have, err := d.JS.Consumer(ctx, d.Name(Requests), want.Durable); err == nil {
+		want.PauseUntil = have.CachedInfo().Config.PauseUntil
+	}
+	if _, err := d.JS.CreateOrUpdateConsumer(ctx, d.Name(Requests), want); err != nil {
+		return fmt.Errorf("declare consumer %s: %w", want.Durable, err)
+	}
+	return nil
+}
+
+// ErrPaused: nothing is delivered, because a person has paused a consumer.
+var ErrPaused = errors.New("is paused")
+
+// Compare returns the first stream or consumer that is missing or that may lose or
+// hold back messages, or nil. It asks one question about each.
+func (d *Declarer) Compare(ctx context.Context) error {
+	for _, want := range d.Streams() {
+		have, err := d.JS.Stream(ctx, want.Name)
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", want.Name, err)
+		}
+		// A stream that was limited may drop a request that was answered 202.
+		if err := difference.Stream(want, have.CachedInfo().Config); err != nil {
+			return err
+		}
+	}
+	for _, want := range d.Consumers() {
+		have, err := d.JS.Consumer(ctx, d.Name(Requests), want.Durable)
+		if err != nil {
+			return fmt.Errorf("consumer %s: %w", want.Durable, err)
+		}
+		info := have.CachedInfo()
+		if all := difference.Delivery(want, info.Config); len(all) > 0 {
+			return errors.New(all[0])
+		}
+		if info.Paused {
+			return fmt.Errorf("consumer %s %w for %s: nothing is taken from it until then; `nats consumer resume %s %s` ends that",
+				want.Durable, ErrPaused, info.PauseRemaining.Round(time.Second), d.Name(Requests), want.Durable)
 		}
 	}
 	return nil
@@ -79,7 +133,7 @@ func (d *Declarer) Open(ctx context.Context, name string) (jetstream.Stream, err
 func (d *Declarer) declareStream(ctx context.Context, want jetstream.StreamConfig) error {
 	found, err := d.Open(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = d.makeStream(ctx, want)
+		err = d.makeStream(ctx, d.new(want))
 		if err == nil {
 			d.Log.Info("nats.stream_made", "stream", want.Name)
 			return nil
@@ -95,7 +149,21 @@ func (d *Declarer) declareStream(ctx context.Context, want jetstream.StreamConfi
 	if d.Follow {
 		return d.updateStream(ctx, want, found.CachedInfo().Config)
 	}
-	return difference.Stream(want, found.CachedInfo().Config)
+	have := found.CachedInfo().Config
+	if difference.Migrated(want, have).MaxMsgsPerSubject != have.MaxMsgsPerSubject {
+		d.Log.Warn("nats.ledger_limited", "stream", want.Name, "max_msgs_per_subject", have.MaxMsgsPerSubject,
+			"hint", "when every callbridge has this version, remove the limit: docs/nats.md (\"A stream that differs\")")
+	}
+	return difference.Stream(want, have)
+}
+
+// new is the definition of a stream that is made anew. In the embedded server no
+// role has the right to purge, and without the setting an earlier version opens its store.
+func (d *Declarer) new(want jetstream.StreamConfig) jetstream.StreamConfig {
+	if d.Follow {
+		return want
+	}
+	return made(want)
 }
 
 // errCodeNoPeers is the answer of a cluster that has too few servers for a stream
@@ -125,7 +193,7 @@ func (d *Declarer) makeStream(ctx context.Context, want jetstream.StreamConfig) 
 func (d *Declarer) updateStream(ctx context.Context, want, have jetstream.StreamConfig) error {
 	next := have
 	next.MaxAge, next.Subjects, next.MaxMsgsPerSubject = want.MaxAge, want.Subjects, want.MaxMsgsPerSubject
-	next.AllowRollup, next.DenyPurge = want.AllowRollup, want.DenyPurge
+	next.AllowRollup, next.MaxMsgs, next.DenyPurge = want.AllowRollup, want.MaxMsgs, want.DenyPurge || have.DenyPurge
 	if want.Duplicates != 0 {
 		next.Duplicates = want.Duplicates
 	}

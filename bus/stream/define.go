@@ -17,6 +17,7 @@ const (
 	Ledger   = "ledger"
 	Results  = "results"
 	Limits   = "limits"
+	State    = "state"
 )
 
 // Names of the durable consumers of the stream of requests, from which every process
@@ -45,14 +46,14 @@ func (s Settings) Name(stream string) string {
 }
 
 const (
-	// recordsPerRequest is how many ledger records of a request are kept. Only the
-	// newest is used; the others are its history, for people.
-	recordsPerRequest = 16
+	// stateMessages bounds the stream of states. Each process writes one in 30 s, and
+	// takes over an acknowledgement within seconds.
+	stateMessages = 10_000
 	// shortestWindow is the shortest duplicate window that nats-server accepts.
 	shortestWindow = 100 * time.Millisecond
 )
 
-// Streams returns the definitions of the four streams, with their limits.
+// Streams returns the definitions of the streams, with their limits.
 func (s Settings) Streams() []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		{
@@ -77,7 +78,9 @@ func (s Settings) Streams() []jetstream.StreamConfig {
 			// longer than the request, refuses new records when it is full, and
 			// allows no deletion.
 			MaxAge: 2 * s.Retention, Discard: jetstream.DiscardNew,
-			MaxMsgsPerSubject: recordsPerRequest, DenyDelete: true, DenyPurge: true,
+			// No limit per subject: nats-server rewrites a block of which much is deleted,
+			// and renames it without a flush, so that a power cut could empty it.
+			MaxMsgsPerSubject: difference.UnlimitedPerSubject, DenyDelete: true, DenyPurge: true,
 			Storage: jetstream.FileStorage, Replicas: s.Replicas,
 		},
 		{
@@ -96,6 +99,15 @@ func (s Settings) Streams() []jetstream.StreamConfig {
 			// holds becomes free.
 			MaxMsgsPerSubject: 1, Discard: jetstream.DiscardOld, AllowMsgTTL: true,
 			Storage: jetstream.MemoryStorage, Replicas: s.Replicas,
+		},
+		{
+			Name:        s.Name(State),
+			Description: "when each stream was made and its last sequence, losses, and their acknowledgements",
+			Subjects:    []string{s.Prefix + ".state.*"},
+			// The newest message of each subject counts.
+			MaxMsgs: stateMessages, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
+			Discard: jetstream.DiscardOld, DenyDelete: true, DenyPurge: true,
+			Storage: jetstream.FileStorage, Replicas: s.Replicas,
 		},
 	}
 }
@@ -140,9 +152,20 @@ type ConsumerDefinition struct {
 	Config jetstream.ConsumerConfig `json:"config"`
 }
 
+// made is the definition of a stream that is made anew: without the right to purge it,
+// because a purge of requests would lose accepted events. Requests of an earlier
+// version may lack the setting; there the permissions have to prevent a purge.
+func made(c jetstream.StreamConfig) jetstream.StreamConfig {
+	c.DenyPurge = c.Storage == jetstream.FileStorage
+	return c
+}
+
 // Define returns all definitions, without asking a server.
 func (s Settings) Define() Definitions {
 	d := Definitions{Streams: s.Streams()}
+	for i := range d.Streams {
+		d.Streams[i] = made(d.Streams[i])
+	}
 	for _, c := range s.Consumers() {
 		d.Consumers = append(d.Consumers, ConsumerDefinition{s.Name(Requests), c})
 	}

@@ -58,7 +58,7 @@ func TestStreamsNeedsNoAddress(t *testing.T) {
 			for variable, value := range env {
 				t.Setenv(variable, value)
 			}
-			if code, out, errs := callbridge(t, "", "streams"); code != 0 || strings.Count(out, "nats stream add ") != 4 {
+			if code, out, errs := callbridge(t, "", "streams"); code != 0 || strings.Count(out, "nats stream add ") != 5 {
 				t.Errorf("exit code %d: %s\n%s", code, errs, out)
 			}
 		})
@@ -164,11 +164,11 @@ func ranScript(t *testing.T, fail string) (changes []string, err error) {
 func TestTheScriptOfStreams(t *testing.T) {
 	t.Parallel()
 	const ledger = "stream add CALLBRIDGE_LEDGER --config CALLBRIDGE_LEDGER.json"
-	if made, err := ranScript(t, " info "); err != nil || len(made) != 6 || !slices.Contains(made, ledger) {
+	if made, err := ranScript(t, " info "); err != nil || len(made) != 7 || !slices.Contains(made, ledger) {
 		t.Errorf("on an empty server: %v\n%s", err, strings.Join(made, "\n"))
 	}
 	const dispatch = "consumer edit CALLBRIDGE_REQUESTS dispatch --force --config CALLBRIDGE_REQUESTS.dispatch.json"
-	if changed, err := ranScript(t, "nothing"); err != nil || len(changed) != 6 || !slices.Contains(changed, dispatch) {
+	if changed, err := ranScript(t, "nothing"); err != nil || len(changed) != 7 || !slices.Contains(changed, dispatch) {
 		t.Errorf("again: %v\n%s", err, strings.Join(changed, "\n"))
 	}
 	if changed, err := ranScript(t, " edit CALLBRIDGE_LEDGER"); err == nil || !strings.Contains(changed[len(changed)-1], " edit CALLBRIDGE_LEDGER ") {

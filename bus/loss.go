@@ -1,0 +1,77 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/loss"
+	"callbridge/bus/stream"
+)
+
+// Memory configures what is remembered of the streams outside NATS.
+type Memory struct {
+	// File remembers what the streams held; empty selects epoch.json in the directory of
+	// the embedded server, and none for a remote one.
+	File string
+	// RestoredFrom is the time of the copy from which the streams were restored; zero
+	// for none. Each time counts once.
+	RestoredFrom time.Time
+	// Version of callbridge.
+	Version string
+}
+
+// epochFile is Memory.File, or its default.
+func (c Config) epochFile() string {
+	if c.Memory.File == "" && c.URL == "" {
+		return filepath.Join(c.Embedded.Dir, loss.FileName)
+	}
+	return c.Memory.File
+}
+
+// lossConfig is what package loss needs to know of the streams.
+func (c Config) lossConfig(js jetstream.JetStream) loss.Config {
+	names := c.settings()
+	return loss.Config{
+		JS: js, Log: c.Log,
+		Requests: names.Name(stream.Requests), Ledger: names.Name(stream.Ledger), Results: names.Name(stream.Results),
+		State: names.Name(stream.State), Subject: c.Prefix + ".state.streams", Acknowledged: c.Prefix + ".state.acknowledged",
+		File: c.epochFile(), RestoredFrom: c.Memory.RestoredFrom, Version: cmp.Or(c.Memory.Version, "unknown"),
+	}
+}
+
+// startLoss finds out what the streams have lost since an earlier process. Their
+// flushers do not run yet: what was stored is flushed at the start.
+func (b *Bus) startLoss(ctx context.Context) (err error) {
+	config := b.config.lossConfig(b.js)
+	if b.Embedded() {
+		config.StoreDir, config.Alone = b.config.Embedded.JetStreamDir(), true
+	}
+	config.Flush = b.flushStreams
+	if b.loss, err = loss.New(config); err != nil {
+		return err
+	}
+	return b.loss.Check(ctx)
+}
+
+// flushStreams returns when everything that the streams have acknowledged is on the
+// disk.
+func (b *Bus) flushStreams(ctx context.Context) error {
+	for _, name := range []string{stream.Requests, stream.Ledger, stream.Results} {
+		if err := b.server.Flush(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Losses returns what the streams have lost. An error means that this is not known now,
+// and that nothing may be dialled.
+func (b *Bus) Losses(ctx context.Context) (loss.Record, error) { return b.loss.Record(ctx) }
+
+// Degraded says what the streams have lost, until it is acknowledged; then it is
+// empty.
+func (b *Bus) Degraded() string { return b.loss.Known().Text() }
