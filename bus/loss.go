@@ -3,6 +3,7 @@ package bus
 import (
 	"cmp"
 	"context"
+	"errors"
 	"path/filepath"
 	"time"
 
@@ -71,6 +72,14 @@ func (b *Bus) flushStreams(ctx context.Context) error {
 // Losses returns what the streams have lost. An error means that this is not known now,
 // and that nothing may be dialled.
 func (b *Bus) Losses(ctx context.Context) (loss.Record, error) { return b.loss.Record(ctx) }
+
+// Intact returns what the streams have lost as an error, until it is acknowledged.
+func (b *Bus) Intact(context.Context) error {
+	if text := b.Degraded(); text != "" {
+		return errors.New(text)
+	}
+	return nil
+}
 
 // Degraded says what the streams have lost, until it is acknowledged; then it is
 // empty.

@@ -46,8 +46,21 @@ func newMetrics() *metrics {
 
 func (b *Bus) register(r prometheus.Registerer) {
 	if r != nil {
-		r.MustRegister(b.metrics.decisions, b.metrics.duplicates, newQueues(b))
+		r.MustRegister(b.metrics.decisions, b.metrics.duplicates, newQueues(b), newLost(b))
 	}
+}
+
+// newLost makes the metric of a loss that is not acknowledged. All processes that share
+// a NATS report the same.
+func newLost(b *Bus) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "callbridge_streams_lost", Help: "1 while a loss of streams in NATS, or their restore from a copy, is not acknowledged, else 0.",
+	}, func() float64 {
+		if b.Degraded() == "" {
+			return 0
+		}
+		return 1
+	})
 }
 
 // count counts an item that is stored, or was stored before.

@@ -89,6 +89,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		Checks: []handlers.Check{
 			{Name: "process", Ask: p.running},
 			{Name: "nats", Ask: p.bus.Ready},
+			{Name: "streams", Severity: handlers.Minor, Ask: p.bus.Intact},
 			{Name: "lookup", Severity: handlers.Minor, Ask: func(context.Context) error { return p.lookups.Ready() }},
 			{Name: "dispatch", Severity: handlers.Minor, Ask: func(context.Context) error { return p.dispatcher.Ready() }},
 		},

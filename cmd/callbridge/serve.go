@@ -2,24 +2,34 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
 )
 
 func newServe() *cobra.Command {
-	return &cobra.Command{
+	var restoredFrom string
+	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Receive webhooks and place calls",
 		Long: `serve receives webhooks on HTTP_ADDR and places calls until it gets SIGTERM. It is
-configured by environment variables (see the README) and by CONFIG_FILE.`,
+configured by environment variables (see the README) and by CONFIG_FILE.
+
+After the NATS streams were restored from a backup, start it once with --restored-from
+and the time of the backup: requests from before that have no result are looked for in
+Callab's list before they are dialled. The same time given again changes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := loadSettings(cmd.Context(), envconfig.OsLookuper())
 			if err != nil {
+				return err
+			}
+			if s.restoredFrom, err = restoreTime(restoredFrom, time.Now()); err != nil {
 				return err
 			}
 			config, err := loadConfiguration(s.ConfigFile)
@@ -32,6 +42,23 @@ configured by environment variables (see the README) and by CONFIG_FILE.`,
 			return serve(cmd.Context(), s, config, log)
 		},
 	}
+	cmd.Flags().StringVar(&restoredFrom, "restored-from", "", "the time of the backup from which the streams of NATS were restored")
+	return cmd
+}
+
+// restoreTime reads the time of a backup. None is the zero time.
+func restoreTime(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--restored-from %q is no time: write the time of the backup as 2026-11-29T03:00:00Z", text)
+	}
+	if at.After(now) {
+		return time.Time{}, fmt.Errorf("--restored-from %s is in the future: write the time of the backup", text)
+	}
+	return at, nil
 }
 
 // serve works until ctx ends, which is no error even while the start waits for NATS.

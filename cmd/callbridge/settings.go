@@ -44,6 +44,8 @@ type settings struct {
 	Callab             callabSettings
 	Dial               dialSettings
 	OTel               span.Settings
+	// restoredFrom is --restored-from of serve.
+	restoredFrom time.Time
 }
 
 // logLevel is a slog.Level whose parse error lists the levels.
@@ -74,6 +76,7 @@ type natsSettings struct {
 	Wait          time.Duration `env:"NATS_WAIT, default=1m"`
 	Manage        bool          `env:"NATS_MANAGE, default=true"`
 	StoreDir      string        `env:"NATS_STORE_DIR, default=data"`
+	StoreEpoch    string        `env:"NATS_STORE_EPOCH"`
 	MaxStore      int64         `env:"NATS_MAX_STORE, default=0"`
 	Listen        string        `env:"NATS_LISTEN, default=127.0.0.1:4222"`
 	Sync          string        `env:"NATS_SYNC, default=always"`
@@ -180,6 +183,7 @@ func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Conf
 			Token: n.Token, TokenFile: n.TokenFile,
 			CAFile: n.TLSCA, CertFile: n.TLSCert, KeyFile: n.TLSKey,
 		},
+		Memory: bus.Memory{File: n.StoreEpoch, RestoredFrom: s.restoredFrom, Version: version()},
 		Embedded: bus.Embedded{
 			Dir: n.StoreDir, Listen: n.Listen, User: n.User, Password: n.Password, CertFile: n.TLSCert, KeyFile: n.TLSKey,
 			SyncAlways: n.Sync == "always", MaxStoreBytes: n.MaxStore,
@@ -205,6 +209,9 @@ func variables() []variable { return variablesOf(reflect.TypeFor[settings](), ""
 func variablesOf(t reflect.Type, prefix string) []variable {
 	var all []variable
 	for f := range t.Fields() {
+		if !f.IsExported() {
+			continue
+		}
 		tag, ok := f.Tag.Lookup("env")
 		if !ok {
 			all = append(all, variablesOf(f.Type, prefix+f.Name+": ")...)
