@@ -175,7 +175,10 @@ func (b *Bus) bind() (err error) {
 // Local completes the address and the credentials of a client on the machine of an
 // embedded server: without a URL it connects to where that server listens, and there
 // without a user as the role reader, if the directory of the store has its password.
-func (c Config) Local() (Config, error) {
+func (c Config) Local() (Config, error) { return c.localAs(role.Reader) }
+
+// localAs is Local with another role.
+func (c Config) localAs(name string) (Config, error) {
 	listen := "nats://" + c.Embedded.Listen
 	if c.Embedded.CertFile != "" {
 		listen = "tls://" + c.Embedded.Listen
@@ -191,7 +194,7 @@ func (c Config) Local() (Config, error) {
 		return c, nil // the server says whether it needs one
 	}
 	if err == nil {
-		c.Auth.User, c.Auth.Password = role.Reader, passwords[role.Reader]
+		c.Auth.User, c.Auth.Password = name, passwords[name]
 	}
 	return c, err
 }

@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/connect"
 	"callbridge/bus/loss"
+	"callbridge/bus/role"
 	"callbridge/bus/stream"
 )
 
@@ -42,6 +45,35 @@ func (c Config) lossConfig(js jetstream.JetStream) loss.Config {
 		State: names.Name(stream.State), Subject: c.Prefix + ".state.streams", Acknowledged: c.Prefix + ".state.acknowledged",
 		File: c.epochFile(), RestoredFrom: c.Memory.RestoredFrom, Version: cmp.Or(c.Memory.Version, "unknown"),
 	}
+}
+
+// acknowledgeTimeout bounds AcknowledgeLoss.
+const acknowledgeTimeout = 10 * time.Second
+
+// AcknowledgeLoss stores that a person knows of the losses that are open, and returns
+// them. It connects to config.URL, or to the embedded server of a process on this
+// machine, and needs the role operator. The error is loss.ErrNothing if there is none,
+// and ErrUnreachable if no server answers.
+func AcknowledgeLoss(ctx context.Context, config Config, by, why string) ([]loss.Problem, error) {
+	ctx, cancel := context.WithTimeout(ctx, acknowledgeTimeout)
+	defer cancel()
+	config, err := config.localAs(role.Operator)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := connect.Remote(config.remote(), nats.Name("callbridge streams acknowledge"), nats.Timeout(5*time.Second))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if config.Domain != "" {
+		js, err = jetstream.NewWithDomain(conn, config.Domain)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return loss.Acknowledge(ctx, config.lossConfig(js), by, why)
 }
 
 // startLoss finds out what the streams have lost since an earlier process. Their

@@ -44,14 +44,14 @@ const (
 // compare decides what happened to a stream since it was remembered. A stream that is
 // restored may have a new creation time: its messages are then older than itself.
 func compare(m Mark, now seen) Kind {
-	newer := now.Created.Sub(m.Created) > time.Second
+	newer := now.Created.After(m.Created)
 	copied := newer && !now.oldest.IsZero() && now.oldest.Before(now.Created)
 	switch {
 	case m.Last == 0:
 		return intact // there was nothing to lose
 	case newer && !copied:
 		return Lost
-	case now.Last < m.Last, m.Created.Sub(now.Created) > time.Second:
+	case now.Last < m.Last, now.Created.Before(m.Created):
 		return Restored
 	}
 	return intact
@@ -135,8 +135,8 @@ func later(a, b time.Time) time.Time {
 }
 
 func laterMark(a, b Mark) Mark {
-	if difference := a.Created.Sub(b.Created).Abs(); difference <= time.Second {
-		return Mark{Created: later(a.Created, b.Created), Last: max(a.Last, b.Last)}
+	if a.Created.Equal(b.Created) {
+		return Mark{Created: a.Created, Last: max(a.Last, b.Last)}
 	}
 	if b.Created.After(a.Created) {
 		return b

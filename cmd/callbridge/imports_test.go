@@ -65,7 +65,7 @@ var ours = map[string][]string{
 	"docs":             {},
 	"demo":             {"untrusted", "event", "signature", "dispatch"},
 	"bench":            {"bus/role", "callab/callabsim"},
-	"cmd/callbridge":   {"demo", "untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/role", "bus/stream", "handlers", "lookup", "dispatch", "span"},
+	"cmd/callbridge":   {"demo", "untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/loss", "bus/role", "bus/stream", "handlers", "lookup", "dispatch", "span"},
 }
 
 // testOnly are packages that only tests import.

@@ -44,6 +44,7 @@ the nats command, and checks all of them before it changes the first.`,
 	}
 	addOutput(cmd, &output)
 	cmd.AddCommand(newStreamsApply())
+	cmd.AddCommand(newAcknowledge())
 	return cmd
 }
 
