@@ -76,18 +76,34 @@ func AcknowledgeLoss(ctx context.Context, config Config, by, why string) ([]loss
 	return loss.Acknowledge(ctx, config.lossConfig(js), by, why)
 }
 
-// startLoss finds out what the streams have lost since an earlier process. Their
-// flushers do not run yet: what was stored is flushed at the start.
-func (b *Bus) startLoss(ctx context.Context) (err error) {
+// startLoss reads what is remembered of an earlier process. The flushers do not run yet:
+// what was stored is flushed at the start.
+func (b *Bus) startLoss() (err error) {
 	config := b.config.lossConfig(b.js)
 	if b.Embedded() {
 		config.StoreDir, config.Alone = b.config.Embedded.JetStreamDir(), true
 	}
 	config.Flush = b.flushStreams
-	if b.loss, err = loss.New(config); err != nil {
-		return err
+	b.loss, err = loss.New(config)
+	return err
+}
+
+// checkLoss finds out what the streams have lost, and waits until that is confirmed.
+func (b *Bus) checkLoss(ctx context.Context) error {
+	if b.loss == nil {
+		if err := b.startLoss(); err != nil {
+			return err
+		}
 	}
-	return b.loss.Check(ctx)
+	for {
+		err := b.loss.Check(ctx)
+		if !errors.Is(err, loss.ErrUnconfirmed) {
+			return err
+		}
+		if sleep(ctx, time.Second) != nil {
+			return err
+		}
+	}
 }
 
 // flushStreams returns when everything that the streams have acknowledged is on the

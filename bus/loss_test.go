@@ -337,3 +337,28 @@ func TestAPauseIsNotUndone(t *testing.T) {
 		t.Error("the pause has ended")
 	}
 }
+
+// TestARestoreOfOneExternalStreamIsNoticedAtTheStart restores the ledger of an earlier
+// moment while no process runs. A lower sequence counts only after it is confirmed.
+func TestARestoreOfOneExternalStreamIsNoticedAtTheStart(t *testing.T) {
+	t.Parallel()
+	s, config := remote(t, "")
+	conn := testkit.Connect(t, s.ClientURL())
+	b := open(t, config)
+	used(t, b)
+	ledger := stream(t, b, "CALLBRIDGE_LEDGER").CachedInfo().Config
+	state, chunks := backup(t, conn, "CALLBRIDGE_LEDGER")
+	for i := range 3 {
+		if _, err := b.Ledger().Put(t.Context(), request(fmt.Sprint("later-", i)).ID, []byte("{}"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.Close()
+	deleteStreams(t, testkit.JetStream(t, s.ClientURL()), "LEDGER")
+	restore(t, conn, ledger, state, chunks)
+	b = open(t, config)
+	record, err := b.Losses(t.Context())
+	if err != nil || record.Ledger.IsZero() || b.Intact(t.Context()) == nil {
+		t.Errorf("not noticed: %+v, %v", record, err)
+	}
+}

@@ -35,12 +35,7 @@ func Define(config Config) stream.Definitions { return config.settings().Define(
 // stream.Declarer. Before messages can be delivered, it finds out what the streams have
 // lost.
 func (b *Bus) Declare(ctx context.Context) error {
-	return b.declarer().Declare(ctx, func(ctx context.Context) error {
-		if b.loss == nil {
-			return b.startLoss(ctx)
-		}
-		return b.loss.Check(ctx)
-	})
+	return b.declarer().Declare(ctx, b.checkLoss)
 }
 
 // openStreams opens the streams for reading.

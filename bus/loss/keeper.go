@@ -139,6 +139,10 @@ func raise(to *atomic.Uint64, sequence uint64) {
 	}
 }
 
+// ErrUnconfirmed: a sequence is lower than remembered, and the server is asked again
+// before that counts.
+var ErrUnconfirmed = errors.New("a last sequence is lower than before")
+
 // confirmAfter is how long a sequence must be lower than remembered in a cluster: a new
 // leader may answer before it has applied all that it has.
 const confirmAfter = 5 * time.Second
@@ -326,7 +330,7 @@ func (k *Keeper) confirm(lower string) error {
 	}
 	if time.Since(k.lowerSince) < confirmAfter {
 		k.doubts.Add(1)
-		return fmt.Errorf("the last sequence of stream %s is lower than before: asking again for %s", lower, confirmAfter)
+		return fmt.Errorf("stream %s: %w: asking again for %s", lower, ErrUnconfirmed, confirmAfter)
 	}
 	return nil
 }
