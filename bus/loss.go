@@ -7,10 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callbridge/bus/connect"
 	"callbridge/bus/loss"
 	"callbridge/bus/role"
 	"callbridge/bus/stream"
@@ -61,19 +59,12 @@ func AcknowledgeLoss(ctx context.Context, config Config, by, why string) ([]loss
 	if err != nil {
 		return nil, err
 	}
-	conn, err := connect.Remote(config.remote(), nats.Name("callbridge streams acknowledge"), nats.Timeout(5*time.Second))
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if config.Domain != "" {
-		js, err = jetstream.NewWithDomain(conn, config.Domain)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return loss.Acknowledge(ctx, config.lossConfig(js), by, why)
+	var problems []loss.Problem
+	err = client(ctx, config, "callbridge streams acknowledge", role.Operator, func(ctx context.Context, js jetstream.JetStream) (err error) {
+		problems, err = loss.Acknowledge(ctx, config.lossConfig(js), by, why)
+		return err
+	})
+	return problems, err
 }
 
 // startLoss reads what is remembered of an earlier process. The flushers do not run yet:

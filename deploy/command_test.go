@@ -42,6 +42,7 @@ var commands = map[string]command{
 	"nats stream restore":                {role.Administrator, role.Operator, (*actor).restore},
 	"callbridge results":                 {role.Reader, role.Results, callbridge("results")},
 	"callbridge streams apply":           {role.Administrator, role.Operator, callbridge("streams", "apply")},
+	"callbridge streams acknowledge":     {role.Operator, role.Reader, (*actor).acknowledge},
 	"callbridge streams apply --dry-run": {role.Operator, role.Reader, callbridge("streams", "apply", "--dry-run")},
 }
 
@@ -303,6 +304,17 @@ func (a *actor) restore() error {
 		}
 		return nil
 	})
+}
+
+// acknowledge writes a loss as the bridge does, and acknowledges it.
+func (a *actor) acknowledge() error {
+	bridge := testkit.Connect(a.t, a.url, nats.UserInfo(role.Bridge, "demo-bridge-password"), nats.CustomInboxPrefix("_INBOX_callbridge"))
+	defer bridge.Close()
+	lost := fmt.Sprintf(`{"problems":[{"at":%q,"stream":"CALLBRIDGE_LEDGER","kind":"lost"}]}`, time.Now().UTC().Format(time.RFC3339Nano))
+	if _, err := bridge.Request("callbridge.state.streams", []byte(lost), 20*time.Second); err != nil {
+		a.t.Fatal(err)
+	}
+	return callbridge("streams", "acknowledge", "--why", "a test")(a)
 }
 
 // callbridge runs a command of the binary. RETENTION differs from that of the streams.

@@ -32,7 +32,7 @@ type setting struct {
 // Stream names the first setting that the promises of callbridge depend
 // on and that differs. Others, such as description and placement, are free.
 func Stream(want, have jetstream.StreamConfig) error {
-	for _, s := range append(promised(want, have), foreign(have)...) {
+	for _, s := range append(promised(want, Migrated(want, have)), foreign(have)...) {
 		if s.want == s.have {
 			continue
 		}
@@ -77,7 +77,7 @@ func promised(want, have jetstream.StreamConfig) []setting {
 		{"max_age", want.MaxAge, have.MaxAge, false},
 		{"duplicate_window", want.Duplicates, window(want, have), false},
 		{"num_replicas", max(1, want.Replicas), max(1, have.Replicas), false},
-		{"max_msgs_per_subject", perSubject(want), perSubject(Migrated(want, have)), false},
+		{"max_msgs_per_subject", perSubject(want), perSubject(have), false},
 		{"max_msgs", max(0, want.MaxMsgs), max(0, have.MaxMsgs), false},
 		{"allow_msg_ttl", want.AllowMsgTTL, have.AllowMsgTTL, have.AllowMsgTTL},
 		{"deny_delete", want.DenyDelete, have.DenyDelete, have.DenyDelete},

@@ -99,6 +99,8 @@ func shorter(want, have jetstream.StreamConfig) bool {
 // they are.
 func changed(want, have jetstream.StreamConfig) jetstream.StreamConfig {
 	want.Placement, want.Metadata, want.Compression, want.FirstSeq = have.Placement, have.Metadata, have.Compression, have.FirstSeq
+	// NATS does not take it back.
+	want.DenyPurge = want.DenyPurge || have.DenyPurge
 	want.SubjectDeleteMarkerTTL, want.MirrorDirect = have.SubjectDeleteMarkerTTL, have.MirrorDirect
 	if have.MaxMsgSize >= difference.MaxPayloadBytes {
 		want.MaxMsgSize = have.MaxMsgSize
@@ -167,7 +169,7 @@ func (s Step) Apply(ctx context.Context, js jetstream.JetStream) error {
 	case s.Consumer != "":
 		_, err = js.CreateOrUpdateConsumer(ctx, s.Stream, s.consumer)
 	case s.Action == Make:
-		_, err = js.CreateStream(ctx, s.stream)
+		_, err = js.CreateStream(ctx, made(s.stream))
 	default:
 		_, err = js.UpdateStream(ctx, s.stream)
 	}

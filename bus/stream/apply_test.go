@@ -82,7 +82,7 @@ func TestApplyMendsASetting(t *testing.T) {
 	t.Parallel()
 	js := jetStream(t)
 	applied(t, js, week)
-	requests := week.Streams()[0]
+	requests := week.Define().Streams[0]
 	requests.MaxBytes, requests.Metadata = 1<<20, map[string]string{"team": "sales"}
 	if _, err := js.UpdateStream(t.Context(), requests); err != nil {
 		t.Fatal(err)
