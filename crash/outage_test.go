@@ -65,7 +65,7 @@ func TestStreamsAreMadeAgainAfterNATSLostItsData(t *testing.T) {
 	restore()
 	f.waitReady(url, true)
 	// It is ready with the last stream, shortly before it logs it.
-	await(t, time.Minute, "the log says that the streams were made again", func() bool { return p.logged("nats.streams_remade") })
+	await(t, time.Minute, "the log says that the streams were lost", func() bool { return p.logged("nats.streams_lost") })
 	// The data of NATS is lost; new webhooks must be accepted as before.
 	f.crm.clearAccepted()
 	f.crm.newEvent(1)
