@@ -203,15 +203,14 @@ func (a *actor) request() error {
 
 func (a *actor) info() error {
 	return a.work(func(ctx context.Context, _ *nats.Conn, js jetstream.JetStream) error {
-		for list := js.ListStreams(ctx); ; {
-			for range list.Info() {
-			}
-			if err := list.Err(); err != nil {
-				return err
-			}
-			_, err := js.Stream(ctx, "CALLBRIDGE_REQUESTS")
+		list := js.ListStreams(ctx)
+		for range list.Info() {
+		}
+		if err := list.Err(); err != nil {
 			return err
 		}
+		_, err := js.Stream(ctx, "CALLBRIDGE_REQUESTS")
+		return err
 	})
 }
 
