@@ -1,6 +1,6 @@
 // Package flush flushes acknowledged messages of an embedded NATS to the disk (fsync),
-// many messages with one flush. It belongs to package bus, and imports no package of
-// this module.
+// many messages with one flush, and replaces files beside its store. It belongs to
+// package bus, and imports no package of this module.
 package flush
 
 import (
@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -194,7 +193,10 @@ func (f *Flusher) openNextBlock() error {
 		if first {
 			return f.syncStream()
 		}
-		return f.syncDir()
+		if err := syncDir(f.dir, f.Sync); err != nil {
+			return fmt.Errorf("flush to disk: %w", err)
+		}
+		return nil
 	}
 	return fmt.Errorf("flush to disk: %s has no block after %d.blk", f.dir, f.block)
 }
@@ -235,21 +237,6 @@ func (f *Flusher) syncStream() error {
 		return err
 	}
 	return names(filepath.Dir(stream), f.root, f.Sync)
-}
-
-func (f *Flusher) syncDir() error {
-	if runtime.GOOS == "windows" {
-		return nil // directories cannot be flushed
-	}
-	dir, err := os.Open(f.dir)
-	if err != nil {
-		return fmt.Errorf("flush to disk: %w", err)
-	}
-	defer dir.Close()
-	if err := f.Sync(dir); err != nil {
-		return fmt.Errorf("flush to disk: %w", err)
-	}
-	return nil
 }
 
 func (f *Flusher) closeFile() {

@@ -35,6 +35,16 @@ func tree(dir string, sync func(*os.File) error) error {
 	})
 }
 
+// Dir flushes the names in a directory.
+func Dir(dir string) error { return syncDir(dir, (*os.File).Sync) }
+
+func syncDir(dir string, sync func(*os.File) error) error {
+	if runtime.GOOS == "windows" {
+		return nil // directories cannot be flushed, and NTFS journals their entries
+	}
+	return syncPath(dir, sync)
+}
+
 func syncPath(path string, sync func(*os.File) error) error {
 	file, err := os.Open(path)
 	if err != nil {

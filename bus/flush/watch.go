@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -130,8 +129,5 @@ func (w *Watch) flush(dir string, paths []string) error {
 			return err
 		}
 	}
-	if runtime.GOOS == "windows" {
-		return nil // directories cannot be flushed
-	}
-	return syncPath(dir, w.Sync)
+	return syncDir(dir, w.Sync)
 }

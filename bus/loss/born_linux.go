@@ -1,7 +1,6 @@
 package loss
 
 import (
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,13 +13,4 @@ func born(dir string) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(s.Btime.Sec, int64(s.Btime.Nsec)).UTC()
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
 }

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
+
+	"callbridge/bus/flush"
 )
 
 // Format is the number of the format of the embedded store. A version of callbridge
@@ -55,26 +56,10 @@ func (c content) write(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.replace(path, data); err != nil {
+	if err := flush.Replace(path, data); err != nil {
 		return fmt.Errorf("write what is remembered of the streams: %w", err)
 	}
 	return nil
-}
-
-func (content) replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
 }
 
 // Check refuses a store whose format is newer than this version, without changing it.

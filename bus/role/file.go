@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"callbridge/bus/flush"
 )
 
 // FileName is the file with the passwords of the embedded server, in the directory of
@@ -95,16 +97,7 @@ func (p Passwords) write(dir string) error {
 	for _, name := range Names {
 		text += name + ":" + p[name] + "\n"
 	}
-	// CreateTemp makes files of mode 0600.
-	file, err := os.CreateTemp(dir, FileName+".*")
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(text)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return os.Rename(file.Name(), filepath.Join(dir, FileName))
+	return flush.Replace(filepath.Join(dir, FileName), []byte(text))
 }
 
 // URL is the address with the user and the password of a role.

@@ -14,7 +14,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
+
+	"callbridge/bus/flush"
 
 	"github.com/minio/highwayhash"
 )
@@ -136,7 +137,7 @@ func (f files) write(name string, content []byte) error {
 		return err
 	}
 	_, err = file.Write(content)
-	err = errors.Join(err, file.Sync(), file.Close(), f.syncDir())
+	err = errors.Join(err, file.Sync(), file.Close(), flush.Dir(f.dir))
 	f.hook("written " + name)
 	return err
 }
@@ -146,18 +147,7 @@ func (f files) replace(name string) error {
 	if err := os.Rename(f.path(name+nextExt), f.path(name)); err != nil {
 		return err
 	}
-	err := f.syncDir()
+	err := flush.Dir(f.dir)
 	f.hook("replaced " + name)
 	return err
-}
-
-func (f files) syncDir() error {
-	if runtime.GOOS == "windows" {
-		return nil // directories cannot be flushed, and NTFS journals their entries
-	}
-	dir, err := os.Open(f.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
