@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"callbridge/bus/stream"
 	"callbridge/event"
 )
 
@@ -150,13 +151,7 @@ func (b *Bus) depth(ctx context.Context, c jetstream.ConsumerConfig) (depth, err
 	}
 	info := consumer.CachedInfo()
 	d := depth{messages: info.NumPending + uint64(info.NumAckPending)}
-	if d.messages == 0 {
-		return d, nil
-	}
-	// Every message up to the acknowledgement floor is acknowledged.
-	first, err := b.requests.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(c.FilterSubject))
-	if err == nil {
-		d.oldest = max(info.TimeStamp.Sub(first.Time), 0)
-	}
+	// Without an answer it is 0: the number of messages is known all the same.
+	d.oldest, _ = stream.Waited(ctx, b.requests, info)
 	return d, nil
 }

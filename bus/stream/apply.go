@@ -119,24 +119,33 @@ func (s Settings) checkWaiting(ctx context.Context, requests jetstream.Stream, a
 		if err != nil {
 			return fmt.Errorf("read consumer %s: %w", c.Durable, err)
 		}
-		info := consumer.CachedInfo()
-		if info.NumPending == 0 && info.NumAckPending == 0 {
-			continue
-		}
-		// Every message up to the acknowledgement floor is done.
-		oldest, err := requests.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(c.FilterSubject))
+		waited, err := Waited(ctx, requests, consumer.CachedInfo())
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("read the oldest message of consumer %s: %w", c.Durable, err)
 		}
-		if waited := info.TimeStamp.Sub(oldest.Time); waited >= age {
+		if waited >= age {
 			return fmt.Errorf("a message for consumer %s waits for %s, and with an age of %s NATS would delete it: let callbridge finish it first, or choose a longer RETENTION",
 				c.Durable, waited.Round(time.Second), age)
 		}
 	}
 	return nil
+}
+
+// Waited returns how long the oldest message of a consumer that is not done has been
+// stored, by the server's clock. The error is jetstream.ErrMsgNotFound if all are done.
+func Waited(ctx context.Context, requests jetstream.Stream, info *jetstream.ConsumerInfo) (time.Duration, error) {
+	if info.NumPending == 0 && info.NumAckPending == 0 {
+		return 0, jetstream.ErrMsgNotFound
+	}
+	// Every message up to the acknowledgement floor is done.
+	oldest, err := requests.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(info.Config.FilterSubject))
+	if err != nil {
+		return 0, err
+	}
+	return max(info.TimeStamp.Sub(oldest.Time), 0), nil
 }
 
 func (s Settings) planConsumer(ctx context.Context, js jetstream.JetStream, want jetstream.ConsumerConfig) (Step, error) {
