@@ -25,6 +25,7 @@ import (
 	"callbridge/bus/embedded"
 	"callbridge/bus/loss"
 	"callbridge/bus/role"
+	"callbridge/bus/stream"
 )
 
 // Auth holds the credentials for a remote server.
@@ -200,19 +201,23 @@ func (c Config) localAs(name string) (Config, error) {
 }
 
 func (b *Bus) connectEmbedded(options []nats.Option) (conn *nats.Conn, err error) {
-	if b.server, err = embedded.Start(b.config.Embedded, b.config.Prefix, b.streamName("requests"), b.config.Log); err != nil {
+	if b.server, err = embedded.Start(b.config.Embedded, b.config.Prefix, b.streamName(stream.Requests), b.config.Log); err != nil {
 		return nil, err
 	}
 	return b.server.Connect(options)
 }
 
-// startFlushers lets the embedded server flush what callers depend on.
+// flushed are the streams that callers depend on: what they have acknowledged has to be
+// on the disk.
+var flushed = []string{stream.Requests, stream.Ledger, stream.Results}
+
+// startFlushers lets the embedded server flush the streams that callers depend on.
 func (b *Bus) startFlushers() error {
 	if b.server == nil {
 		return nil
 	}
 	streams := map[string]string{}
-	for _, name := range []string{"requests", "ledger", "results"} {
+	for _, name := range flushed {
 		streams[name] = b.streamName(name)
 	}
 	return b.server.StartFlushers(streams)

@@ -248,7 +248,7 @@ func (p *puller) fetch(ctx context.Context) (jetstream.Msg, error) {
 func (p *puller) request(ctx context.Context) (err error) {
 	if p.consumer == nil {
 		p.bus.loss.Doubt()
-		if p.consumer, err = p.bus.js.Consumer(ctx, p.bus.streamName("requests"), p.name); err != nil {
+		if p.consumer, err = p.bus.js.Consumer(ctx, p.bus.streamName(stream.Requests), p.name); err != nil {
 			return fmt.Errorf("read consumer %s: %w", p.name, err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"callbridge/bus/stream"
+
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -66,7 +68,7 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 	if !l.bus.loss.Written(before, stored) {
 		return 0, fmt.Errorf("write ledger %s: %w: %w", id, ErrNotDurable, ErrLost)
 	}
-	if err := l.bus.server.Flush(ctx, "ledger"); err != nil {
+	if err := l.bus.server.Flush(ctx, stream.Ledger); err != nil {
 		return 0, fmt.Errorf("write ledger %s: %w: %w", id, ErrNotDurable, err)
 	}
 	return stored, nil

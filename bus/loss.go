@@ -100,7 +100,7 @@ func (b *Bus) checkLoss(ctx context.Context) error {
 // flushStreams returns when everything that the streams have acknowledged is on the
 // disk.
 func (b *Bus) flushStreams(ctx context.Context) error {
-	for _, name := range []string{stream.Requests, stream.Ledger, stream.Results} {
+	for _, name := range flushed {
 		if err := b.server.Flush(ctx, name); err != nil {
 			return err
 		}

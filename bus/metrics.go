@@ -145,7 +145,7 @@ func (q *queues) update() {
 }
 
 func (b *Bus) depth(ctx context.Context, c jetstream.ConsumerConfig) (depth, error) {
-	consumer, err := b.js.Consumer(ctx, b.streamName("requests"), c.Durable)
+	consumer, err := b.js.Consumer(ctx, b.streamName(stream.Requests), c.Durable)
 	if err != nil {
 		return depth{}, err
 	}

@@ -39,7 +39,7 @@ const TraceHeader = "traceparent"
 // message is stored only if the last message that filter matches has the sequence
 // revision: by default, if its stream has none yet.
 type message struct {
-	// stream is "requests" or "results".
+	// stream is stream.Requests or stream.Results.
 	stream          string
 	subject, filter string
 	data            []byte

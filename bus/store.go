@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/earlier"
+	"callbridge/bus/stream"
 	"callbridge/event"
 )
 
@@ -161,7 +162,7 @@ func (b *Bus) closingMessage(item event.Item) (message, bool) {
 
 func (b *Bus) closing(source string, id uuid.UUID, outcome event.Outcome, reason event.Reason) message {
 	return message{
-		stream: "requests", subject: b.closedSubject(source, id), filter: b.requestFilter(source, id),
+		stream: stream.Requests, subject: b.closedSubject(source, id), filter: b.requestFilter(source, id),
 		data: []byte(`{"outcome":"` + string(outcome) + `","reason":"` + string(reason) + `"}`),
 	}
 }
@@ -181,19 +182,19 @@ func (b *Bus) itemMessage(item event.Item, trace string) (message, error) {
 
 func (b *Bus) requestMessage(r *event.Request, trace string) (message, error) {
 	data, err := event.Marshal(r)
-	return message{stream: "requests", subject: b.RequestSubject(r.Event.Source, r.ID), filter: b.requestFilter(r.Event.Source, r.ID), data: data, trace: trace}, err
+	return message{stream: stream.Requests, subject: b.RequestSubject(r.Event.Source, r.ID), filter: b.requestFilter(r.Event.Source, r.ID), data: data, trace: trace}, err
 }
 
 func (b *Bus) pendingMessage(p *event.Pending, trace string) (message, error) {
 	data, err := event.Marshal(p)
 	subject := b.lookupSubject(p.Event.Source, p.Event.ID)
-	return message{stream: "requests", subject: subject, filter: subject, data: data, trace: trace}, err
+	return message{stream: stream.Requests, subject: subject, filter: subject, data: data, trace: trace}, err
 }
 
 func (b *Bus) resultMessage(r *event.Result) (message, error) {
 	data, err := event.Marshal(r)
 	subject := b.resultSubject(r.Outcome, r.Event.Source, r.RequestID)
-	return message{stream: "results", subject: subject, filter: subject, data: data, trace: r.TraceParent}, err
+	return message{stream: stream.Results, subject: subject, filter: subject, data: data, trace: r.TraceParent}, err
 }
 
 // PublishResult publishes the result of a request at most once. ErrExists says that
@@ -227,7 +228,7 @@ func (b *Bus) anyResult(ctx context.Context, source string, requestID uuid.UUID)
 // storedResult also waits for the flush: the result may not be on the disk yet.
 func (b *Bus) storedResult(ctx context.Context, subject string) ([]byte, bool) {
 	msg, err := b.results.GetLastMsgForSubject(ctx, subject)
-	if err != nil || b.server.Flush(ctx, "results") != nil {
+	if err != nil || b.server.Flush(ctx, stream.Results) != nil {
 		return nil, false
 	}
 	return msg.Data, true
