@@ -173,12 +173,9 @@ func (b *Bus) bind() (err error) {
 	return err
 }
 
-// Local completes the address and the credentials of a client on the machine of an
+// localAs completes the address and the credentials of a client on the machine of an
 // embedded server: without a URL it connects to where that server listens, and there
-// without a user as the role reader, if the directory of the store has its password.
-func (c Config) Local() (Config, error) { return c.localAs(role.Reader) }
-
-// localAs is Local with another role.
+// without a user as the role, if the directory of the store has its password.
 func (c Config) localAs(name string) (Config, error) {
 	listen := "nats://" + c.Embedded.Listen
 	if c.Embedded.CertFile != "" {

@@ -88,10 +88,14 @@ type ResultQuery struct {
 }
 
 // ReadResults calls fn with each stored result, oldest first, and stops at its
-// error. It connects to config.URL as any service could, and needs only the
-// permission to read the stream of results. The error is ErrUnreachable if no
-// server answers there.
+// error. It connects to config.URL as any service could, or to the embedded server of a
+// process on this machine, and needs only the permission to read the stream of results.
+// The error is ErrUnreachable if no server answers there.
 func ReadResults(ctx context.Context, config Config, q ResultQuery, fn func(event.Result) error) error {
+	config, err := config.localAs(role.Reader)
+	if err != nil {
+		return err
+	}
 	return client(ctx, config, "callbridge results", role.Reader, func(ctx context.Context, js jetstream.JetStream) error {
 		name := config.settings().Name(stream.Results)
 		consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{

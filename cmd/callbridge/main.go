@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	// Rules use the hour in the contact's time zone. The image has no zone files.
 
 	"github.com/spf13/cobra"
 

@@ -3,16 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
 
 	"callbridge/bus"
@@ -24,7 +20,8 @@ import (
 var outcomes = []string{string(event.Accepted), string(event.Rejected), string(event.Skipped), string(event.Failed), string(event.Unknown)}
 
 func newResults() *cobra.Command {
-	var output, url, outcome, source string
+	var nats natsClient
+	var output, outcome, source string
 	var since time.Duration
 	var follow bool
 	cmd := &cobra.Command{
@@ -37,28 +34,17 @@ of a process on this machine, with the password in NATS_STORE_DIR. It prints one
 			if outcome != "" && !slices.Contains(outcomes, outcome) {
 				return fmt.Errorf("--outcome %s: it is one of %s", outcome, strings.Join(outcomes, ", "))
 			}
-			s, err := loadSettings(cmd.Context(), envconfig.OsLookuper())
+			config, err := nats.config(cmd.Context())
 			if err != nil {
 				return err
 			}
-			config := s.bus(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-			if url != "" {
-				config.URL = url
-			}
-			if config, err = config.Local(); err != nil {
-				return err
-			}
-			w := bus.ResultQuery{Since: time.Now().Add(-since), Outcome: outcome, Source: source, Follow: follow}
-			err = bus.ReadResults(cmd.Context(), config, w, func(r event.Result) error {
+			q := bus.ResultQuery{Since: time.Now().Add(-since), Outcome: outcome, Source: source, Follow: follow}
+			return nats.explain(bus.ReadResults(cmd.Context(), config, q, func(r event.Result) error {
 				return printResult(cmd.OutOrStdout(), r, output)
-			})
-			if errors.Is(err, bus.ErrUnreachable) {
-				return fmt.Errorf("NATS %w; is `callbridge serve` running and listening on NATS_LISTEN? Use --nats for another address", err)
-			}
-			return err
+			}))
 		},
 	}
-	cmd.Flags().StringVar(&url, "nats", "", "address of NATS (default: NATS_URL, else NATS_LISTEN)")
+	nats.addTo(cmd)
 	cmd.Flags().DurationVar(&since, "since", time.Hour, "age of the oldest result to print")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "keep running and print new results")
 	cmd.Flags().StringVar(&outcome, "outcome", "", "only this outcome: "+strings.Join(outcomes, ", "))

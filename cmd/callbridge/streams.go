@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
 
@@ -68,7 +66,7 @@ It needs the role administrator: NATS_USER=administrator.`,
 			if s.NATS.URL == "" {
 				return errors.New("NATS_URL is not set: streams apply is for an external NATS; the embedded NATS follows the environment of serve by itself")
 			}
-			err = bus.ApplyStreams(cmd.Context(), s.bus(slog.New(slog.DiscardHandler), prometheus.NewRegistry()), dry, func(step stream.Step) error {
+			err = bus.ApplyStreams(cmd.Context(), s.client(), dry, func(step stream.Step) error {
 				return printStep(cmd.OutOrStdout(), step, output)
 			})
 			if errors.Is(err, bus.ErrUnreachable) {

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sethvargo/go-envconfig"
+	"github.com/spf13/cobra"
+
+	"callbridge/bus"
+)
+
+// natsClient is what the commands share that connect to the NATS of a running process.
+type natsClient struct{ url string }
+
+// addTo adds --nats to a command.
+func (n *natsClient) addTo(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&n.url, "nats", "", "address of NATS (default: NATS_URL, else NATS_LISTEN)")
+}
+
+// config follows from the environment and --nats.
+func (n *natsClient) config(ctx context.Context) (bus.Config, error) {
+	s, err := loadSettings(ctx, envconfig.OsLookuper())
+	if err != nil {
+		return bus.Config{}, err
+	}
+	config := s.client()
+	if n.url != "" {
+		config.URL = n.url
+	}
+	return config, nil
+}
+
+// client is the configuration of a command that connects to NATS. It logs nothing.
+func (s settings) client() bus.Config {
+	return s.bus(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+}
+
+// explain says what to do about a NATS that cannot be reached.
+func (n *natsClient) explain(err error) error {
+	if errors.Is(err, bus.ErrUnreachable) {
+		return fmt.Errorf("NATS %w; is `callbridge serve` running and listening on NATS_LISTEN? Use --nats for another address", err)
+	}
+	return err
+}
