@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -186,13 +185,7 @@ func TestTheReaderHasADurableConsumer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := consumer.Next(jetstream.FetchMaxWait(5 * time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.DoubleAck(t.Context()); err != nil {
-		t.Error(err)
-	}
+	testkit.Acknowledge(t, consumer)
 }
 
 func TestAUserOfOnesOwnIsAnOperator(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus"
-	"callbridge/event"
 	"callbridge/internal/testkit"
 )
 
@@ -49,15 +48,7 @@ func TestARemoteStreamIsMovedAsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if waiting := consumer.CachedInfo().NumPending; waiting != requests-1 {
-		t.Errorf("%d requests wait, want %d: one was done", waiting, requests-1)
-	}
-	for i := range requests {
-		r := request("lead-" + string(rune('0'+i)))
-		if seen, err := b.Store(t.Context(), "", event.Item{Request: &r}); err != nil || !seen[0] {
-			t.Errorf("lead-%d is stored again: seen %v, %v", i, seen, err)
-		}
-	}
+	oneDone(t, b, consumer, requests)
 }
 
 // finishedAndWaiting makes the streams with schedules, as an earlier version did, and
@@ -90,13 +81,7 @@ func withSchedules(t *testing.T, js jetstream.JetStream) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := consumer.Next()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.DoubleAck(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Acknowledge(t, consumer)
 }
 
 // backup reads a stream as `nats stream backup` does.

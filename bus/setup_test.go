@@ -104,3 +104,17 @@ func storeRequests(t *testing.T, b *bus.Bus, n int) {
 		}
 	}
 }
+
+// oneDone checks that a store has the requests of storeRequests, of which one is done.
+func oneDone(t *testing.T, b *bus.Bus, consumer jetstream.Consumer, requests int) {
+	t.Helper()
+	if waiting := consumer.CachedInfo().NumPending; waiting != uint64(requests)-1 {
+		t.Errorf("%d requests wait, want %d: one was done", waiting, requests-1)
+	}
+	for i := range requests {
+		r := request(fmt.Sprint("lead-", i))
+		if seen, err := b.Store(t.Context(), "", event.Item{Request: &r}); err != nil || !seen[0] {
+			t.Errorf("lead-%d is stored again: seen %v, %v", i, seen, err)
+		}
+	}
+}

@@ -132,13 +132,7 @@ func TestSweepResumesARequestThatIsNotDelivered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	msg, err := consumer.Next()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := msg.DoubleAck(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Acknowledge(t, consumer)
 
 	config := fast()
 	config.WriteWindow, config.Settle = 100*time.Millisecond, 100*time.Millisecond

@@ -132,13 +132,7 @@ func TestPlanKeepsWhatWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := consumer.Next()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.DoubleAck(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Acknowledge(t, consumer)
 	if _, err := short.Plan(t.Context(), js); err != nil {
 		t.Errorf("nothing waits: %v", err)
 	}

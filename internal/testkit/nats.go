@@ -47,6 +47,18 @@ func Subscribe(t testing.TB, conn *nats.Conn, subjects ...string) <-chan *nats.M
 	return messages
 }
 
+// Acknowledge takes the next message of a consumer and acknowledges it.
+func Acknowledge(t testing.TB, consumer jetstream.Consumer) {
+	t.Helper()
+	m, err := consumer.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.DoubleAck(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Receive waits for the next message and decodes it from JSON.
 func Receive[T any](t testing.TB, messages <-chan *nats.Msg) (value T) {
 	t.Helper()
