@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -43,32 +42,20 @@ func TestMemoryUnderHostileHeadersIsBounded(t *testing.T) {
 			}
 			c := startChild(t, more...)
 			fields := manyFields(15 << 10)
-			var all sync.WaitGroup
-			const connections = 1000
-			for i := range connections {
-				conn := c.dial(i)
-				if err := conn.SetDeadline(time.Now().Add(8 * time.Second)); err != nil {
-					t.Fatal(err)
+			c.attack(hostileConnections, 8*time.Second, func(i int, conn net.Conn) {
+				if secure {
+					conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 				}
-				all.Go(func() {
-					if secure {
-						conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
-					}
-					holdHeader(conn, fields, i%2 == 0)
-				})
-			}
-			all.Wait()
-			if peak := c.peak(); peak > maxHostileMemory {
-				t.Errorf("%d MB of memory under %d hostile connections, want %d at most", peak>>20, connections, maxHostileMemory>>20)
-			}
-			t.Logf("%d MB at most", c.peak()>>20)
+				holdHeader(conn, fields, i%2 == 0)
+			})()
+			c.checkMemory()
 		})
 	}
 }
 
 // holdHeader sends a header and waits until the server closes the connection.
 func holdHeader(conn net.Conn, fields string, complete bool) {
-	defer func() { _ = conn.Close() }()
+	defer func() { _ = conn.Close() }() // a TLS connection says that it ends
 	_, _ = io.WriteString(conn, "POST /webhooks/website HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n")
 	_, _ = io.WriteString(conn, fields)
 	if complete {
@@ -91,20 +78,9 @@ func TestMemoryUnderLargeSignedBodiesIsBounded(t *testing.T) {
 	if err := header.Write(&head); err != nil {
 		t.Fatal(err)
 	}
-	var all sync.WaitGroup
-	for i := range 200 {
-		conn := c.dial(i)
-		if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		all.Go(func() {
-			defer func() { _ = conn.Close() }()
-			_, _ = io.WriteString(conn, head.String()+"\r\n"+body)
-			_, _ = conn.Read(make([]byte, 1))
-		})
-	}
-	all.Wait()
-	if peak := c.peak(); peak > maxHostileMemory {
-		t.Errorf("%d MB of memory, want %d at most", peak>>20, maxHostileMemory>>20)
-	}
+	c.attack(200, 20*time.Second, func(_ int, conn net.Conn) {
+		_, _ = io.WriteString(conn, head.String()+"\r\n"+body)
+		_, _ = conn.Read(make([]byte, 1))
+	})()
+	c.checkMemory()
 }

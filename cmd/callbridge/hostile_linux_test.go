@@ -93,6 +93,37 @@ func (c *child) dial(i int) net.Conn {
 	return conn
 }
 
+// attack opens connections from 50 addresses and has send work on each until the deadline.
+// It returns at once; wait returns when all have ended.
+func (c *child) attack(connections int, patience time.Duration, send func(i int, conn net.Conn)) (wait func()) {
+	c.t.Helper()
+	var all sync.WaitGroup
+	for i := range connections {
+		conn := c.dial(i)
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			c.t.Fatal(err)
+		}
+		all.Go(func() {
+			defer func() { _ = conn.Close() }()
+			send(i, conn)
+		})
+	}
+	return all.Wait
+}
+
+// checkMemory compares the peak with maxHostileMemory.
+func (c *child) checkMemory() {
+	c.t.Helper()
+	peak := c.peak()
+	if peak > maxHostileMemory {
+		c.t.Errorf("%d MB of memory, want %d at most", peak>>20, maxHostileMemory>>20)
+	}
+	c.t.Logf("%d MB at most", peak>>20)
+}
+
+// hostileConnections is how many connections an attack holds open.
+const hostileConnections = 1000
+
 // bomb is a small gzip stream that decompresses to 1 MiB.
 func bomb(t *testing.T) []byte {
 	t.Helper()
@@ -118,38 +149,26 @@ func TestMemoryUnderHostileConnectionsIsBounded(t *testing.T) {
 		t.Fatalf("answered %d %s", got.Status, got.Body)
 	}
 	packed, plain := bomb(t), make([]byte, 900_000)
-	var all sync.WaitGroup
-	const connections = 1000
-	for i := range connections {
-		conn := c.dial(i)
-		if err := conn.SetDeadline(time.Now().Add(8 * time.Second)); err != nil {
-			t.Fatal(err)
+	wait := c.attack(hostileConnections, 8*time.Second, func(i int, conn net.Conn) {
+		// Until the server has answered or closed, which for gzip takes bodyTime.
+		defer func() { _, _ = io.Copy(io.Discard, conn) }()
+		if i%2 == 0 {
+			_, _ = fmt.Fprintf(conn, "POST /webhooks/website HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", len(packed))
+			_, _ = conn.Write(packed[:len(packed)-8])
+			return
 		}
-		all.Go(func() {
-			defer func() { _ = conn.Close() }()
-			// Until the server has answered or closed, which for gzip takes bodyTime.
-			defer func() { _, _ = io.Copy(io.Discard, conn) }()
-			if i%2 == 0 {
-				_, _ = fmt.Fprintf(conn, "POST /webhooks/website HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", len(packed))
-				_, _ = conn.Write(packed[:len(packed)-8])
-				return
-			}
-			_, _ = io.WriteString(conn, "POST /webhooks/website HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n")
-			_, _ = conn.Write(plain) // refused before its end if there is no memory
-		})
-	}
+		_, _ = io.WriteString(conn, "POST /webhooks/website HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n")
+		_, _ = conn.Write(plain) // refused before its end if there is no memory
+	})
 	second := strings.Replace(body, "lead-1001", "lead-1002", 1)
 	if got := testkit.Post(t, c.url+"/webhooks/website", second, signed(second)); got.Status != http.StatusAccepted {
 		t.Errorf("during the attack a sender that has proved itself is answered %d %s", got.Status, got.Body)
 	}
-	all.Wait()
-	if peak := c.peak(); peak > maxHostileMemory {
-		t.Errorf("%d MB of memory under %d hostile connections, want %d at most", peak>>20, connections, maxHostileMemory>>20)
-	}
+	wait()
+	c.checkMemory()
 	if !strings.Contains(c.log.String(), `"reason":"memory"`) {
 		t.Error("no webhook was refused because of the budget")
 	}
-	t.Logf("%d MB at most", c.peak()>>20)
 }
 
 func TestSlowBodyIsCutOff(t *testing.T) {
