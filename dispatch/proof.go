@@ -121,7 +121,7 @@ func contains(c callab.Call, id string) bool {
 	return strings.Contains(strings.ToLower(c.Notes), id)
 }
 
-// westmost is how far the local time of a zone is behind UTC at most.
+// westmost is the largest difference between UTC and the local time of a zone west of it.
 const westmost = 12 * time.Hour
 
 // before reports whether a call was certainly created before a time. A time without

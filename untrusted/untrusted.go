@@ -3,9 +3,14 @@
 // such text passes one of its functions before it reaches a log (Log), a terminal
 // (Terminal), or the agent (Visible, Line).
 //
-//   - visible.go: remove what nobody can see or what controls a terminal
+//   - visible.go: remove invisible characters and terminal controls
 //   - redact.go: mask telephone numbers
 //   - untrusted.go: the functions for each place where text is shown
+//   - handler.go: clean every value of a log line
+//   - terminal.go: clean what a command prints
+//   - network.go: describe a network error by one of a closed set of phrases
+//   - secrets.go: replace our credentials in the answer of a peer
+//   - json.go: refuse JSON that other readers cannot decode
 //
 // It imports nothing of this module.
 package untrusted

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	// Dir holds JetStream's files. Only one process may use it.
 	Dir string
-	// Listen is the host:port for other services; empty for nonc.
+	// Listen is the host:port for other services; empty for none.
 	Listen string
 	// User and Password are a user of one's own with the rights of the role operator,
 	// beside the users whose passwords are generated (bus/role).

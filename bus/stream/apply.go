@@ -178,7 +178,7 @@ func (s Step) Apply(ctx context.Context, js jetstream.JetStream) error {
 	case s.Consumer != "":
 		_, err = js.CreateOrUpdateConsumer(ctx, s.Stream, s.consumer)
 	case s.Action == Make:
-		_, err = js.CreateStream(ctx, made(s.stream))
+		_, err = js.CreateStream(ctx, denyPurge(s.stream))
 	default:
 		_, err = js.UpdateStream(ctx, s.stream)
 	}

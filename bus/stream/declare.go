@@ -133,7 +133,7 @@ func (d *Declarer) Open(ctx context.Context, name string) (jetstream.Stream, err
 func (d *Declarer) declareStream(ctx context.Context, want jetstream.StreamConfig) error {
 	found, err := d.Open(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = d.makeStream(ctx, d.new(want))
+		err = d.makeStream(ctx, d.definition(want))
 		if err == nil {
 			d.Log.Info("nats.stream_made", "stream", want.Name)
 			return nil
@@ -157,13 +157,14 @@ func (d *Declarer) declareStream(ctx context.Context, want jetstream.StreamConfi
 	return difference.Stream(want, have)
 }
 
-// new is the definition of a stream that is made anew. In the embedded server no
-// role has the right to purge, and without the setting an earlier version opens its store.
-func (d *Declarer) new(want jetstream.StreamConfig) jetstream.StreamConfig {
+// definition returns the settings with which a stream is created. Streams of the embedded
+// server stay without deny_purge: no role there may purge, and an earlier version refuses
+// to open a store with the setting.
+func (d *Declarer) definition(want jetstream.StreamConfig) jetstream.StreamConfig {
 	if d.Follow {
 		return want
 	}
-	return made(want)
+	return denyPurge(want)
 }
 
 // errCodeNoPeers is the answer of a cluster that has too few servers for a stream

@@ -152,10 +152,10 @@ type ConsumerDefinition struct {
 	Config jetstream.ConsumerConfig `json:"config"`
 }
 
-// made is the definition of a stream that is made anew: without the right to purge it,
-// because a purge of requests would lose accepted events. Requests of an earlier
-// version may lack the setting; there the permissions have to prevent a purge.
-func made(c jetstream.StreamConfig) jetstream.StreamConfig {
+// denyPurge adds deny_purge to the definition of a stream on disk, because a purge of
+// requests would lose accepted events. A stream of requests of an earlier version may lack
+// the setting; there the permissions have to prevent a purge.
+func denyPurge(c jetstream.StreamConfig) jetstream.StreamConfig {
 	c.DenyPurge = c.Storage == jetstream.FileStorage
 	return c
 }
@@ -164,7 +164,7 @@ func made(c jetstream.StreamConfig) jetstream.StreamConfig {
 func (s Settings) Define() Definitions {
 	d := Definitions{Streams: s.Streams()}
 	for i := range d.Streams {
-		d.Streams[i] = made(d.Streams[i])
+		d.Streams[i] = denyPurge(d.Streams[i])
 	}
 	for _, c := range s.Consumers() {
 		d.Consumers = append(d.Consumers, ConsumerDefinition{s.Name(Requests), c})

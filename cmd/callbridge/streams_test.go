@@ -119,8 +119,8 @@ func TestWebhookToResultWithTheLeastPermissions(t *testing.T) {
 	}
 }
 
-// natsCommand stands in for the nats command: it writes its arguments to a file, and fails for
-// those that match FAIL.
+// natsCommand replaces the nats command in a test. It writes its arguments to the file CALLS,
+// and fails if they match FAIL.
 const natsCommand = `#!/bin/sh
 echo "$*" >> "$CALLS"
 ! echo "$*" | grep -q "$FAIL"

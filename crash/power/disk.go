@@ -62,8 +62,8 @@ type node struct {
 	pending    []change
 }
 
-// rename is a change of names: to is what the name stands for now, nil for nothing. A
-// change of two names happens as a whole.
+// rename is an atomic change of one or two directory entries. The entry of name in the
+// directory in points to the node to afterwards; nil removes the entry.
 type rename []struct {
 	in   *node
 	name string

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// find returns what a name of a directory stands for.
+// find returns the node of a directory entry.
 func (d *Disk) find(dir *node, name string) (*node, syscall.Errno) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -22,7 +22,7 @@ func (d *Disk) find(dir *node, name string) (*node, syscall.Errno) {
 	return n, 0
 }
 
-// entry is a name of a directory and what it stands for.
+// entry is a directory entry: a name and its node.
 type entry struct {
 	name string
 	node *node

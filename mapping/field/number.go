@@ -11,9 +11,9 @@ import (
 	"callbridge/mapping/payload"
 )
 
-// convertNumber reads a number. In a text, three digits behind a single separator
-// are a fraction in one country and thousands in another (1.200, 1,200): such a
-// text is refused, unless the field says which sign is its decimal: one.
+// convertNumber converts a value into a number. A text such as 1.200 or 1,200 means
+// thousands in one country and a fraction in another: it is refused, unless the field
+// names its decimal sign (decimal:).
 func (f *Field) convertNumber(v payload.Value, text string) Value {
 	plain := text
 	_, isNumber := v.(json.Number)
@@ -33,8 +33,8 @@ func (f *Field) convertNumber(v payload.Value, text string) Value {
 	return unreadable(event.ReasonBadField, "found "+Describe(v)+" where number belongs")
 }
 
-// thousandsOrFraction has three digits behind its only separator, and could begin a
-// number with thousands.
+// thousandsOrFraction matches a number with one separator and three digits after it,
+// which may be thousands or a fraction.
 var thousandsOrFraction = regexp.MustCompile(`^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$`)
 
 // grouped has groups of three digits: 1.200.000, 1 200, 1'200.
