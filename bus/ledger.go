@@ -59,7 +59,7 @@ func (l Ledger) Get(ctx context.Context, id uuid.UUID) (Entry, error) {
 func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uint64) (uint64, error) {
 	before := l.bus.loss.Before()
 	stored, err := l.bus.write(ctx, l.bus.ledgerSubject(id), data, revision)
-	if isConflict(err) {
+	if stream.IsConflict(err) {
 		return 0, ErrConflict
 	}
 	if err != nil {

@@ -36,6 +36,20 @@ func used(t *testing.T, b *bus.Bus) {
 	}
 }
 
+// TestProcessesThatStartAtOnceShareTheRecord: each writes what it remembers of the streams,
+// and meets the record of another one.
+func TestProcessesThatStartAtOnceShareTheRecord(t *testing.T) {
+	t.Parallel()
+	_, config := remote(t, "")
+	for range 5 {
+		for _, ended := range openAll(t, config, 8) {
+			if err := testkit.Next(t, ended); err != nil {
+				t.Errorf("open: %v", err)
+			}
+		}
+	}
+}
+
 func deleteStreams(t *testing.T, js jetstream.JetStream, names ...string) {
 	t.Helper()
 	for _, name := range names {

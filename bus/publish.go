@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"callbridge/bus/stream"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -218,7 +220,7 @@ func publishError(subject string, err error) error {
 		return nil
 	case errors.Is(err, ErrTooLarge):
 		return ErrTooLarge
-	case isConflict(err):
+	case stream.IsConflict(err):
 		return ErrExists
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("publish to %s: no acknowledgement: %w", subject, err)
@@ -241,11 +243,4 @@ func withHint(err error) error {
 		return fmt.Errorf("JetStream is full: raise NATS_MAX_STORE, or the limits of the server at NATS_URL: %w", err)
 	}
 	return err
-}
-
-// isConflict reports whether the server refused a write because its subject, or
-// the filter of the message, has another last sequence (10071).
-func isConflict(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"callbridge/bus/stream"
+
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -31,19 +33,13 @@ const (
 	clockInterval = time.Minute
 )
 
-// errCodeWriteInFlight is the answer of a cluster while another write of the same
-// subject is in progress (nats-server, server/errors.json; nats.go has no name for
-// it).
-const errCodeWriteInFlight jetstream.ErrorCode = 10164
-
 // reserve stores a token, or a lease at the given revision, which expires after
 // ttl, rounded up to seconds. The error is ErrConflict if another process has it.
 // After any other error it must not be used.
 func (b *Bus) reserve(ctx context.Context, subject string, ttl time.Duration, revision uint64) (uint64, error) {
 	rounded := (ttl + time.Second - 1).Truncate(time.Second)
 	stored, err := b.write(ctx, subject, nil, revision, jetstream.WithMsgTTL(rounded))
-	var api *jetstream.APIError
-	if isConflict(err) || errors.As(err, &api) && api.ErrorCode == errCodeWriteInFlight {
+	if stream.IsContended(err) {
 		return 0, ErrConflict
 	}
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/stream"
 )
 
 // Config says what to watch and where to remember it.
@@ -165,8 +167,27 @@ func (k *Keeper) Finish(ctx context.Context) error {
 	return k.check(ctx, 0)
 }
 
-// check needs mu. It writes marks that have changed after the interval.
+// contendedPause is the pause before a check is repeated because of another process.
+const contendedPause = 20 * time.Millisecond
+
+// check needs mu. It writes marks that have changed after the interval. If another
+// process writes the record at the same moment, both are merged by checking again.
 func (k *Keeper) check(ctx context.Context, interval time.Duration) error {
+	for {
+		err := k.checkOnce(ctx, interval)
+		if !stream.IsContended(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(contendedPause):
+		}
+	}
+}
+
+// checkOnce needs mu.
+func (k *Keeper) checkOnce(ctx context.Context, interval time.Duration) error {
 	doubts := k.doubts.Load()
 	// From before the streams are asked, so that what is written meanwhile is not
 	// taken for lost.
@@ -354,7 +375,6 @@ func (k *Keeper) keep(ctx context.Context, record Record, revision uint64, inter
 	if err != nil {
 		return err
 	}
-	// Another process may have written: the next check merges both.
 	_, err = k.config.JS.Publish(ctx, k.config.Subject, data, jetstream.WithExpectLastSequencePerSubject(revision))
 	if err != nil {
 		k.doubts.Add(1)

@@ -42,7 +42,7 @@ var ours = map[string][]string{
 	"bus/embedded":     {"bus/access", "bus/difference", "bus/flush", "bus/role", "bus/storelock", "bus/streamfile"},
 	"bus/connect":      {"bus/role", "credential"},
 	"bus/difference":   {},
-	"bus/loss":         {"bus/flush"},
+	"bus/loss":         {"bus/flush", "bus/stream"},
 	"bus/stream":       {"bus/difference"},
 	"bus/earlier":      {"event"},
 	"bus/flush":        {},

@@ -1,0 +1,26 @@
+package stream
+
+import (
+	"errors"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// errCodeWriteInFlight is the answer of a cluster while another write of the same
+// subject is in progress (nats-server, server/errors.json; nats.go has no name for
+// it).
+const errCodeWriteInFlight jetstream.ErrorCode = 10164
+
+// IsConflict reports whether the server refused a write because its subject, or
+// the filter of the message, has another last sequence (10071).
+func IsConflict(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}
+
+// IsContended reports whether the server refused a write because of another writer: it
+// has written, or is writing now.
+func IsContended(err error) bool {
+	var api *jetstream.APIError
+	return IsConflict(err) || errors.As(err, &api) && api.ErrorCode == errCodeWriteInFlight
+}
