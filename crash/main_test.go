@@ -17,8 +17,9 @@ import (
 )
 
 var (
-	long = flag.Bool("long", false, "the long form: at least 500 kills and 100 freezes, negative controls, outages of a minute")
-	seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the random choices; the scheduler adds its own variation")
+	long   = flag.Bool("long", false, "the long form: at least 500 kills and 100 freezes, negative controls, outages of a minute")
+	binary = flag.String("binary", "", "a binary with crash points to test instead of the one that is built, such as an older one")
+	seed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the random choices; the scheduler adds its own variation")
 )
 
 // parallel is the number of tests that run at the same time: more than there are
@@ -62,6 +63,9 @@ type onceBuilt struct {
 // hooked returns the path of the binary with crash points.
 func hooked(t *testing.T) string {
 	t.Helper()
+	if *binary != "" {
+		return *binary
+	}
 	return binaries.crashtest.build(t, "callbridge-crashtest", "-tags=crashtest")
 }
 
