@@ -12,6 +12,9 @@ test: ## the tests
 crash: ## kill and freeze it for some minutes; prints a table
 	go test ./crash -count=1 -timeout 40m -v -long
 
+power: ## cut the power and the network, and move clocks, for ten minutes; prints tables; needs root, xfsprogs and btrfs-progs
+	go test ./crash -count=1 -timeout 40m -v -run 'Power|Partition|Clock' -power -partition
+
 demo: ## see it work
 	go run ./cmd/callbridge demo
 
@@ -34,4 +37,4 @@ release: ## the files of a release into dist/: binaries, bills of materials, an 
 digests: ## pin the base images of the Dockerfile and of compose by digest; needs docker and a registry
 	bash .ci/digests
 
-.PHONY: help check test crash demo bench fuzz build sbom release digests
+.PHONY: help check test crash power demo bench fuzz build sbom release digests

@@ -7,6 +7,7 @@
 //
 //	go test ./crash    the short form
 //	make crash         the long form, with the negative controls
+//	make power         the long form of power cuts and partitions
 //
-// The clock of a bridge can be moved (crash/clock). Partitions put NATS and the bridges on hosts of their own (crash/network).
+// The power of disks is cut (crash/power). The clock of a bridge can be moved (crash/clock). Partitions put NATS and the bridges on hosts of their own (crash/network).
 package crash

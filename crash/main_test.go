@@ -33,6 +33,10 @@ func TestMain(m *testing.M) {
 		serveNATS(options)
 		return
 	}
+	if options := os.Getenv(ledgerRole); options != "" {
+		serveLedger(options)
+		return
+	}
 	flag.Parse()
 	if err := flag.Set("test.parallel", parallel); err != nil {
 		panic(err)
