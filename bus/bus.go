@@ -208,7 +208,8 @@ func (b *Bus) connectEmbedded(options []nats.Option) (conn *nats.Conn, err error
 // on the disk.
 var flushed = []string{stream.Requests, stream.Ledger, stream.Results}
 
-// startFlushers lets the embedded server flush the streams that callers depend on.
+// startFlushers lets the embedded server flush what callers depend on, and watch its
+// store.
 func (b *Bus) startFlushers() error {
 	if b.server == nil {
 		return nil
@@ -217,8 +218,16 @@ func (b *Bus) startFlushers() error {
 	for _, name := range flushed {
 		streams[name] = b.streamName(name)
 	}
-	return b.server.StartFlushers(streams)
+	if err := b.server.StartFlushers(streams); err != nil {
+		return err
+	}
+	b.server.StartMonitor()
+	return nil
 }
+
+// StoreFailed returns why the process has to end so that the embedded server can be
+// started again, or nil when ctx ends.
+func (b *Bus) StoreFailed(ctx context.Context) error { return b.server.Failed(ctx) }
 
 // Embedded reports whether the server runs in this process. Then no other process
 // uses its store: the directory is locked.

@@ -50,6 +50,10 @@ func (l Ledger) Get(ctx context.Context, id uuid.UUID) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("read ledger %s: %w", id, err)
 	}
+	// A record whose writer still waits for the disk must not be acted on either.
+	if err := l.bus.server.Flush(ctx, "ledger"); err != nil {
+		return Entry{}, fmt.Errorf("read ledger %s: %w: %w", id, ErrNotDurable, err)
+	}
 	return Entry{Data: msg.Data, Revision: msg.Sequence, Stored: msg.Time}, nil
 }
 
@@ -63,6 +67,7 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 		return 0, ErrConflict
 	}
 	if err != nil {
+		l.bus.server.Inspect() // a record that the server could not write can be read all the same
 		return 0, fmt.Errorf("write ledger %s: %w", id, withHint(err))
 	}
 	if !l.bus.loss.Written(before, stored) {

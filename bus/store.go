@@ -21,8 +21,29 @@ const queryTimeout = time.Second
 
 // Store publishes all items together, each at most once, and reports which of them
 // were stored before. An error means that some are not known to be stored: storing
-// the same items again stores the missing ones once.
+// the same items again stores the missing ones once. While the embedded server cannot
+// store, or has no room for more, Store fails at once.
 func (b *Bus) Store(ctx context.Context, trace string, items ...event.Item) (seen []bool, err error) {
+	if err := b.server.Accept(len(items), sizeOf(items)); err != nil {
+		return make([]bool, len(items)), err
+	}
+	return b.store(ctx, trace, items)
+}
+
+// sizeOf is about the number of bytes that items take when they are stored.
+func sizeOf(items []event.Item) (bytes int) {
+	const ids = 1 << 10 // with subjects and headers
+	for _, item := range items {
+		bytes += ids + len(item.Event().Data)
+		if item.Request != nil {
+			bytes += len(item.Request.Call)
+		}
+	}
+	return bytes
+}
+
+// store is Store for what was accepted before.
+func (b *Bus) store(ctx context.Context, trace string, items []event.Item) (seen []bool, err error) {
 	seen = b.haveResults(ctx, items)
 	if err := b.closeFirst(ctx, items, seen); err != nil {
 		return seen, err
@@ -85,7 +106,7 @@ func (b *Bus) StoreResumed(ctx context.Context, trace string, items ...event.Ite
 // storeOpen stores items and then, if one of them is a rejection, that the lookup has
 // ended with it: until then the event is not looked up again for another webhook.
 func (b *Bus) storeOpen(ctx context.Context, trace string, items []event.Item) error {
-	if _, err := b.Store(ctx, trace, items...); err != nil {
+	if _, err := b.store(ctx, trace, items); err != nil {
 		return err
 	}
 	i := slices.IndexFunc(items, func(i event.Item) bool { return i.Result != nil && i.Result.Outcome == event.Rejected })

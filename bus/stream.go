@@ -56,8 +56,8 @@ func (b *Bus) Ready(ctx context.Context) error {
 	if !b.conn.IsConnected() {
 		return cmp.Or(b.link.Err(), errors.New("no connection to NATS"))
 	}
-	if err := b.server.Err(); err != nil {
-		return fmt.Errorf("%w; look at the disk, and start again", err)
+	if err := b.server.Ready(); err != nil {
+		return err
 	}
 	return b.declarer().Compare(ctx)
 }

@@ -131,7 +131,7 @@ func TestBlocksThatTheServerRewritesAreFlushed(t *testing.T) {
 		}
 	}
 	testkit.Eventually(t, "a rewritten block is found", func() bool { return s.Rewritten() > 0 })
-	if err := s.Err(); err != nil {
+	if err := s.flushErr(); err != nil {
 		t.Error(err)
 	}
 }
@@ -147,7 +147,7 @@ func TestAFailedFlushOfARewrittenBlockFailsAllFlushes(t *testing.T) {
 	if err := errors.Join(os.Remove(block(dir)), os.Mkdir(block(dir), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Eventually(t, "the failure is found", func() bool { return s.Err() != nil })
+	testkit.Eventually(t, "the failure is found", func() bool { return s.flushErr() != nil })
 	if content, err := os.ReadFile(filepath.Join(dir, markName)); err != nil || strings.HasPrefix(string(content), markOK) || len(content) != markBytes {
 		t.Errorf("remembered %q, error %v", content, err)
 	}

@@ -66,22 +66,27 @@ func (s *Server) flushRewritten() {
 }
 
 // Flush returns when everything that a stream has acknowledged before the call is
-// on the disk. It does nothing for a nil Server and without Config.SyncAlways.
+// on the disk, or an error if the server writes no more. It does nothing for a nil
+// Server; without Config.SyncAlways it flushes nothing.
 func (s *Server) Flush(ctx context.Context, stream string) error {
-	if s == nil || s.flushers[stream] == nil {
+	if s == nil {
 		return nil
 	}
-	return s.flushers[stream].Flush(ctx)
+	if f := s.flushers[stream]; f != nil {
+		if err := f.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	s.monitor.mu.Lock()
+	defer s.monitor.mu.Unlock()
+	return s.monitor.broken
 }
 
 // Flusher is what flushes a stream, for tests; nil without Config.SyncAlways.
 func (s *Server) Flusher(stream string) *flush.Flusher { return s.flushers[stream] }
 
-// Err returns the first failed flush, or nil. It is nil for a nil Server.
-func (s *Server) Err() error {
-	if s == nil {
-		return nil
-	}
+// flushErr returns the first failed flush, or nil.
+func (s *Server) flushErr() error {
 	for _, f := range s.flushers {
 		if err := f.Err(); err != nil {
 			return err

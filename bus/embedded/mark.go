@@ -61,9 +61,10 @@ func (s *Server) mark(line string) error {
 	return nil
 }
 
-// flushFailed remembers a failed flush for the next start. A disk that takes nothing
-// any more may refuse this too.
+// flushFailed stops the intake, and remembers a failed flush for the next start. A disk
+// that takes nothing any more may refuse this too.
 func (s *Server) flushFailed(cause error) {
+	s.Inspect()
 	if err := s.mark(time.Now().UTC().Format(time.RFC3339) + " " + cause.Error()); err != nil {
 		s.log.Error("nats.flush_failure_not_remembered", "error", err,
 			"hint", "before the next start, copy the store to another disk")

@@ -39,6 +39,9 @@ type Server struct {
 	users  *access.Access
 	// passwords are those of the users, if the server listens.
 	passwords role.Passwords
+	// requests is the name of the stream of requests.
+	requests string
+	monitor  monitor
 	// flushers and watch are those of Config.SyncAlways.
 	flushers map[string]*flush.Flusher
 	watch    *flush.Watch
@@ -53,16 +56,19 @@ type Server struct {
 // token of all subjects that the users may use, requests the name of the stream of
 // requests. Its errors are one line that says what to do.
 func Start(config Config, prefix, requests string, log *slog.Logger) (*Server, error) {
-	s := &Server{config: config, log: log, flushers: map[string]*flush.Flusher{}}
+	s := &Server{
+		config: config, log: log, requests: requests, flushers: map[string]*flush.Flusher{},
+		monitor: monitor{wake: make(chan struct{}, 1), ended: make(chan error, 1)},
+	}
 	s.closing, s.stop = context.WithCancel(context.Background())
-	if err := s.start(prefix, requests); err != nil {
+	if err := s.start(prefix); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) start(prefix, requests string) error {
+func (s *Server) start(prefix string) error {
 	c := s.config
 	host, port, err := c.address()
 	if err != nil {
@@ -77,7 +83,7 @@ func (s *Server) start(prefix, requests string) error {
 	if err := s.repair(); err != nil {
 		return err
 	}
-	if err := s.switchOffSchedules(requests); err != nil {
+	if err := s.switchOffSchedules(); err != nil {
 		return err
 	}
 	certificate, err := s.prepareClients(prefix)
@@ -95,7 +101,7 @@ func (s *Server) start(prefix, requests string) error {
 	if err != nil {
 		return fmt.Errorf("set up embedded NATS: %w", err)
 	}
-	s.server.SetLoggerV2(natsLog{s.log}, false, false, false)
+	s.server.SetLoggerV2(natsLog{s.log, s.wake}, false, false, false)
 	s.server.Start()
 	if !s.server.ReadyForConnections(startTimeout) {
 		return fmt.Errorf("embedded NATS was not ready within %s: see the log lines before this one", startTimeout)
@@ -126,10 +132,10 @@ func (s *Server) prepareClients(prefix string) (certificate *tls.Config, err err
 // switchOffSchedules changes the stream of requests that an earlier version made with
 // message schedules. The server does not switch them off, and they require rollups.
 // callbridge never used either.
-func (s *Server) switchOffSchedules(requests string) error {
-	changed, err := streamfile.SwitchOff(s.config.streamDir(requests), "allow_msg_schedules", "allow_rollup_hdrs")
+func (s *Server) switchOffSchedules() error {
+	changed, err := streamfile.SwitchOff(s.config.streamDir(s.requests), "allow_msg_schedules", "allow_rollup_hdrs")
 	if changed {
-		s.log.Warn("nats.schedules_switched_off", "stream", requests)
+		s.log.Warn("nats.schedules_switched_off", "stream", s.requests)
 	}
 	return err
 }

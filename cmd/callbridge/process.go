@@ -179,6 +179,11 @@ func (p *process) run(ctx context.Context) error {
 		}
 	})
 	parts.Go(func() { p.bus.ReconcileStreams(ctx) })
+	parts.Go(func() {
+		if err := p.bus.StoreFailed(ctx); err != nil {
+			cancel(err)
+		}
+	})
 	parts.Go(func() { p.config.watch(ctx, p.log, p.registry) })
 	parts.Go(func() { p.lookups.Run(ctx) })
 	dispatched := make(chan struct{})

@@ -1,0 +1,225 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	// monitorInterval is how often the store is tried and measured.
+	monitorInterval = time.Second
+	// slowWrite is how long a write may take before the store counts as not writable.
+	slowWrite = 4 * time.Second
+	// probeName is a file that is written and removed to see whether the disk takes
+	// writes, with probeBytes.
+	probeName  = "callbridge.probe"
+	probeBytes = 64 << 10
+)
+
+// monitor is what is known of the store.
+type monitor struct {
+	mu sync.Mutex
+	// broken is why nats-server writes no more to a stream. It does not write again
+	// before it is started anew, also if the disk does.
+	broken error
+	// unwritable is why the last write to the directory failed.
+	unwritable error
+	// writing is when the running write began; zero if none runs.
+	writing time.Time
+	room    room
+	// now and before are webhooks that were accepted since the last two measurements.
+	now, before taken
+	// wake asks for a look before the next interval.
+	wake chan struct{}
+	// ended has why the process has to end.
+	ended chan error
+}
+
+// StartMonitor begins to try and to measure the store. The streams must exist.
+func (s *Server) StartMonitor() {
+	s.look()
+	s.background.Go(func() {
+		ticker := time.NewTicker(monitorInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-s.closing.Done():
+				return
+			case <-ticker.C:
+			case <-s.monitor.wake:
+			}
+			s.look()
+		}
+	})
+}
+
+// wake makes the monitor look now: the server has logged an error.
+func (s *Server) wake() {
+	select {
+	case s.monitor.wake <- struct{}{}:
+	default:
+	}
+}
+
+// look tries and measures the store.
+func (s *Server) look() {
+	m := &s.monitor
+	was := s.Ready()
+	s.Inspect()
+	m.mu.Lock()
+	m.writing = time.Now()
+	m.now, m.before = taken{}, m.now
+	m.mu.Unlock()
+	unwritable := s.probe()
+	measured, err := s.measure()
+	m.mu.Lock()
+	m.unwritable, m.writing = unwritable, time.Time{}
+	if err == nil {
+		m.room = measured
+	}
+	broken := m.broken
+	m.mu.Unlock()
+	s.logChange(was, s.Ready())
+	if broken != nil && unwritable == nil && measured.takesRestart() {
+		s.end(fmt.Errorf("the embedded NATS has stopped writing (%w), and the disk takes writes again: start callbridge again; what was accepted is kept", broken))
+	}
+}
+
+func (s *Server) logChange(was, is error) {
+	switch {
+	case was == nil && is != nil:
+		s.log.Error("nats.store_refuses", "error", is)
+	case was != nil && is == nil:
+		s.log.Info("nats.store_accepts")
+	}
+}
+
+// Inspect asks the server whether it still writes to all streams. A nil Server does.
+func (s *Server) Inspect() {
+	if s == nil {
+		return
+	}
+	err := s.stopped()
+	s.monitor.mu.Lock()
+	defer s.monitor.mu.Unlock()
+	if s.monitor.broken == nil {
+		s.monitor.broken = err
+	}
+}
+
+// stopped is why the server writes no more, or nil. A stream that has had one failed
+// write takes no more messages, and does not answer.
+func (s *Server) stopped() error {
+	if err := s.flushErr(); err != nil {
+		return err
+	}
+	if !s.server.JetStreamEnabled() {
+		return errors.New("JetStream has switched itself off: see the log lines before this one")
+	}
+	for _, e := range s.server.Healthz(&server.HealthzOptions{Details: true}).Errors {
+		if strings.Contains(e.Error, "write error") {
+			return errors.New(e.Error)
+		}
+	}
+	return nil
+}
+
+// probe writes a new file: a full disk would take other bytes in an old one.
+func (s *Server) probe() error {
+	path := filepath.Join(s.config.Dir, probeName)
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(make([]byte, probeBytes))
+	if err == nil && s.config.SyncAlways {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close(), os.Remove(path))
+}
+
+// end tells Failed, once.
+func (s *Server) end(err error) {
+	select {
+	case s.monitor.ended <- err:
+	default:
+	}
+}
+
+// Failed returns why the process has to end, or nil when ctx ends: nats-server has
+// stopped writing, and would write after a new start.
+func (s *Server) Failed(ctx context.Context) error {
+	if s == nil {
+		<-ctx.Done()
+		return nil
+	}
+	select {
+	case err := <-s.monitor.ended:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Ready returns why webhooks cannot be stored now, or nil. It is nil for a nil Server.
+func (s *Server) Ready() error {
+	if s == nil {
+		return nil
+	}
+	s.monitor.mu.Lock()
+	defer s.monitor.mu.Unlock()
+	if err := s.writableLocked(); err != nil {
+		return err
+	}
+	return s.acceptsLocked(taken{})
+}
+
+// Accept returns why a webhook with that many events and bytes cannot be stored now, or
+// nil. A webhook that is accepted counts until the next measurement.
+func (s *Server) Accept(events, bytes int) error {
+	if s == nil {
+		return nil
+	}
+	s.monitor.mu.Lock()
+	defer s.monitor.mu.Unlock()
+	if err := s.writableLocked(); err != nil {
+		return err
+	}
+	more := taken{int64(events), int64(bytes)}
+	if err := s.acceptsLocked(more); err != nil {
+		return err
+	}
+	s.monitor.now = s.monitor.now.plus(more)
+	return nil
+}
+
+func (s *Server) writableLocked() error {
+	m := &s.monitor
+	switch {
+	case m.broken != nil && m.unwritable != nil:
+		return fmt.Errorf("the embedded NATS has stopped writing (%w), and %s takes no writes (%w): free space or repair the disk; callbridge then ends, to be started again", m.broken, s.config.Dir, m.unwritable)
+	case m.broken != nil:
+		return fmt.Errorf("the embedded NATS has stopped writing (%w): callbridge ends when the disk has room, to be started again", m.broken)
+	case m.unwritable != nil:
+		return fmt.Errorf("NATS store directory %s takes no writes: %w; free space or repair the disk", s.config.Dir, m.unwritable)
+	case !m.writing.IsZero() && time.Since(m.writing) > slowWrite:
+		return fmt.Errorf("a write to NATS store directory %s takes longer than %s: look at the disk", s.config.Dir, slowWrite)
+	}
+	return nil
+}
+
+func (s *Server) acceptsLocked(more taken) error {
+	m := &s.monitor
+	if m.room.limit == 0 || m.room.accepts(m.now.plus(m.before).plus(more)) {
+		return nil
+	}
+	return fmt.Errorf("the store has no room for more webhooks: %s; raise NATS_MAX_STORE, free disk space, or shorten RETENTION", m.room)
+}

@@ -1,0 +1,29 @@
+package embedded
+
+import "testing"
+
+func TestRoomForWebhooks(t *testing.T) {
+	t.Parallel()
+	const mb = 1 << 20
+	for name, c := range map[string]struct {
+		room  room
+		taken taken
+		want  bool
+	}{
+		"empty":                        {room{limit: 100 * mb}, taken{1, 1000}, true},
+		"nine tenths used":             {room{used: 90 * mb, limit: 100 * mb}, taken{1, 1000}, false},
+		"little less":                  {room{used: 89 * mb, limit: 100 * mb}, taken{1, 1000}, true},
+		"the rest is reserved":         {room{used: 50 * mb, reserved: 41 * mb, limit: 100 * mb}, taken{}, false},
+		"a webhook counts three times": {room{limit: 100 * mb}, taken{1, 30 * mb}, false},
+		"and fits below that":          {room{limit: 100 * mb}, taken{1, 29 * mb}, true},
+		"many small ones":              {room{limit: 100 * mb}, taken{11_600, 0}, false},
+		"a tiny store":                 {room{limit: 1000}, taken{1, 100}, false},
+	} {
+		if got := c.room.accepts(c.taken); got != c.want {
+			t.Errorf("%s: accepts is %t", name, got)
+		}
+	}
+	if !(room{free: 6, limit: 100}).takesRestart() || (room{free: 4, limit: 100}).takesRestart() {
+		t.Error("a restart needs a twentieth of the limit")
+	}
+}
