@@ -120,3 +120,47 @@ func TestAFailedFlushIsAPermanentError(t *testing.T) {
 		t.Errorf("ready after a failed flush: %v", err)
 	}
 }
+
+// A process that reads its own claim back must not take it for stored before it is.
+func TestARecordThatIsNotOnTheDiskIsNotRead(t *testing.T) {
+	t.Parallel()
+	b := durably(t, t.TempDir())
+	id := sample("lead-1", 10).ID
+	broken := errors.New("the disk is gone")
+	b.server.Flusher("ledger").Sync = func(*os.File) error { return broken }
+	if _, err := b.Ledger().Put(t.Context(), id, []byte(`{"state":"claimed"}`), 0); !errors.Is(err, ErrNotDurable) {
+		t.Errorf("put: %v", err)
+	}
+	if e, err := b.Ledger().Get(t.Context(), id); !errors.Is(err, ErrNotDurable) {
+		t.Errorf("read %+v, error %v", e, err)
+	}
+}
+
+// What was accepted is finished: a lookup that ends is stored in a store that takes no
+// webhooks.
+func TestAStoreWithoutRoomForWebhooksTakesTheEndsOfLookups(t *testing.T) {
+	t.Parallel()
+	b, err := Open(t.Context(), Config{
+		Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 30 * time.Second, Log: slog.New(slog.DiscardHandler),
+		Embedded: Embedded{Dir: t.TempDir(), MaxStoreBytes: 1 << 20},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	for n := 0; b.Ready(t.Context()) == nil; n++ {
+		r := sample(fmt.Sprint("lead-", n), 10_000)
+		_, _ = b.Store(t.Context(), "", event.Item{Request: &r})
+	}
+	if err := b.Ready(t.Context()); !strings.Contains(err.Error(), "no room for more webhooks") {
+		t.Fatal(err)
+	}
+	r := sample("webhook", 100)
+	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); err == nil || !strings.Contains(err.Error(), "no room") {
+		t.Errorf("a webhook: %v", err)
+	}
+	r = sample("lookup", 100)
+	if err := b.StoreResumed(t.Context(), "", event.Item{Request: &r}); err != nil {
+		t.Errorf("the end of a lookup: %v", err)
+	}
+}

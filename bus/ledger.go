@@ -51,7 +51,7 @@ func (l Ledger) Get(ctx context.Context, id uuid.UUID) (Entry, error) {
 		return Entry{}, fmt.Errorf("read ledger %s: %w", id, err)
 	}
 	// A record whose writer still waits for the disk must not be acted on either.
-	if err := l.bus.server.Flush(ctx, "ledger"); err != nil {
+	if err := l.bus.server.Flush(ctx, stream.Ledger); err != nil {
 		return Entry{}, fmt.Errorf("read ledger %s: %w: %w", id, ErrNotDurable, err)
 	}
 	return Entry{Data: msg.Data, Revision: msg.Sequence, Stored: msg.Time}, nil

@@ -41,11 +41,11 @@ func (s *Server) repair() error {
 				s.config.Dir, failure, err)
 		}
 	}
-	return s.mark(markOK)
+	return s.writeMark(markOK)
 }
 
-// mark writes the first line of the file.
-func (s *Server) mark(line string) error {
+// writeMark writes the first line of the file.
+func (s *Server) writeMark(line string) error {
 	text := make([]byte, 0, markBytes)
 	text = append(text, line[:min(len(line), markBytes-1)]...)
 	text = append(text, '\n')
@@ -61,12 +61,17 @@ func (s *Server) mark(line string) error {
 	return nil
 }
 
-// flushFailed stops the intake, and remembers a failed flush for the next start. A disk
-// that takes nothing any more may refuse this too.
-func (s *Server) flushFailed(cause error) {
-	s.Inspect()
-	if err := s.mark(time.Now().UTC().Format(time.RFC3339) + " " + cause.Error()); err != nil {
+// mark remembers a failed flush for the next start. A disk that takes nothing any more
+// may refuse this too.
+func (s *Server) mark(cause error) {
+	if err := s.writeMark(time.Now().UTC().Format(time.RFC3339) + " " + cause.Error()); err != nil {
 		s.log.Error("nats.flush_failure_not_remembered", "error", err,
 			"hint", "before the next start, copy the store to another disk")
 	}
+}
+
+// flushFailed remembers a failed flush of ours and stops the intake.
+func (s *Server) flushFailed(cause error) {
+	s.mark(cause)
+	s.Inspect()
 }

@@ -108,11 +108,22 @@ func (s *Server) Inspect() {
 		return
 	}
 	err := s.stopped()
-	s.monitor.mu.Lock()
-	defer s.monitor.mu.Unlock()
-	if s.monitor.broken == nil {
-		s.monitor.broken = err
+	m := &s.monitor
+	m.mu.Lock()
+	first := m.broken == nil && err != nil
+	if first {
+		m.broken = err
 	}
+	m.mu.Unlock()
+	if first && !outOfSpace(err) {
+		s.mark(err) // it may have been the server's own flush
+	}
+}
+
+// outOfSpace reports whether a write was refused, so that nothing was lost. nats-server
+// has only the text of the error.
+func outOfSpace(err error) bool {
+	return strings.Contains(err.Error(), "no space left") || strings.Contains(err.Error(), "file too large")
 }
 
 // stopped is why the server writes no more, or nil. A stream that has had one failed

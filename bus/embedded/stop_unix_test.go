@@ -5,6 +5,7 @@ package embedded
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -142,4 +143,12 @@ func TestADirectoryThatTakesNoWritesIsNotReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Eventually(t, "ready again", func() bool { return s.Ready() == nil && s.Accept(1, 1) == nil })
+	s.Close()
+	if err := os.Mkdir(dir+"/"+probeName, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Start(Config{Dir: dir}, "callbridge", "CALLBRIDGE_REQUESTS", slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "takes no writes") || !strings.Contains(err.Error(), "then start again") {
+		t.Errorf("started with %v", err)
+	}
 }
