@@ -79,9 +79,14 @@ func (b *Bus) ReconcileStreams(ctx context.Context) {
 }
 
 func (b *Bus) reconcile(ctx context.Context) {
+	// A full disk loses no stream, and neither a check nor a declaration could be
+	// written.
+	if b.server.Writable() != nil {
+		return
+	}
 	checking, cancel := context.WithTimeout(ctx, reconcileInterval)
 	defer cancel()
-	err := b.Ready(checking)
+	err := b.declarer().Compare(checking)
 	if err == nil || b.config.CheckOnly || errors.Is(err, stream.ErrPaused) {
 		if err := b.loss.Check(checking); err != nil && checking.Err() == nil {
 			b.config.Log.Warn("nats.streams_unchecked", "error", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,14 +15,18 @@ import (
 )
 
 const (
-	// monitorInterval is how often the store is tried and measured.
+	// monitorInterval is how often the store is measured.
 	monitorInterval = time.Second
+	// probeInterval is how often a write is tried while writes work; after one that
+	// failed it is tried at each measurement.
+	probeInterval = 5 * time.Second
 	// slowWrite is how long a write may take before the store counts as not writable.
 	slowWrite = 4 * time.Second
 	// probeName is a file that is written and removed to see whether the disk takes
-	// writes, with probeBytes.
+	// writes, with probeBytes: a block, because a file system may keep less in its
+	// directory.
 	probeName  = "callbridge.probe"
-	probeBytes = 64 << 10
+	probeBytes = 4 << 10
 )
 
 // monitor is what is known of the store.
@@ -30,8 +35,9 @@ type monitor struct {
 	// broken is why nats-server writes no more to a stream. It does not write again
 	// before it is started anew, also if the disk does.
 	broken error
-	// unwritable is why the last write to the directory failed.
+	// unwritable is why the last write to the directory failed, probed is when it ended.
 	unwritable error
+	probed     time.Time
 	// writing is when the running write began; zero if none runs.
 	writing time.Time
 	room    room
@@ -45,7 +51,7 @@ type monitor struct {
 
 // StartMonitor begins to try and to measure the store. The streams must exist.
 func (s *Server) StartMonitor() {
-	s.look()
+	s.look(true)
 	s.background.Go(func() {
 		ticker := time.NewTicker(monitorInterval)
 		defer ticker.Stop()
@@ -54,9 +60,10 @@ func (s *Server) StartMonitor() {
 			case <-s.closing.Done():
 				return
 			case <-ticker.C:
+				s.look(s.probeDue())
 			case <-s.monitor.wake:
+				s.look(true)
 			}
-			s.look()
 		}
 	})
 }
@@ -69,28 +76,48 @@ func (s *Server) wake() {
 	}
 }
 
-// look tries and measures the store.
-func (s *Server) look() {
+// probeDue reports whether it is time to try a write.
+func (s *Server) probeDue() bool {
+	m := &s.monitor
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.broken != nil || m.unwritable != nil || time.Since(m.probed) >= probeInterval
+}
+
+// look measures the store and, with probe, tries a write.
+func (s *Server) look(probe bool) {
 	m := &s.monitor
 	was := s.Ready()
 	s.Inspect()
+	if probe {
+		s.tryWrite()
+	}
 	m.mu.Lock()
-	m.writing = time.Now()
 	m.now, m.before = taken{}, m.now
 	m.mu.Unlock()
-	unwritable := s.probe()
 	measured, err := s.measure()
 	m.mu.Lock()
-	m.unwritable, m.writing = unwritable, time.Time{}
 	if err == nil {
 		m.room = measured
 	}
-	broken := m.broken
+	broken, unwritable := m.broken, m.unwritable
 	m.mu.Unlock()
 	s.logChange(was, s.Ready())
 	if broken != nil && unwritable == nil && measured.takesRestart() {
 		s.end(fmt.Errorf("the embedded NATS has stopped writing (%w), and the disk takes writes again: start callbridge again; what was accepted is kept", broken))
 	}
+}
+
+// tryWrite remembers whether a write works.
+func (s *Server) tryWrite() {
+	m := &s.monitor
+	m.mu.Lock()
+	m.writing = time.Now()
+	m.mu.Unlock()
+	err := s.probe()
+	m.mu.Lock()
+	m.unwritable, m.writing, m.probed = err, time.Time{}, time.Now()
+	m.mu.Unlock()
 }
 
 func (s *Server) logChange(was, is error) {
@@ -123,7 +150,9 @@ func (s *Server) Inspect() {
 // outOfSpace reports whether a write was refused, so that nothing was lost. nats-server
 // has only the text of the error.
 func outOfSpace(err error) bool {
-	return strings.Contains(err.Error(), "no space left") || strings.Contains(err.Error(), "file too large")
+	return slices.ContainsFunc([]string{"no space left", "quota exceeded", "file too large"}, func(text string) bool {
+		return strings.Contains(err.Error(), text)
+	})
 }
 
 // stopped is why the server writes no more, or nil. A stream that has had one failed
@@ -191,6 +220,16 @@ func (s *Server) Ready() error {
 		return err
 	}
 	return s.acceptsLocked(taken{})
+}
+
+// Writable returns why the store takes no writes, or nil. It is nil for a nil Server.
+func (s *Server) Writable() error {
+	if s == nil {
+		return nil
+	}
+	s.monitor.mu.Lock()
+	defer s.monitor.mu.Unlock()
+	return s.writableLocked()
 }
 
 // Accept returns why a webhook with that many events and bytes cannot be stored now, or

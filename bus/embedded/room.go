@@ -23,9 +23,11 @@ const (
 	// done. The rest is for requests of other services, further attempts and results
 	// that are larger than expected.
 	intakePercent = 90
-	// restartPercent of the limit must be free on the disk before a process that has
-	// stopped writing ends: the next one would stop at once.
+	// restartPercent of the limit, or restartBytes if that is less, must be free on the
+	// disk before a process that has stopped writing ends: the next one would stop at
+	// once. It is not much, because nothing is dialled before.
 	restartPercent = 5
+	restartBytes   = 64 << 20
 	// recordBytes is what the ledger's records of one request take, with the answers
 	// of Callab.
 	recordBytes = 8 << 10
@@ -42,7 +44,7 @@ func (r room) accepts(taken taken) bool {
 }
 
 // takesRestart reports whether a new process could write.
-func (r room) takesRestart() bool { return r.free >= r.limit/100*restartPercent }
+func (r room) takesRestart() bool { return r.free >= min(r.limit/100*restartPercent, restartBytes) }
 
 func (r room) String() string {
 	return fmt.Sprintf("%.1f of %.1f MB are used, and accepted events need %.1f MB more", mb(r.used), mb(r.limit), mb(r.reserved))

@@ -24,6 +24,9 @@ func TestRoomForWebhooks(t *testing.T) {
 		}
 	}
 	if !(room{free: 6, limit: 100}).takesRestart() || (room{free: 4, limit: 100}).takesRestart() {
-		t.Error("a restart needs a twentieth of the limit")
+		t.Error("a restart needs a twentieth of a small limit")
+	}
+	if !(room{free: 65 * mb, limit: 1 << 40}).takesRestart() || (room{free: 63 * mb, limit: 1 << 40}).takesRestart() {
+		t.Error("a restart needs 64 MB of a large limit")
 	}
 }
