@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 
+	"callbridge/crash/power"
 	"callbridge/internal/testkit"
 )
 
@@ -126,8 +127,10 @@ func TestADiskThatWasFullIsUsedAgain(t *testing.T) {
 		t.Errorf("answered %d", status)
 	}
 	calledOnce(b, 1)
-	if strings.Contains(b.logs.String(), "nats.streams_remade") {
-		t.Error("a full disk is told as a loss of streams")
+	for _, line := range []string{"nats.declare_failed", "nats.streams_lost", "nats.streams_unchecked"} {
+		if strings.Contains(b.logs.String(), line) {
+			t.Errorf("a full disk is told as %s", line)
+		}
 	}
 }
 
@@ -142,9 +145,48 @@ func refusedAtOnce(b *bridge) {
 	}
 }
 
-func TestAStreamThatAFullDiskHasStoppedEndsTheProcess(t *testing.T) {
+// brokenDisk mounts a disk that can refuse all changes with an error.
+func brokenDisk(t *testing.T) (dir string, disk *power.Disk) {
+	t.Helper()
+	if err := power.Available(); err != nil {
+		t.Skip(err, "; TestAServerThatStopsWritingEndsTheProcess of bus/embedded needs none")
+	}
+	dir, disk = t.TempDir(), power.New(power.Options{})
+	unmount, err := disk.Mount(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unmount(); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir, disk
+}
+
+func TestAStreamThatADiskHasStoppedEndsTheProcess(t *testing.T) {
 	t.Parallel()
-	dir := smallDisk(t, 32)
+	t.Run("full", func(t *testing.T) {
+		t.Parallel()
+		dir := smallDisk(t, 32)
+		stoppedByDisk(t, dir, func() func() { return fillDisk(t, dir) })
+	})
+	for name, with := range map[string]unix.Errno{"error": unix.EIO, "read-only": unix.EROFS} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, disk := brokenDisk(t)
+			stoppedByDisk(t, dir, func() func() {
+				disk.Refuse(with)
+				return func() { disk.Refuse(0) }
+			})
+		})
+	}
+}
+
+// stoppedByDisk lets a disk take no writes for a time, in which nats-server stops to
+// write.
+func stoppedByDisk(t *testing.T, dir string, refuse func() (mend func())) {
+	t.Helper()
 	b := startBridge(t, map[string]string{"NATS_STORE_DIR": dir})
 	const accepted = 5
 	for n := range accepted {
@@ -155,11 +197,11 @@ func TestAStreamThatAFullDiskHasStoppedEndsTheProcess(t *testing.T) {
 	for range accepted {
 		b.result()
 	}
-	free := fillDisk(t, dir)
+	mend := refuse()
 	stopStream(b)
 	testkit.Eventually(t, "not ready", func() bool { return strings.Contains(b.admin("/readyz"), "has stopped writing") })
 	refusedAtOnce(b)
-	free()
+	mend()
 	testkit.Eventually(t, "the process ends", b.process.stopping.Load)
 	if err := b.stop(); err == nil || !strings.Contains(err.Error(), "has stopped writing") || !strings.Contains(err.Error(), "start callbridge again") {
 		t.Errorf("ended with %v", err)

@@ -43,6 +43,8 @@ type Disk struct {
 	off     bool
 	// failing: the next flush of a file fails.
 	failing bool
+	// refused is the error of all changes; 0 if they are taken.
+	refused syscall.Errno
 	flushes int64
 }
 
@@ -100,6 +102,14 @@ func (d *Disk) FailNextFlush() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failing = true
+}
+
+// Refuse lets every change of the disk fail with an error, such as EIO or EROFS, until
+// it is called with 0. What is on the disk can be read meanwhile.
+func (d *Disk) Refuse(with syscall.Errno) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refused = with
 }
 
 // Flushes returns the number of flushes of files and directories so far.

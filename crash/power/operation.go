@@ -49,6 +49,9 @@ func (d *Disk) create(in *node, name string, dir bool, mode uint32) (*node, sysc
 	if d.off {
 		return nil, syscall.EIO
 	}
+	if d.refused != 0 {
+		return nil, d.refused
+	}
 	if in.names[name] != nil {
 		return nil, syscall.EEXIST
 	}
@@ -63,6 +66,9 @@ func (d *Disk) remove(in *node, name string, dir bool) syscall.Errno {
 	defer d.mu.Unlock()
 	if d.off {
 		return syscall.EIO
+	}
+	if d.refused != 0 {
+		return d.refused
 	}
 	n := in.names[name]
 	switch {
@@ -86,6 +92,9 @@ func (d *Disk) rename(in *node, name string, to *node, newName string) syscall.E
 	defer d.mu.Unlock()
 	if d.off {
 		return syscall.EIO
+	}
+	if d.refused != 0 {
+		return d.refused
 	}
 	n, replaced := in.names[name], to.names[newName]
 	switch {
@@ -134,6 +143,9 @@ func (d *Disk) change(n *node, c change) syscall.Errno {
 	if d.off {
 		return syscall.EIO
 	}
+	if d.refused != 0 {
+		return d.refused
+	}
 	n.data.apply(c)
 	n.pending = append(n.pending, c)
 	n.modified = time.Now()
@@ -146,6 +158,9 @@ func (d *Disk) setMode(n *node, mode uint32) syscall.Errno {
 	defer d.mu.Unlock()
 	if d.off {
 		return syscall.EIO
+	}
+	if d.refused != 0 {
+		return d.refused
 	}
 	n.mode = mode & 0o7777
 	return 0
