@@ -82,6 +82,8 @@ type Bus struct {
 	publisher *publisher
 	// server is the embedded server; nil at a remote one.
 	server *embedded.Server
+	// endUse remembers that the store was in use until now.
+	endUse func()
 	// Streams are bound by name: they stay valid when a stream is made again.
 	requests, ledger, results, limits jetstream.Stream
 	loss                              *loss.Keeper
@@ -143,7 +145,13 @@ func (b *Bus) open(ctx context.Context) error {
 	if err := b.startFlushers(); err != nil {
 		return err
 	}
-	return wait(b.openStreams)
+	if err := wait(b.openStreams); err != nil {
+		return err
+	}
+	if b.server != nil {
+		b.endUse = b.server.RememberUse(b.undone)
+	}
+	return nil
 }
 
 func (b *Bus) connectRemote(wait func(func(context.Context) error) error) error {
@@ -198,7 +206,9 @@ func (c Config) localAs(name string) (Config, error) {
 }
 
 func (b *Bus) connectEmbedded(options []nats.Option) (conn *nats.Conn, err error) {
-	if b.server, err = embedded.Start(b.config.Embedded, b.config.Prefix, b.streamName(stream.Requests), b.config.Log); err != nil {
+	config := b.config.Embedded
+	config.Retention = b.config.Retention
+	if b.server, err = embedded.Start(config, b.config.Prefix, b.streamName(stream.Requests), b.config.Log); err != nil {
 		return nil, err
 	}
 	return b.server.Connect(options)
@@ -274,6 +284,10 @@ const finishTimeout = 2 * time.Second
 // Close sends what is buffered, closes the connection, and stops the embedded
 // server. It may be called on a Bus that is only partly open.
 func (b *Bus) Close() {
+	if b.endUse != nil {
+		b.endUse()
+		b.endUse = nil
+	}
 	if b.loss != nil {
 		finishing, cancel := context.WithTimeout(context.Background(), finishTimeout)
 		_ = b.loss.Finish(finishing)

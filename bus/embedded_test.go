@@ -2,17 +2,20 @@ package bus
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"callbridge/event"
+	"callbridge/internal/testkit"
 )
 
 // durably opens a bus with an embedded server and SyncAlways.
@@ -162,5 +165,96 @@ func TestAStoreWithoutRoomForWebhooksTakesTheEndsOfLookups(t *testing.T) {
 	r = sample("lookup", 100)
 	if err := b.StoreResumed(t.Context(), "", event.Item{Request: &r}); err != nil {
 		t.Errorf("the end of a lookup: %v", err)
+	}
+}
+
+// A copy of a store as it was 8 days ago stands for a clock that is 8 days ahead.
+func TestAClockThatIsAheadDeletesNothingThatIsNotDone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open := func() (*Bus, error) {
+		b, err := Open(t.Context(), Config{
+			Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: 30 * time.Second, Log: slog.New(slog.DiscardHandler),
+			Embedded: Embedded{Dir: dir},
+		})
+		if err == nil {
+			t.Cleanup(b.Close)
+		}
+		return b, err
+	}
+	b, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := sample("lead-1", 100)
+	if _, err := b.Store(t.Context(), "", event.Item{Request: &r}); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	age(t, dir)
+	if _, err := open(); err == nil || !strings.Contains(err.Error(), "1 accepted events are not done") {
+		t.Fatalf("opened with %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "callbridge.clock")); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = open(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	consumed := make(chan struct{})
+	go func() {
+		defer close(consumed)
+		b.ConsumeRequests(ctx, 1, Worker{
+			Alive: func() {}, Log: slog.New(slog.DiscardHandler),
+			Handle: func(context.Context, Delivery) Disposition { return Acknowledge() },
+		})
+	}()
+	testkit.Eventually(t, "the request is done", func() bool {
+		undone, err := b.undone(t.Context())
+		return err == nil && undone.Messages == 0
+	})
+	cancel()
+	<-consumed
+	b.Close()
+	age(t, dir)
+	if _, err = open(); err != nil {
+		t.Errorf("nothing is left to do: %v", err)
+	}
+}
+
+// age makes the last use of a store 8 days older.
+func age(t *testing.T, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, "callbridge.clock")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "CALLBRIDGE_REQUESTS", "msgs", "*.blk"))
+	if err != nil || len(blocks) == 0 {
+		t.Fatalf("no blocks: %v", err)
+	}
+	const days = 8 * 24 * time.Hour
+	text = regexp.MustCompile(`20[^"]*Z`).ReplaceAllFunc(text, func(at []byte) []byte {
+		then, err := time.Parse(time.RFC3339Nano, string(at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return then.Add(-days).AppendFormat(nil, time.RFC3339Nano)
+	})
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range blocks {
+		info, err := os.Stat(block)
+		if err != nil {
+			t.Fatal(err)
+		}
+		then := info.ModTime().Add(-days)
+		if err := os.Chtimes(block, then, then); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

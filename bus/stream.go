@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/embedded"
 	"callbridge/bus/stream"
 )
 
@@ -97,4 +98,27 @@ func (b *Bus) reconcile(ctx context.Context) {
 	if err := b.Declare(ctx); err != nil && ctx.Err() == nil {
 		b.config.Log.Error("nats.declare_failed", "error", err)
 	}
+}
+
+// undone reads what the consumers have not finished.
+func (b *Bus) undone(ctx context.Context) (all embedded.Undone, err error) {
+	for _, c := range b.config.settings().Consumers() {
+		consumer, err := b.js.Consumer(ctx, b.streamName(stream.Requests), c.Durable)
+		if err != nil {
+			return all, fmt.Errorf("read consumer %s: %w", c.Durable, err)
+		}
+		info := consumer.CachedInfo()
+		waited, err := stream.Waited(ctx, b.requests, info)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return all, fmt.Errorf("read the oldest message of consumer %s: %w", c.Durable, err)
+		}
+		all.Messages += info.NumPending + uint64(info.NumAckPending)
+		if stored := info.TimeStamp.Add(-waited); all.Oldest.IsZero() || stored.Before(all.Oldest) {
+			all.Oldest = stored
+		}
+	}
+	return all, nil
 }

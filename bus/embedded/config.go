@@ -31,6 +31,9 @@ type Config struct {
 	// MaxStoreBytes bounds the files; 0 selects three quarters of the free disk.
 	// Beyond it a publish fails; on a full disk it would hang.
 	MaxStoreBytes int64
+	// Retention is how long the streams keep messages. A start is refused if it would
+	// delete what is not done; with 0 none is.
+	Retention time.Duration
 }
 
 // certificate returns the server's certificate, or nil.

@@ -80,6 +80,9 @@ func (s *Server) start(prefix string) error {
 	if s.lock, err = storelock.Acquire(c.Dir); err != nil {
 		return err
 	}
+	if err := s.checkClock(time.Now()); err != nil {
+		return err
+	}
 	if err := s.probe(); err != nil {
 		return fmt.Errorf("NATS store directory %s takes no writes: %w; free space or repair the disk, then start again", c.Dir, err)
 	}

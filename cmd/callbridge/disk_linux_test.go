@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -237,4 +238,38 @@ func stopStream(b *bridge) {
 		}
 	}
 	b.t.Fatal("a full disk takes everything")
+}
+
+// A bridge that has done everything starts again after any time.
+func TestAStopRemembersThatAllIsDone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := startBridge(t, map[string]string{"NATS_STORE_DIR": dir})
+	if status := b.website(lead(t, 1)); status != http.StatusAccepted {
+		t.Fatalf("answered %d", status)
+	}
+	b.result()
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "callbridge.clock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last struct {
+		At     time.Time
+		Undone struct{ Messages int }
+	}
+	if err := json.Unmarshal(text, &last); err != nil || last.Undone.Messages != 0 {
+		t.Errorf("remembered %s, error %v", text, err)
+	}
+	blocks, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "CALLBRIDGE_REQUESTS", "msgs", "*.blk"))
+	if err != nil || len(blocks) == 0 {
+		t.Fatalf("no blocks: %v", err)
+	}
+	for _, block := range blocks {
+		if info, err := os.Stat(block); err != nil || info.ModTime().After(last.At) {
+			t.Errorf("%s was written after %s: %v", block, last.At, err)
+		}
+	}
 }
