@@ -98,7 +98,7 @@ func (b *Bus) StoreResumed(ctx context.Context, trace string, items ...event.Ite
 	}
 	err := b.storeOpen(ctx, trace, open)
 	if errors.Is(err, ErrTooLarge) {
-		err = b.storeOpen(ctx, trace, []event.Item{tooLarge(open[0].Event())})
+		err = b.storeOpen(ctx, trace, []event.Item{tooLarge(open[0])})
 	}
 	return err
 }
@@ -146,11 +146,12 @@ func (b *Bus) resolved(ctx context.Context, item event.Item) bool {
 }
 
 // tooLarge is the result of an event that fits into NATS only without its call.
-func tooLarge(e event.Event) event.Item {
+func tooLarge(item event.Item) event.Item {
+	e := item.Event()
 	e.Data = nil
 	return event.Item{Result: &event.Result{
 		RequestID: event.RejectionID(e.ID, "", event.ReasonBadCall, "", e.ReceivedText()), Outcome: event.Rejected, Reason: event.ReasonBadCall,
-		Detail: "event and call together are " + ErrTooLarge.Error(), Event: e, Time: e.Received,
+		Config: item.Config(), Detail: "event and call together are " + ErrTooLarge.Error(), Event: e, Time: e.Received,
 	}}
 }
 

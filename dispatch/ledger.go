@@ -77,6 +77,8 @@ type Record struct {
 	// Reason and Detail go into the result.
 	Reason event.Reason `json:"reason,omitzero"`
 	Detail string       `json:"detail,omitzero"`
+	// Config is the hash of the configuration that refused the request.
+	Config string `json:"config,omitzero"`
 	// Call is Callab's answer. The result can be published from it again
 	// after a crash.
 	Call json.RawMessage `json:"call,omitzero"`

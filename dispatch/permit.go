@@ -11,7 +11,8 @@ import (
 // Permits judges a request by the configuration in force. The outcome is empty if
 // the request may be dialled now; else it is event.Rejected or event.Skipped, with
 // the reason and a text for people. It is pure and fast: every request is judged
-// right before each claim, whoever published it.
+// right before each claim, whoever published it. A refusal sets Config of the request to
+// the hash of the configuration that refuses it.
 type Permits func(*event.Request) (event.Outcome, event.Reason, string)
 
 const (
@@ -46,9 +47,9 @@ func (d *Dispatcher) judge(r request) (refused Record, is bool) {
 	case "":
 		return Record{}, false
 	case event.Skipped:
-		return Record{State: Skipped, Reason: reason, Detail: detail}, true
+		return Record{State: Skipped, Reason: reason, Detail: detail, Config: r.Config}, true
 	}
-	return Record{State: Rejected, Reason: reason, Detail: detail}, true
+	return Record{State: Rejected, Reason: reason, Detail: detail, Config: r.Config}, true
 }
 
 // refuse ends a request that may not be dialled. The ledger decides between this

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -35,7 +36,7 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 	result := event.Result{
 		RequestID: r.ID, Outcome: outcomes[e.State], Reason: e.Reason, Detail: e.Detail,
 		Route: r.Route, Attempts: e.Attempt, Request: r.Call, Call: e.Call,
-		Event: r.Event, Time: at,
+		Config: cmp.Or(e.Config, r.Config), Event: r.Event, Time: at,
 	}
 	// An entry that was read may have been reported before the crash that
 	// caused the redelivery.
@@ -85,7 +86,7 @@ func (d *Dispatcher) logAttempt(r request, claim entry, a callab.Answer, v verdi
 	d.metrics.duration.Observe(took.Seconds())
 	d.log.LogAttrs(context.Background(), slog.LevelInfo, "call.attempted",
 		slog.String("request_id", r.ID.String()), slog.String("trace_id", r.trace.TraceID()),
-		slog.String("source", r.Event.Source), slog.String("route", r.Route),
+		slog.String("source", r.Event.Source), slog.String("route", r.Route), slog.String("config_hash", r.Config),
 		slog.Int("attempt", claim.Attempt), slog.Any("to", r.callTo),
 		slog.String("state", string(v.state)), slog.String("reason", string(v.reason)),
 		slog.Int("http_status", a.HTTPStatus), slog.String("call_id", a.Call.ID), slog.String("detail", v.detail),

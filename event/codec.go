@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -39,13 +40,21 @@ func Unmarshal(data []byte, v any) error {
 // Decode reads a request. It refuses an object that has a member twice, because
 // readers differ in which of the two they take, and nesting and numbers at which the
 // readers of results break. After an error r holds the
-// members before it.
+// members before it. A config that cannot be a hash is dropped: another service has
+// written it.
 func (r *Request) Decode(data []byte) error {
 	if err := readable(data); err != nil {
 		return err
 	}
-	return json.Unmarshal(data, r, jsontext.AllowInvalidUTF8(true))
+	err := json.Unmarshal(data, r, jsontext.AllowInvalidUTF8(true))
+	if !configHash.MatchString(r.Config) {
+		r.Config = ""
+	}
+	return err
 }
+
+// configHash is the form of a configuration's hash.
+var configHash = regexp.MustCompile(`^[0-9a-f]{12}$`)
 
 const (
 	// maxDepth is how deep lists and objects may be nested. A webhook is nested 64

@@ -79,7 +79,7 @@ func TestResultIsACloudEvent(t *testing.T) {
 	t.Parallel()
 	id := event.RequestID(event.EventID("website", "lead-1001"), "new-lead")
 	sent := event.Result{
-		RequestID: id, Outcome: event.Accepted, Reason: event.ReasonCreated, Route: "new-lead", Attempts: 1,
+		RequestID: id, Outcome: event.Accepted, Reason: event.ReasonCreated, Route: "new-lead", Config: "0123456789ab", Attempts: 1,
 		Time:        time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
 		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 		Call:        json.RawMessage(`{"id":"c-1","of_tomorrow":12345678901234567890}`),
@@ -118,6 +118,26 @@ func TestResultIsACloudEvent(t *testing.T) {
 	}
 	if err := event.Unmarshal([]byte(`{"specversion":"1.0"}`), &event.Result{}); err == nil {
 		t.Error("an envelope without data is read")
+	}
+}
+
+// Messages of a version without config are read, and what another service writes there
+// is no hash.
+func TestConfigOfAnEarlierVersionOrAnotherServiceIsEmpty(t *testing.T) {
+	t.Parallel()
+	var result event.Result
+	err := event.Unmarshal([]byte(`{"specversion":"1.0","data":{"outcome":"accepted","reason":"created","event":{"source":"crm","key":"1"}}}`), &result)
+	if err != nil || result.Config != "" || result.Outcome != event.Accepted {
+		t.Errorf("an earlier result is read as %+v, %v", result, err)
+	}
+	for text, want := range map[string]string{
+		`{"call":{}}`: "", `{"call":{},"config":"0123456789ab"}`: "0123456789ab",
+		`{"call":{},"config":"+12025550142"}`: "", `{"call":{},"config":"0123456789ab\n"}`: "", `{"call":{},"config":"0123456789abc"}`: "",
+	} {
+		var r event.Request
+		if err := r.Decode([]byte(text)); err != nil || r.Config != want {
+			t.Errorf("%s: config %q, %v", text, r.Config, err)
+		}
 	}
 }
 

@@ -50,6 +50,9 @@ type Request struct {
 	Call json.RawMessage `json:"call,omitzero"`
 	// Event is the event that led to the call.
 	Event Event `json:"event"`
+	// Config is the hash of the configuration that decided to make the call. Empty in a
+	// request of another service, and of a version before this field.
+	Config string `json:"config,omitzero"`
 }
 
 // RequestKey is the member of a call's metadata that holds the request id, so
@@ -91,6 +94,27 @@ func (i Item) Route() string {
 	}
 }
 
+// DecidedBy records in the item the hash of the configuration that decided it.
+func (i Item) DecidedBy(hash string) {
+	switch {
+	case i.Request != nil:
+		i.Request.Config = hash
+	case i.Result != nil:
+		i.Result.Config = hash
+	}
+}
+
+// Config is the hash of the configuration that decided the item, if it is known.
+func (i Item) Config() string {
+	switch {
+	case i.Request != nil:
+		return i.Request.Config
+	case i.Result != nil:
+		return i.Result.Config
+	}
+	return ""
+}
+
 // CallTo is the number that the item's call dials, or would dial; "" if it has none.
 func (i Item) CallTo() string {
 	var body json.RawMessage
@@ -123,6 +147,10 @@ type Result struct {
 	// Field is the name of the field that Reason is about.
 	Field string `json:"field,omitzero"`
 	Route string `json:"route,omitzero"`
+	// Config is the hash of the configuration that decided: the outcome, or that the
+	// call of an accepted, failed or unknown one is made. Empty if none did, as for a
+	// request of another service, and in results of a version before this field.
+	Config string `json:"config,omitzero"`
 	// Attempts counts the attempts to place the call, without those that Callab
 	// refused because of our credentials.
 	Attempts int `json:"attempts,omitzero"`

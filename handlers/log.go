@@ -38,6 +38,8 @@ type logLine struct {
 	unknown string
 	// noCall is the first event that was rejected or, if none was, skipped.
 	noCall eventAnswer
+	// config is the hash of the configuration that decided.
+	config string
 	// eventID and requestID are the first ones; the trace leads to the others.
 	eventID, requestID string
 }
@@ -77,7 +79,7 @@ func (l *logLine) addEvents(a answer) {
 }
 
 // usualAttributes is the number of attributes that most lines have.
-const usualAttributes = 12
+const usualAttributes = 13
 
 // finish writes the log line, counts the webhook and ends its span.
 func (in Intake) finish(c *gin.Context, l *logLine) {
@@ -89,6 +91,9 @@ func (in Intake) finish(c *gin.Context, l *logLine) {
 		slog.String("source", l.source), slog.Int("status", code), slog.Int("bytes", l.bytes),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("remote", l.address()),
 		slog.String("trace_id", l.span.Parent().TraceID()))
+	if l.config != "" {
+		attributes = append(attributes, slog.String("config_hash", l.config))
+	}
 	if l.eventID != "" {
 		attributes = append(attributes, slog.String("event_id", l.eventID))
 	}

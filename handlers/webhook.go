@@ -29,6 +29,7 @@ func (in Intake) receive(c *gin.Context) {
 	defer func() { in.finish(c, &line) }()
 
 	config := in.Mapping()
+	line.config = config.Hash()
 	source, ok := config.Source(line.source)
 	if !ok {
 		in.refuseUnknownSource(c, &line)

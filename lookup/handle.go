@@ -35,6 +35,7 @@ type job struct {
 // it may be looked up.
 func (s *Service) handle(ctx context.Context, d bus.Delivery) (disposition bus.Disposition) {
 	in, err := resume(d)
+	config := s.mapping()
 	current := s.tracer.Start(string(span.ContinueOf(d.Trace, in.Event.ID)), span.Consumer, "look up event")
 	d.Trace = string(current.Parent())
 	defer func() {
@@ -42,13 +43,13 @@ func (s *Service) handle(ctx context.Context, d bus.Delivery) (disposition bus.D
 			slog.Bool("callbridge.done", disposition.Ack))
 	}()
 	if err != nil {
-		return s.store(ctx, d, in.Rejected(event.ReasonBadEvent, untrusted.Redact(err.Error())))
+		return s.store(ctx, d, config, in.Rejected(event.ReasonBadEvent, untrusted.Redact(err.Error())))
 	}
-	j := job{delivery: d, in: in, config: s.mapping()}
+	j := job{delivery: d, in: in, config: config}
 	var needed bool
 	if j.request, needed = j.config.Lookup(in); !needed {
 		// The configuration has changed since the event was stored.
-		return s.store(ctx, d, j.items()...)
+		return s.store(ctx, d, config, j.items()...)
 	}
 	if s.versions.superseded(j.request, in.Event.Type) {
 		return s.finish(ctx, j, response{}, verdict{result: superseded})
@@ -185,7 +186,7 @@ func (s *Service) finish(ctx context.Context, j job, r response, v verdict) bus.
 	if len(items) == 0 {
 		return bus.RedeliverAfter(delay)
 	}
-	return s.store(ctx, j.delivery, items...)
+	return s.store(ctx, j.delivery, j.config, items...)
 }
 
 // last is the verdict when no time is left to ask again.
@@ -230,7 +231,10 @@ func (s *Service) apply(j job, r response, v verdict) (mapping.Incoming, verdict
 
 // store stores what the event leads to, and only then acknowledges the event. It
 // continues while the process stops: the lookup is done already.
-func (s *Service) store(ctx context.Context, d bus.Delivery, items ...event.Item) bus.Disposition {
+func (s *Service) store(ctx context.Context, d bus.Delivery, config *mapping.Config, items ...event.Item) bus.Disposition {
+	for _, item := range items {
+		item.DecidedBy(config.Hash())
+	}
 	if err := s.bus.StoreResumed(context.WithoutCancel(ctx), d.Trace, items...); err != nil {
 		s.log.Warn("lookup.bus_trouble", "source", d.Source, "event_id", d.ID, "trace_id", span.Parent(d.Trace).TraceID(), "error", err)
 		return bus.RedeliverAfter(storeRetryDelay)
@@ -244,6 +248,6 @@ func (s *Service) report(j job, v verdict, took time.Duration) {
 	s.metrics.lookups.WithLabelValues(e.Source, string(v.result)).Inc()
 	s.log.Info("event.looked_up",
 		"event_id", e.ID, "source", e.Source, "type", e.Type, "result", v.result,
-		"http_status", v.status, "detail", v.detail, "duration_ms", took.Milliseconds(),
+		"config_hash", j.config.Hash(), "http_status", v.status, "detail", v.detail, "duration_ms", took.Milliseconds(),
 		"age_ms", time.Since(e.Received).Milliseconds(), "trace_id", span.Parent(j.delivery.Trace).TraceID())
 }

@@ -387,3 +387,15 @@ func TestLogOfALookupCleansTheType(t *testing.T) {
 		t.Errorf("%d bytes: %.1000s", len(log), log)
 	}
 }
+
+func TestWhatALookupLeadsToNamesTheConfiguration(t *testing.T) {
+	t.Parallel()
+	crm := newCRM(t, inTurn(ada, status(http.StatusNotFound)))
+	f := setup(t, crm, "")
+	for i, want := range []string{".request.", ".result.rejected."} {
+		f.send("crm", fmt.Sprintf(`{"id":"e%d","object":5}`, i))
+		if m := testkit.Next(t, f.stored); !strings.Contains(m.Subject, want) || !strings.Contains(string(m.Data), `"config":"`+f.config.Hash()+`"`) {
+			t.Errorf("%s: %s", m.Subject, m.Data)
+		}
+	}
+}

@@ -70,7 +70,8 @@ func (c *Config) Lacks(in Incoming) string {
 
 // Items returns what the bus stores of an event: the event itself (Pending) if
 // its lookup has to be made first, else one request or result per Decision of
-// Map. It is never empty, unless Suspend's error is returned.
+// Map, with the hash of this configuration. It is never empty, unless Suspend's error is
+// returned.
 func (c *Config) Items(in Incoming) ([]event.Item, error) {
 	if _, needed := c.Lookup(in); needed {
 		p, err := c.Suspend(in)
@@ -83,6 +84,7 @@ func (c *Config) Items(in Incoming) ([]event.Item, error) {
 	items := make([]event.Item, len(decisions))
 	for i, d := range decisions {
 		items[i] = d.item()
+		items[i].DecidedBy(c.hash)
 	}
 	return items, nil
 }

@@ -29,6 +29,7 @@ func (c *Config) Reused(stored, next event.Item) (event.Item, bool) {
 	}
 	d := rejected(next.Event(), "", field.Refusal{Reason: event.ReasonKeyReused, Field: field.NameKey, Detail: detail})
 	d.Result.RequestID = event.RejectionID(d.Result.Event.ID, "", event.ReasonKeyReused, "", digest(after))
+	d.Result.Config = c.hash
 	return d.item(), true
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus"
+	"callbridge/event"
 	"callbridge/mapping"
 )
 
@@ -59,6 +60,17 @@ func (c *configuration) current() *mapping.Config { return c.now.Load().config }
 
 // generation is the number of the configuration in force.
 func (c *configuration) generation() int { return c.now.Load().number }
+
+// permits judges a request by the configuration in force, and records its hash in a
+// request that it refuses.
+func (c *configuration) permits(r *event.Request) (event.Outcome, event.Reason, string) {
+	config := c.current()
+	outcome, reason, detail := config.Permits(r)
+	if outcome != "" {
+		r.Config = config.Hash()
+	}
+	return outcome, reason, detail
+}
 
 // info is added to the answer of /readyz.
 func (c *configuration) info() map[string]any {

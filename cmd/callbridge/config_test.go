@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -65,5 +66,39 @@ func TestReloadReplacesTheConfigurationOrKeepsIt(t *testing.T) {
 	}
 	if !strings.Contains(b.scrape(), "callbridge_config_generation 2") {
 		t.Error("the metric does not show the second generation")
+	}
+}
+
+// A result names the configuration that decided, so that it can be asked which events a
+// wrong file decided.
+func TestResultAndLogNameTheConfigurationThatDecided(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "callbridge.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	live := strings.Replace(openConfig, "dry_run", "live", 1)
+	write(live)
+	b := startBridge(t, map[string]string{"CONFIG_FILE": file})
+	first := b.process.config.current().Hash()
+	b.website(`{"id":"1","phone":"+12025550142"}`)
+	b.website(`{"id":"2","phone":"nonsense"}`)
+	for range 2 {
+		if got := b.result(); got.Config != first {
+			t.Errorf("%s (%s) was decided by %q, want %s", got.Outcome, got.Reason, got.Config, first)
+		}
+	}
+	for _, line := range []string{"webhook.received", "call.attempted"} {
+		pattern := regexp.MustCompile(`"msg":"` + line + `".*"config_hash":"` + first + `"`)
+		testkit.Eventually(t, line+" has the hash", func() bool { return pattern.MatchString(b.logs.String()) })
+	}
+	write(openConfig + "# changed\n")
+	testkit.Eventually(t, "the second generation counts", func() bool { return b.process.config.generation() == 2 })
+	b.website(`{"id":"3","phone":"+12025550142"}`)
+	if got, second := b.result(), b.process.config.current().Hash(); got.Config != second || second == first {
+		t.Errorf("%s (%s) was decided by %q, want %s", got.Outcome, got.Reason, got.Config, second)
 	}
 }

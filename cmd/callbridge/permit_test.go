@@ -35,6 +35,9 @@ func TestRequestsOfOtherServicesAreJudged(t *testing.T) {
 		if got.RequestID != id || got.Reason != c.want {
 			t.Errorf("route %q, %s: ended %s (%s: %s), want %s", c.route, event.Phone(c.to), got.Outcome, got.Reason, got.Detail, c.want)
 		}
+		if refused := c.want != event.ReasonCreated; refused != (got.Config == b.process.config.current().Hash()) || !refused && got.Config != "" {
+			t.Errorf("route %q, %s: decided by the configuration %q", c.route, event.Phone(c.to), got.Config)
+		}
 		if placed := len(b.sim.Placed()) - before; (placed == 1) != (c.want == event.ReasonCreated) {
 			t.Errorf("route %q, %s: %d calls placed", c.route, event.Phone(c.to), placed)
 		}

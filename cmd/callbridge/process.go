@@ -17,7 +17,6 @@ import (
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/dispatch"
-	"callbridge/event"
 	"callbridge/handlers"
 	"callbridge/lookup"
 	"callbridge/span"
@@ -80,7 +79,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	dispatching := s.dispatch()
 	dispatching.Tracer = p.tracer
 	dispatching.Generation = p.config.generation
-	dispatching.Permits = func(r *event.Request) (event.Outcome, event.Reason, string) { return p.config.current().Permits(r) }
+	dispatching.Permits = p.config.permits
 	if p.dispatcher, err = dispatch.New(p.bus, api, dispatching, p.registry, p.log); err != nil {
 		return err
 	}
