@@ -424,7 +424,7 @@ func TestTLSWithAClientCertificate(t *testing.T) {
 	}
 	for title, env := range map[string][]string{"without a certificate": {authority}, "without the authority": certificate} {
 		p := start(t, serving(t, url, "http://127.0.0.1:1/v1", append(env, "NATS_REPLICAS=1", "NATS_WAIT=0s")...), "serve")
-		if said := p.logged(`(?m)^callbridge: (.*)$`); !strings.Contains(said, "NATS_URL cannot be reached") {
+		if said := p.logged(`"msg":"process.failed","error":"(.*)"`); !strings.Contains(said, "NATS_URL cannot be reached") {
 			t.Errorf("%s: %s", title, said)
 		}
 	}

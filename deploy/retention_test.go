@@ -32,7 +32,7 @@ func TestChangeOfRetentionAsDocumented(t *testing.T) {
 	for _, retention := range []string{"168h", "336h", "168h"} {
 		if want == "duplicate" {
 			refused := start(t, serving(t, url, callab, "NATS_REPLICAS=1", "RETENTION="+retention), "serve")
-			if said := refused.logged(`(?m)^callbridge: (.*)$`); !strings.Contains(said, "max_age") {
+			if said := refused.logged(`"msg":"process.failed","error":"(.*)"`); !strings.Contains(said, "max_age") {
 				t.Errorf("before the change, RETENTION=%s: %s", retention, said)
 			}
 			if out := apply(retention, "--dry-run"); !strings.Contains(out, "max_age") {

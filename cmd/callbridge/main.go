@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,11 +37,26 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	out, errs = untrusted.NewWriter(out), untrusted.NewWriter(errs)
 	root.SetOut(out)
 	root.SetErr(errs)
-	if err := root.ExecuteContext(ctx); err != nil {
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case cmd.Name() == "serve" && logsJSON(os.Getenv("LOG_FORMAT")):
+		writeFatal(errs, err)
+	default:
 		untrusted.Fprintf(errs, "callbridge: %s\n", untrusted.ErrorLines(err))
-		return 1
 	}
-	return 0
+	return 1
+}
+
+// writeFatal writes the error that ends serve as one line of its JSON log.
+func writeFatal(w io.Writer, err error) {
+	_ = json.NewEncoder(w).Encode(struct {
+		Time    time.Time `json:"time"`
+		Level   string    `json:"level"`
+		Message string    `json:"msg"`
+		Error   string    `json:"error"`
+	}{time.Now(), "ERROR", "process.failed", string(untrusted.ErrorLines(err))})
 }
 
 func newRoot() *cobra.Command {

@@ -193,11 +193,14 @@ func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Conf
 
 func (s settings) logger(w *os.File) *slog.Logger {
 	options := &slog.HandlerOptions{Level: slog.Level(s.LogLevel)}
-	if s.LogFormat == "text" {
-		return untrusted.NewLogger(slog.NewTextHandler(w, options))
+	if logsJSON(s.LogFormat) {
+		return untrusted.NewLogger(slog.NewJSONHandler(w, options))
 	}
-	return untrusted.NewLogger(slog.NewJSONHandler(w, options))
+	return untrusted.NewLogger(slog.NewTextHandler(w, options))
 }
+
+// logsJSON reports whether a LOG_FORMAT, also one that was not checked, means JSON.
+func logsJSON(format string) bool { return format != "text" }
 
 // variable is one environment variable, as the tags of settings declare it. Field is the
 // prefix of envconfig's errors about it.
