@@ -67,6 +67,14 @@ func (s *Secret) Get() string {
 	return s.value
 }
 
+// Problem returns why the file cannot be used now, or "".
+func (s *Secret) Problem() string {
+	s.Get()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.problem
+}
+
 // report logs a problem of the file once.
 func (s *Secret) report(problem string) {
 	if problem == s.problem {

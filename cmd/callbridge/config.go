@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus"
+	"callbridge/credential"
 	"callbridge/event"
 	"callbridge/mapping"
 )
@@ -29,29 +30,36 @@ type configuration struct {
 
 	mu     sync.Mutex // one reload at a time
 	loaded os.FileInfo
+	faults secretFaults
 }
 
 // generation is a valid configuration; the first has number 1.
 type generation struct {
 	number int
 	config *mapping.Config
+	// text is that of the file, secrets what the files that it names contained.
+	text    []byte
+	secrets credential.Files
 }
 
 // fixed returns a configuration without a file, which is never reloaded.
 func fixed(config *mapping.Config) *configuration {
 	c := &configuration{}
-	c.now.Store(&generation{1, config})
+	c.now.Store(&generation{number: 1, config: config})
 	return c
 }
 
 // loadConfiguration loads the first generation.
 func loadConfiguration(file string) (*configuration, error) {
-	config, err := loadConfig(file, mapping.Options{Reserved: mapping.Settings(settings{})})
+	c := &configuration{file: file}
+	first, err := c.load(generation{})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, withoutFile(err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	c := fixed(config)
-	c.file = file
+	c.now.Store(first)
 	c.loaded, _ = os.Stat(file)
 	return c, nil
 }
@@ -103,6 +111,7 @@ func (c *configuration) watch(ctx context.Context, log *slog.Logger, registry pr
 			if c.changed() {
 				c.reload(log, reloads)
 			}
+			c.renewSecrets(log)
 		}
 	}
 }
@@ -124,18 +133,17 @@ func (c *configuration) reload(log *slog.Logger, reloads *prometheus.CounterVec)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	old := c.now.Load()
-	config, err := mapping.Load(c.file, mapping.Options{Reserved: mapping.Settings(settings{})})
+	next, err := c.load(*old)
 	if err != nil {
 		reloads.WithLabelValues("refused").Inc()
 		log.Error("config.reload_refused", "file", c.file, "error", err,
 			"config_generation", old.number, "config_hash", old.config.Hash(), "hint", "the previous configuration stays in use")
 		return
 	}
-	next := &generation{old.number + 1, config}
 	c.now.Store(next)
 	reloads.WithLabelValues("taken").Inc()
-	log.Info("config.reloaded", "file", c.file, "config_generation", next.number, "config_hash", config.Hash(), "replaced_hash", old.config.Hash())
-	logWarnings(log, config)
+	log.Info("config.reloaded", "file", c.file, "config_generation", next.number, "config_hash", next.config.Hash(), "replaced_hash", old.config.Hash())
+	logWarnings(log, next.config)
 }
 
 func (c *configuration) register(registry prometheus.Registerer) *prometheus.CounterVec {
@@ -171,9 +179,13 @@ func logWarnings(log *slog.Logger, config *mapping.Config) {
 func loadConfig(file string, o mapping.Options) (*mapping.Config, error) {
 	config, err := mapping.Load(file, o)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: begin with the example that the README names, or set CONFIG_FILE", err)
+		return nil, withoutFile(err)
 	}
 	return config, err
+}
+
+func withoutFile(err error) error {
+	return fmt.Errorf("%w: begin with the example that the README names, or set CONFIG_FILE", err)
 }
 
 // configFile returns the first argument, or the file that serve would use.

@@ -16,6 +16,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/callab"
+	"callbridge/credential"
 	"callbridge/dispatch"
 	"callbridge/handlers"
 	"callbridge/lookup"
@@ -58,6 +59,10 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	password, err := s.adminPassword(p.log)
+	if err != nil {
+		return err
+	}
 	for _, remark := range callab.Remarks(s.Callab.URL) {
 		p.log.Warn("callab.url", "problem", "CALLAB_URL "+remark)
 	}
@@ -68,7 +73,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	if err != nil {
 		return fmt.Errorf("CALLAB_URL: %w", err)
 	}
-	if err := p.listenAdmin(s); err != nil {
+	if err := p.listenAdmin(s, password); err != nil {
 		return err
 	}
 	if err := p.openBus(ctx, s); err != nil {
@@ -91,6 +96,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 			{Name: "streams", Severity: handlers.Minor, Ask: p.bus.Intact},
 			{Name: "lookup", Severity: handlers.Minor, Ask: func(context.Context) error { return p.lookups.Ready() }},
 			{Name: "dispatch", Severity: handlers.Minor, Ask: func(context.Context) error { return p.dispatcher.Ready() }},
+			{Name: "secrets", Severity: handlers.Minor, Ask: p.config.secretsReady(token, password)},
 		},
 		Sources: p.lookups.Held,
 		Info:    p.config.info,
@@ -122,13 +128,13 @@ func (p *process) openBus(ctx context.Context, s settings) (err error) {
 
 // listenAdmin opens the admin listener, which says that the process is starting until NATS
 // is ready. It warns about one that others can reach and that has no password.
-func (p *process) listenAdmin(s settings) (err error) {
+func (p *process) listenAdmin(s settings, password *credential.Secret) (err error) {
 	if s.AdminAddr == "" {
 		return nil
 	}
 	operators := handlers.Operators{Health: p.starting(), Gatherer: p.registry, Log: p.log, Profiles: s.AdminPProf}
-	if operators.Password, err = s.adminPassword(p.log); err != nil {
-		return err
+	if password != nil {
+		operators.Password = password.Get
 	}
 	if p.admin, err = listen("ADMIN_ADDR", s.AdminAddr, handlers.NewServer(handlers.Admin(operators), p.log)); err != nil {
 		return err

@@ -245,14 +245,10 @@ func (s callabSettings) token(log *slog.Logger) (*credential.Secret, error) {
 	return credential.New("CALLAB_TOKEN", s.Token, s.TokenFile, callab.CheckToken, log)
 }
 
-// adminPassword returns what reads the password of the admin listener, nil if there is none.
-func (s settings) adminPassword(log *slog.Logger) (func() string, error) {
-	if s.AdminPasswordFile == "" && s.AdminPassword == "" {
+// adminPassword returns the password of the admin listener, nil if there is none.
+func (s settings) adminPassword(log *slog.Logger) (*credential.Secret, error) {
+	if s.AdminAddr == "" || s.AdminPasswordFile == "" && s.AdminPassword == "" {
 		return nil, nil
 	}
-	password, err := credential.New("ADMIN_PASSWORD", s.AdminPassword, s.AdminPasswordFile, nil, log)
-	if err != nil {
-		return nil, err
-	}
-	return password.Get, nil
+	return credential.New("ADMIN_PASSWORD", s.AdminPassword, s.AdminPasswordFile, nil, log)
 }
