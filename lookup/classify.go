@@ -120,6 +120,11 @@ func classify(meaning lookups.Meaning, r response, err error, now time.Time) ver
 	return v
 }
 
+// isOutage reports whether the CRM could not answer at all, whatever it was asked for.
+func (v verdict) isOutage(err error) bool {
+	return v.result == retried && (err != nil || v.status == http.StatusRequestTimeout || v.status >= 500)
+}
+
 // meanings are the results of what a source says about an answer.
 var meanings = map[lookups.Meaning]result{
 	lookups.BadCredentials: refused, lookups.Forbidden: forbidden, lookups.Wait: retried, lookups.Gone: notFound, lookups.Failed: failed,

@@ -31,7 +31,7 @@ func newClient() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
-			MaxIdleConnsPerHost: workers, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: attemptTimeout,
+			MaxIdleConnsPerHost: perSource, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: attemptTimeout,
 		},
 		Timeout:       attemptTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

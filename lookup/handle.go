@@ -125,18 +125,50 @@ func (s *Service) lookUp(ctx context.Context, j job) bus.Disposition {
 		}
 		defer s.responses.end(q.Object)
 	}
-	l := s.limiter(j.in.Event.Source)
-	if wait := l.acquire(j.delivery.ID, q, time.Now()); wait > 0 {
+	c := s.crm(j.in.Event.Source)
+	now := time.Now()
+	if wait := c.enter(j.delivery.ID, q, share(int(s.workers.Load()), s.sources()), now); wait > 0 {
+		if last, open := c.breaker.open(); open && last.sent.After(j.deadline()) {
+			return s.finish(ctx, j, response{}, verdict{result: retried, detail: last.detail})
+		}
 		return bus.RedeliverAfter(wait)
 	}
-	sent := time.Now()
-	r, err := s.fetch(ctx, q)
-	r.sent, r.took = sent, time.Since(sent)
-	if ctx.Err() != nil {
+	r, v, sent := s.ask(ctx, j, c)
+	if !sent {
 		return bus.RedeliverAfter(0) // the process stops
 	}
+	return s.finish(ctx, j, r, v)
+}
+
+// ask sends the request and judges the answer. It reports false if the process stops.
+func (s *Service) ask(ctx context.Context, j job, c *crm) (response, verdict, bool) {
+	defer c.leave()
+	sent := time.Now()
+	r, err := s.fetch(ctx, j.request)
+	r.sent, r.took = sent, time.Since(sent)
+	if ctx.Err() != nil {
+		c.breaker.abandoned()
+		return r, verdict{}, false
+	}
 	s.metrics.duration.Observe(r.took.Seconds())
-	return s.finish(ctx, j, r, s.updateLimiter(l, j, classify(q.Meaning(r.status, r.contentType, r.body), r, err, time.Now())))
+	v := classify(j.request.Meaning(r.status, r.contentType, r.body), r, err, time.Now())
+	s.updateBreaker(c, j, v, outage{v.detail, sent}, err)
+	return r, s.updateLimiter(c.limiter, j, v), true
+}
+
+// updateBreaker tells the breaker whether the CRM has answered.
+func (s *Service) updateBreaker(c *crm, j job, v verdict, last outage, err error) {
+	source := j.in.Event.Source
+	if !v.isOutage(err) {
+		if c.breaker.answered() {
+			s.log.Info("lookup.breaker_closed", "source", source)
+		}
+		return
+	}
+	if c.breaker.unanswered(j.delivery.ID, last, time.Now()) {
+		s.log.Warn("lookup.breaker_opened", "source", source, "detail", v.detail,
+			"hint", "the events of this source wait; one lookup at a time finds out when the CRM answers again")
+	}
 }
 
 // updateLimiter tells the source's limiter what the verdict says about the CRM as

@@ -58,11 +58,15 @@ func (l *limiter) acquire(id string, q *lookups.Request, now time.Time) time.Dur
 	if l.refusedAuth != nil && *l.refusedAuth != q.Auth {
 		l.refusedAuth, l.pausedUntil, l.lastPause = nil, time.Time{}, 0 // a reload changed them
 	}
-	if wait := l.pausedUntil.Sub(now); wait > 0 {
-		return wait
-	}
 	if limit := rate.Limit(q.Rate); l.rate.Limit() != limit {
 		l.rate.SetLimitAt(now, limit)
+	}
+	if wait := l.pausedUntil.Sub(now); wait > 0 {
+		if l.refusedAuth == nil {
+			return wait
+		}
+		// This may last for days: the events must not all come again at once.
+		return max(wait, l.rate.ReserveN(now, 1).DelayFrom(now))
 	}
 	at, ok := l.reservations[id]
 	if !ok || now.Sub(at) > reservationGrace {
@@ -75,6 +79,17 @@ func (l *limiter) acquire(id string, q *lookups.Request, now time.Time) time.Dur
 	}
 	delete(l.reservations, id)
 	return 0
+}
+
+// postpone reserves another time for an event that acquire has let through, at least
+// atLeast from now, and returns the delay until then.
+func (l *limiter) postpone(id string, atLeast time.Duration, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wait := max(atLeast, l.rate.ReserveN(now, 1).DelayFrom(now))
+	l.sweep(now)
+	l.reservations[id] = now.Add(wait)
+	return wait
 }
 
 // sweep removes expired reservations: their events went to another process.

@@ -9,7 +9,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,10 +23,6 @@ import (
 	"callbridge/mapping"
 	"callbridge/span"
 )
-
-// workers is the number of concurrent lookups of this process. The rate of each
-// source is limited separately.
-const workers = 4
 
 // maxSilence is the longest time without a sign of life of the workers while
 // the process is ready.
@@ -42,8 +41,11 @@ type Service struct {
 	log       *slog.Logger
 	lastAlive atomic.Int64 // Unix nanoseconds
 
-	mu       sync.Mutex
-	limiters map[string]*limiter // by source
+	// workers is their number since Run.
+	workers atomic.Int64
+
+	mu   sync.Mutex
+	crms map[string]*crm // by source
 }
 
 // New makes a Service. current returns the configuration in force. A nil tracer
@@ -53,7 +55,7 @@ func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registe
 	s := &Service{
 		bus: b, mapping: current, client: client, tokens: newTokens(client),
 		responses: newResponseCache(), versions: newVersionCache(), metrics: newMetrics(registry), tracer: tracer, log: log,
-		limiters: map[string]*limiter{},
+		crms: map[string]*crm{},
 	}
 	for _, source := range current().Sources() {
 		for _, r := range []result{found, failed, refused, forbidden} {
@@ -68,6 +70,8 @@ func New(b *bus.Bus, current func() *mapping.Config, registry prometheus.Registe
 // Run makes lookups until ctx ends. It aborts lookups in flight then; their
 // events stay on the bus and are delivered again.
 func (s *Service) Run(ctx context.Context) {
+	workers := workersFor(s.sources())
+	s.workers.Store(int64(workers))
 	s.bus.ConsumeLookups(ctx, workers, bus.Worker{Handle: s.handle, Alive: s.alive, Log: s.log})
 }
 
@@ -79,29 +83,54 @@ func (s *Service) Ready() error {
 	return nil
 }
 
-// Held returns why the events of a source wait, by the name of the source.
-func (s *Service) Held() map[string]string {
-	held := map[string]string{}
-	for _, source := range s.mapping().Sources() {
-		if s.limiter(source.Name()).refused(time.Now()) {
-			held[source.Name()] = "the CRM refuses our credentials: set working ones in auth; the events of the source wait"
-		}
+// asking returns the configured sources that have lookups.
+func (s *Service) asking() []*mapping.Source {
+	return slices.DeleteFunc(s.mapping().Sources(), func(source *mapping.Source) bool { return !source.Asks() })
+}
+
+func (s *Service) sources() int { return len(s.asking()) }
+
+// The causes for which the events of a source wait, labels of the metric.
+const (
+	byCredentials = "credentials"
+	byBreaker     = "circuit_breaker"
+)
+
+// heldBy returns why the events of a source wait, by cause.
+func (s *Service) heldBy(source string) map[string]string {
+	c, held := s.crm(source), map[string]string{}
+	if c.refused(time.Now()) {
+		held[byCredentials] = "the CRM refuses our credentials: set working ones in auth; the events of the source wait"
+	}
+	if last, open := c.breaker.open(); open {
+		held[byBreaker] = "the circuit breaker is open: " + last.detail + "; one lookup at a time finds out when the CRM answers again"
 	}
 	return held
 }
 
+// Held returns why the events of a source wait, by the name of the source.
+func (s *Service) Held() map[string]string {
+	all := map[string]string{}
+	for _, source := range s.asking() {
+		if held := s.heldBy(source.Name()); len(held) > 0 {
+			all[source.Name()] = strings.Join(slices.Sorted(maps.Values(held)), "; ")
+		}
+	}
+	return all
+}
+
 func (s *Service) alive() { s.lastAlive.Store(time.Now().UnixNano()) }
 
-// limiter returns the limiter of a source.
-func (s *Service) limiter(source string) *limiter {
+// crm returns what is known about the CRM of a source.
+func (s *Service) crm(source string) *crm {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l, ok := s.limiters[source]
+	c, ok := s.crms[source]
 	if !ok {
-		l = newLimiter()
-		s.limiters[source] = l
+		c = newCRM()
+		s.crms[source] = c
 	}
-	return l
+	return c
 }
 
 type metrics struct {
@@ -126,18 +155,21 @@ func newMetrics(r prometheus.Registerer) *metrics {
 var heldDesc = prometheus.NewDesc("callbridge_lookup_held",
 	"1 while the events of a source wait because of its CRM, by cause, else 0.", []string{"source", "cause"}, nil)
 
-// heldCollector has a series for each configured source, so that their number is bounded.
+// heldCollector has two series for each configured source, so that their number is
+// bounded.
 type heldCollector struct{ service *Service }
 
 func (c heldCollector) Describe(to chan<- *prometheus.Desc) { to <- heldDesc }
 
 func (c heldCollector) Collect(to chan<- prometheus.Metric) {
-	held := c.service.Held()
 	for _, source := range c.service.mapping().Sources() {
-		value := 0.0
-		if held[source.Name()] != "" {
-			value = 1
+		held := c.service.heldBy(source.Name())
+		for _, cause := range []string{byCredentials, byBreaker} {
+			value := 0.0
+			if held[cause] != "" {
+				value = 1
+			}
+			to <- prometheus.MustNewConstMetric(heldDesc, prometheus.GaugeValue, value, source.Name(), cause)
 		}
-		to <- prometheus.MustNewConstMetric(heldDesc, prometheus.GaugeValue, value, source.Name(), "credentials")
 	}
 }

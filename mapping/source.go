@@ -63,6 +63,9 @@ func (s *Source) Unverified() string {
 	return s.verifier.Unverified()
 }
 
+// Asks reports whether events of the source may need a lookup in its CRM.
+func (s *Source) Asks() bool { return s.lookups.Exist() }
+
 // Answer returns the answer to a delivery whose events are all stored: 202 and
 // callbridge's JSON, unless the source has another one.
 func (s *Source) Answer() Answer {

@@ -115,7 +115,7 @@ func (s Settings) Streams() []jetstream.StreamConfig {
 // maxAckPending bounds the delivered and unacknowledged messages of a consumer,
 // over all processes. It counts requests that wait for Callab's list of calls, and
 // events that wait for the rate limit or the credentials of a CRM.
-var maxAckPending = map[string]int{Dispatch: 4096, Lookup: 16384}
+var maxAckPending = map[string]int{Dispatch: 4096, Lookup: 65536}
 
 // Consumers returns the definitions of the consumers of the stream of requests.
 func (s Settings) Consumers() []jetstream.ConsumerConfig {

@@ -67,7 +67,7 @@ func TestRefusedKeyOfOneCRMAndRefusedTokenLeaveTheProcessReady(t *testing.T) {
 	}
 	for _, want := range []string{
 		"callbridge_ready 1\n", `callbridge_check_ok{check="dispatch"} 0`, `callbridge_check_ok{check="nats"} 1`,
-		`callbridge_lookup_held{cause="credentials",source="crm"} 1`, `callbridge_lookup_held{cause="credentials",source="website"} 0`,
+		`callbridge_lookup_held{cause="credentials",source="crm"} 1`, `callbridge_lookup_held{cause="circuit_breaker",source="crm"} 0`,
 	} {
 		if !strings.Contains(b.scrape(), want) {
 			t.Errorf("the scrape has no %s:\n%s", want, b.scrape())
