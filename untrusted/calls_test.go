@@ -22,7 +22,7 @@ import (
 var own = map[string][]string{
 	"version":  {"version()"},
 	"remote":   {"l.address()"},
-	"webhooks": {"p.public.url()"}, "nats": {"p.bus.ClientURL()"},
+	"webhooks": {"p.public.URL()"}, "nats": {"p.bus.ClientURL()"},
 	"config": {"s.ConfigFile"}, "config_hash": {"config.current().Hash()", "config.Hash()", "old.config.Hash()", "next.config.Hash()", "l.config", "r.Config", "j.config.Hash()"},
 	"file": {"c.file", "path"}, "replaced_hash": {"old.config.Hash()"},
 	"stack": {"string(debug.Stack())"},

@@ -39,7 +39,7 @@ func traced(body string) http.Header {
 func TestAnswersFollowTheContract(t *testing.T) {
 	t.Parallel()
 	b, contract := startBridge(t, nil), newContract(t)
-	hooks, admin := b.process.public.url(), b.process.admin.url()
+	hooks, admin := b.process.public.URL(), b.process.admin.URL()
 	post := func(file string) testkit.Answer {
 		body := exampleBody(t, file)
 		return b.post("/webhooks/website", body, traced(body))
@@ -90,7 +90,7 @@ func TestAnswersWithoutNATSFollowTheContract(t *testing.T) {
 	}
 	const inJSON = "/content/application~1json/schema"
 	contract.holds(t, "503", contract.response(t, "post", "/webhooks/{source}", 503)+inJSON, []byte(got.Body))
-	red := testkit.Do(t, http.MethodGet, b.process.admin.url()+"/readyz", "", nil)
+	red := testkit.Do(t, http.MethodGet, b.process.admin.URL()+"/readyz", "", nil)
 	contract.holds(t, "not ready", contract.response(t, "get", "/readyz", 503)+inJSON, []byte(red.Body))
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"callbridge/bus/role"
 	"callbridge/callab/callabsim"
+	"callbridge/cmd/callbridge/listener"
 	"callbridge/demo"
 	"callbridge/mapping"
 	"callbridge/untrusted"
@@ -49,15 +50,15 @@ func runDemo(ctx context.Context, out io.Writer, once bool) error {
 		return fmt.Errorf("make a directory for the demo: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	sim, err := listen("simulator", free("127.0.0.1:8090"), callabsim.New(callabsim.Options{Tokens: []string{demoToken}, MagicNumbers: true}).Server(""))
+	sim, err := listener.Open("simulator", free("127.0.0.1:8090"), callabsim.New(callabsim.Options{Tokens: []string{demoToken}, MagicNumbers: true}).Server(""))
 	if err != nil {
 		return err
 	}
-	defer sim.close()
-	go func() { _ = sim.serve() }()
+	defer sim.Close()
+	go func() { _ = sim.Serve() }()
 
 	webhooks := make(demo.Log, 256)
-	p, err := startDemo(ctx, dir, sim.url(), untrusted.NewLogger(webhooks))
+	p, err := startDemo(ctx, dir, sim.URL(), untrusted.NewLogger(webhooks))
 	if err != nil {
 		return err
 	}
@@ -72,10 +73,10 @@ func runDemo(ctx context.Context, out io.Writer, once bool) error {
 	}
 	defer printer.Close()
 	untrusted.Fprintf(out, "callbridge demo: nothing leaves this machine, no phone rings.\n\n"+
-		"  webhooks   %s\n  NATS       %s\n  simulator  %s (in place of https://api.callab.ai)\n\n", p.public.url(), p.bus.ClientURL(), sim.url())
-	err = printer.SendSamples(ctx, p.public.url(), example)
+		"  webhooks   %s\n  NATS       %s\n  simulator  %s (in place of https://api.callab.ai)\n\n", p.public.URL(), p.bus.ClientURL(), sim.URL())
+	err = printer.SendSamples(ctx, p.public.URL(), example)
 	if !once && err == nil {
-		printer.Invite(p.public.url(), p.bus.UserURL(role.Reader), p.bus.UserURL(role.Results))
+		printer.Invite(p.public.URL(), p.bus.UserURL(role.Reader), p.bus.UserURL(role.Results))
 		printer.Follow(ctx, webhooks)
 	}
 	cancel()

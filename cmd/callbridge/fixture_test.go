@@ -110,7 +110,7 @@ func (b *bridge) result() event.Result {
 // post sends a webhook.
 func (b *bridge) post(path, body string, header http.Header) testkit.Answer {
 	b.t.Helper()
-	return testkit.Post(b.t, b.process.public.url()+path, body, header)
+	return testkit.Post(b.t, b.process.public.URL()+path, body, header)
 }
 
 // website sends a webhook signed as the website of the example does, and returns the status.
@@ -124,7 +124,7 @@ func signed(body string) http.Header { return testkit.Signed(demo.Secrets["WEBSI
 // admin returns the body of an answer of the admin listener.
 func (b *bridge) admin(path string) string {
 	b.t.Helper()
-	return testkit.Get(b.t, b.process.admin.url()+path).Body
+	return testkit.Get(b.t, b.process.admin.URL()+path).Body
 }
 
 // scrape returns the metrics.
@@ -136,7 +136,7 @@ func (b *bridge) scrape() string {
 // ready reports whether /readyz answers 200.
 func (b *bridge) ready() bool {
 	b.t.Helper()
-	return testkit.Get(b.t, b.process.admin.url()+"/readyz").Status == http.StatusOK
+	return testkit.Get(b.t, b.process.admin.URL()+"/readyz").Status == http.StatusOK
 }
 
 // exampleBody is a webhook of the example.

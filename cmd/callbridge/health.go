@@ -13,6 +13,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/listener"
 	"callbridge/untrusted"
 )
 
@@ -53,7 +54,7 @@ func ownURL(s settings) (string, error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return scheme(s.HTTPTLSCert != "") + net.JoinHostPort(host, port), nil
+	return listener.Scheme(s.HTTPTLSCert != "") + net.JoinHostPort(host, port), nil
 }
 
 // healthClient accepts any certificate. That of the process names the public host, not this

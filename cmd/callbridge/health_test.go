@@ -14,7 +14,7 @@ import (
 func TestHealthReportsReadiness(t *testing.T) {
 	t.Parallel()
 	b, stopNATS := startBridgeOnNATS(t)
-	_, port, _ := strings.Cut(strings.TrimPrefix(b.process.public.url(), "http://"), ":")
+	_, port, _ := strings.Cut(strings.TrimPrefix(b.process.public.URL(), "http://"), ":")
 	var out bytes.Buffer
 	testkit.Eventually(t, "healthy", func() bool {
 		out.Reset()
@@ -59,7 +59,7 @@ func TestRefusedKeyOfOneCRMAndRefusedTokenLeaveTheProcessReady(t *testing.T) {
 	for _, want := range []string{`"status":"degraded"`, `"sources":{"crm":"the CRM refuses our credentials`, `"dispatch":"callab refuses our credentials`, `"nats":"ok"`} {
 		testkit.Eventually(t, "the answer has "+want, func() bool { return strings.Contains(b.admin("/readyz"), want) })
 	}
-	if !b.ready() || testkit.Get(t, b.process.public.url()+"/readyz").Status != http.StatusOK {
+	if !b.ready() || testkit.Get(t, b.process.public.URL()+"/readyz").Status != http.StatusOK {
 		t.Errorf("not ready: %s", b.admin("/readyz"))
 	}
 	if status := b.website(`{"id":"2","phone":"+12025550142"}`); status != http.StatusAccepted {

@@ -174,7 +174,7 @@ func TestMemoryUnderHostileConnectionsIsBounded(t *testing.T) {
 func TestSlowBodyIsCutOff(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
-	conn, err := net.Dial("tcp", b.process.public.socket.Addr().String())
+	conn, err := net.Dial("tcp", b.process.public.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestHTTP2StreamsAreFew(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile := testkit.NewAuthority(t).Issue("tls")
 	b := startBridge(t, map[string]string{"HTTP_TLS_CERT": certFile, "HTTP_TLS_KEY": keyFile})
-	conn, err := tls.Dial("tcp", b.process.public.socket.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	conn, err := tls.Dial("tcp", b.process.public.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestPublicListenerUsesTLSAndLoadsANewCertificate(t *testing.T) {
 	authority := testkit.NewAuthority(t)
 	certFile, keyFile := authority.Issue("tls")
 	b := startBridge(t, map[string]string{"HTTP_TLS_CERT": certFile, "HTTP_TLS_KEY": keyFile})
-	address := b.process.public.socket.Addr().String()
+	address := b.process.public.Addr().String()
 	first := serial(address, tls.VersionTLS13)
 	if first == 0 {
 		t.Fatal("no certificate")
@@ -36,7 +36,7 @@ func TestPublicListenerUsesTLSAndLoadsANewCertificate(t *testing.T) {
 	if got := serial(address, tls.VersionTLS11); got != 0 {
 		t.Error("TLS 1.1 is accepted")
 	}
-	if got := serial(b.process.admin.socket.Addr().String(), tls.VersionTLS13); got != 0 {
+	if got := serial(b.process.admin.Addr().String(), tls.VersionTLS13); got != 0 {
 		t.Error("the admin listener uses TLS")
 	}
 	var out bytes.Buffer
@@ -57,7 +57,7 @@ func TestPublicListenerUsesTLSAndLoadsANewCertificate(t *testing.T) {
 func TestConnectionWithSlowHeadersIsClosed(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
-	conn, err := net.Dial("tcp", b.process.public.socket.Addr().String())
+	conn, err := net.Dial("tcp", b.process.public.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

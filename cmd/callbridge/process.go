@@ -16,6 +16,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/callab"
+	"callbridge/cmd/callbridge/listener"
 	"callbridge/credential"
 	"callbridge/dispatch"
 	"callbridge/handlers"
@@ -32,8 +33,8 @@ type process struct {
 	bus        *bus.Bus
 	lookups    *lookup.Service
 	dispatcher *dispatch.Dispatcher
-	public     *listener
-	admin      *listener
+	public     *listener.Listener
+	admin      *listener.Listener
 	// operators is what the admin listener shows.
 	operators handlers.Operators
 	// waiting is why the start waits for NATS.
@@ -102,20 +103,31 @@ func (p *process) wire(ctx context.Context, s settings) error {
 		Info:    p.config.info,
 	}
 	p.registry.MustRegister(health.Collector(), p.bus.RouteMetric(p.config.routes))
+	if err := p.listenPublic(s, health); err != nil {
+		return err
+	}
+	p.operators.Health = health
+	p.admin.Handle(handlers.Admin(p.operators))
+	return nil
+}
+
+// listenPublic opens the listener for webhooks.
+func (p *process) listenPublic(s settings, health handlers.Health) error {
 	connections := handlers.NewConnections(s.HTTPTrustedProxies, p.registry)
 	intake := handlers.Intake{Mapping: p.config.current, Bus: p.bus, Log: p.log, Tracer: p.tracer, Connections: connections,
 		TrustedProxies: s.HTTPTrustedProxies, ProxyHeader: s.HTTPProxyHeader}
-	public := handlers.NewServer(handlers.Public(intake, health, p.registry), p.log)
-	public.ConnContext = connections.Context
-	if public.TLSConfig, err = publicTLS(s, p.log); err != nil {
+	server := handlers.NewServer(handlers.Public(intake, health, p.registry), p.log)
+	server.ConnContext = connections.Context
+	var err error
+	if s.HTTPTLSCert != "" {
+		if server.TLSConfig, err = listener.Certificate(s.HTTPTLSCert, s.HTTPTLSKey, p.log); err != nil {
+			return fmt.Errorf("HTTP_TLS_CERT and HTTP_TLS_KEY cannot be used: %w", err)
+		}
+	}
+	if p.public, err = listener.Open("HTTP_ADDR", s.HTTPAddr, server); err != nil {
 		return err
 	}
-	if p.public, err = listen("HTTP_ADDR", s.HTTPAddr, public); err != nil {
-		return err
-	}
-	p.public.socket = connections.Listener(p.public.socket)
-	p.operators.Health = health
-	p.admin.handle(handlers.Admin(p.operators))
+	p.public.Wrap(connections.Listener)
 	return nil
 }
 
@@ -136,10 +148,10 @@ func (p *process) listenAdmin(s settings, password *credential.Secret) (err erro
 	if password != nil {
 		operators.Password = password.Get
 	}
-	if p.admin, err = listen("ADMIN_ADDR", s.AdminAddr, handlers.NewServer(handlers.Admin(operators), p.log)); err != nil {
+	if p.admin, err = listener.Open("ADMIN_ADDR", s.AdminAddr, handlers.NewServer(handlers.Admin(operators), p.log)); err != nil {
 		return err
 	}
-	if address, ok := p.admin.socket.Addr().(*net.TCPAddr); operators.Password == nil && (!ok || !address.IP.IsLoopback()) {
+	if address, ok := p.admin.Addr().(*net.TCPAddr); operators.Password == nil && (!ok || !address.IP.IsLoopback()) {
 		shows := "/metrics and the checks of /readyz"
 		if s.AdminPProf {
 			shows += ", and by /debug/pprof what is in memory: secrets, names and numbers"
@@ -148,7 +160,7 @@ func (p *process) listenAdmin(s settings, password *credential.Secret) (err erro
 			"hint", "set ADMIN_PASSWORD_FILE, or let only your own network reach ADMIN_ADDR")
 	}
 	p.operators = operators
-	p.admin.start()
+	p.admin.Start()
 	return nil
 }
 
@@ -172,10 +184,10 @@ func (p *process) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var parts sync.WaitGroup
-	p.public.start()
-	for _, l := range []*listener{p.public, p.admin} {
+	p.public.Start()
+	for _, l := range []*listener.Listener{p.public, p.admin} {
 		if l != nil {
-			parts.Go(func() { cancel(<-l.ended) })
+			parts.Go(func() { cancel(<-l.Ended()) })
 		}
 	}
 	parts.Go(func() {
@@ -197,9 +209,9 @@ func (p *process) run(ctx context.Context) error {
 	<-ctx.Done()
 	p.stopping.Store(true)
 	p.log.Info("process.stopping")
-	p.public.shutdown()
+	p.public.Shutdown()
 	<-dispatched
-	p.admin.shutdown()
+	p.admin.Shutdown()
 	parts.Wait()
 	p.log.Info("process.stopped")
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
@@ -217,8 +229,8 @@ func (p *process) running(context.Context) error {
 }
 
 func (p *process) close() {
-	p.public.close()
-	p.admin.close()
+	p.public.Close()
+	p.admin.Close()
 	if p.bus != nil {
 		p.bus.Close()
 	}

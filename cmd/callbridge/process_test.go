@@ -137,10 +137,10 @@ func TestMetricsAreOnTheAdminListenerOnly(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
 	for url, want := range map[string]int{
-		b.process.admin.url() + "/metrics":  http.StatusOK,
-		b.process.public.url() + "/metrics": http.StatusNotFound,
-		b.process.public.url() + "/livez":   http.StatusOK,
-		b.process.public.url() + "/readyz":  http.StatusOK,
+		b.process.admin.URL() + "/metrics":  http.StatusOK,
+		b.process.public.URL() + "/metrics": http.StatusNotFound,
+		b.process.public.URL() + "/livez":   http.StatusOK,
+		b.process.public.URL() + "/readyz":  http.StatusOK,
 	} {
 		if got := testkit.Get(t, url).Status; got != want {
 			t.Errorf("GET %s answers %d, want %d", url, got, want)
@@ -170,7 +170,7 @@ func TestAdminListenerBeyondLoopbackHasAPasswordOrAWarning(t *testing.T) {
 			if c.change["ADMIN_PASSWORD"]+c.change["ADMIN_PASSWORD_FILE"] == "" {
 				return
 			}
-			_, port, _ := strings.Cut(strings.ReplaceAll(b.process.admin.url(), "[::]", "any"), "any:")
+			_, port, _ := strings.Cut(strings.ReplaceAll(b.process.admin.URL(), "[::]", "any"), "any:")
 			for header, want := range map[string]int{"": 401, "Basic OnRoZSBhZG1pbiBwYXNzd29yZA==": 200} {
 				got := testkit.Do(t, http.MethodGet, "http://127.0.0.1:"+port+"/metrics", "", http.Header{"Authorization": {header}})
 				if got.Status != want {

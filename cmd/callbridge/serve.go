@@ -71,7 +71,7 @@ func serve(ctx context.Context, s settings, config *configuration, log *slog.Log
 		}
 		return err
 	}
-	log.Info("process.started", "version", version(), "webhooks", p.public.url(),
+	log.Info("process.started", "version", version(), "webhooks", p.public.URL(),
 		"nats", p.bus.ClientURL(), "config", s.ConfigFile, "config_hash", config.current().Hash())
 	return p.run(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbridge/callab/callabsim"
+	"callbridge/cmd/callbridge/listener"
 	"callbridge/untrusted"
 )
 
@@ -20,18 +21,18 @@ its address. It can simulate faults; see docs/simulator.md.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sim := callabsim.New(callabsim.Options{Tokens: []string{token}, MagicNumbers: true, Log: logTo(cmd.ErrOrStderr())})
-			l, err := listen("--addr", address, sim.Server(""))
+			l, err := listener.Open("--addr", address, sim.Server(""))
 			if err != nil {
 				return err
 			}
-			untrusted.Fprintf(cmd.OutOrStdout(), "simulator on %s/v1\nuse it with: CALLAB_URL=%s/v1 CALLAB_TOKEN=%s callbridge serve\n", l.url(), l.url(), token)
+			untrusted.Fprintf(cmd.OutOrStdout(), "simulator on %s/v1\nuse it with: CALLAB_URL=%s/v1 CALLAB_TOKEN=%s callbridge serve\n", l.URL(), l.URL(), token)
 			served := make(chan error, 1)
-			go func() { served <- l.serve() }()
+			go func() { served <- l.Serve() }()
 			select {
 			case err = <-served:
 			case <-cmd.Context().Done():
 			}
-			l.close()
+			l.Close()
 			return err
 		},
 	}

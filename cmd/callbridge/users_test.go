@@ -49,7 +49,7 @@ func TestTheDemoPrintsLinesThatWork(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, nil)
 	var out bytes.Buffer
-	demo.NewPrinter(&out).Invite(b.process.public.url(), b.process.bus.UserURL(role.Reader), b.process.bus.UserURL(role.Results))
+	demo.NewPrinter(&out).Invite(b.process.public.URL(), b.process.bus.UserURL(role.Reader), b.process.bus.UserURL(role.Results))
 	subscribe := regexp.MustCompile(`nats sub -s (nats://results:\S+) '(\S+)'`).FindStringSubmatch(out.String())
 	results := regexp.MustCompile(`results -f --nats (\S+)`).FindStringSubmatch(out.String())
 	if subscribe == nil || results == nil {
