@@ -81,7 +81,7 @@ func TestWebhooksAreRefusedWhileTheStoreIsFull(t *testing.T) {
 	f.underLoad(func() {
 		await(t, time.Minute, "webhooks are refused", func() bool {
 			f.crm.newEvent(1)
-			return p.logged(`"webhook.received"`, `"status":503`, "JetStream is full", "NATS_MAX_STORE")
+			return p.logged(`"webhook.received"`, `"status":503`, "the store has no room for more webhooks", "NATS_MAX_STORE")
 		})
 		p.signal(stopSignal)
 		<-p.exited
