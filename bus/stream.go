@@ -63,6 +63,10 @@ func (b *Bus) Ready(ctx context.Context) error {
 	return b.declarer().Compare(ctx)
 }
 
+// Paused returns which consumer a person has paused, or nil. Webhooks are stored
+// meanwhile.
+func (b *Bus) Paused(ctx context.Context) error { return b.declarer().Paused(ctx) }
+
 // reconcileInterval is how often ReconcileStreams checks the streams.
 const reconcileInterval = 2 * time.Second
 
@@ -88,7 +92,7 @@ func (b *Bus) reconcile(ctx context.Context) {
 	checking, cancel := context.WithTimeout(ctx, reconcileInterval)
 	defer cancel()
 	err := b.declarer().Compare(checking)
-	if err == nil || b.config.CheckOnly || errors.Is(err, stream.ErrPaused) {
+	if err == nil || b.config.CheckOnly {
 		if err := b.loss.Check(checking); err != nil && checking.Err() == nil {
 			b.config.Log.Warn("nats.streams_unchecked", "error", err)
 		}

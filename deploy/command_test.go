@@ -40,6 +40,9 @@ var commands = map[string]command{
 	"nats stream backup":                 {role.Administrator, role.Operator, (*actor).backup},
 	"nats stream rm":                     {role.Administrator, role.Operator, (*actor).remove},
 	"nats stream restore":                {role.Administrator, role.Operator, (*actor).restore},
+	"nats stream rmm":                    {role.Administrator, role.Operator, (*actor).removeMessage},
+	"nats consumer pause":                {role.Administrator, role.Operator, (*actor).pause},
+	"nats consumer resume":               {role.Administrator, role.Operator, (*actor).resume},
 	"callbridge results":                 {role.Reader, role.Results, callbridge("results")},
 	"callbridge streams apply":           {role.Administrator, role.Operator, callbridge("streams", "apply")},
 	"callbridge streams acknowledge":     {role.Operator, role.Reader, (*actor).acknowledge},
@@ -108,7 +111,7 @@ func commandOf(text string) string {
 		return "" // it only prints
 	case strings.Contains(text, "streams apply --dry-run"):
 		return "callbridge streams apply --dry-run"
-	case words[1] == "stream" || words[1] == "streams":
+	case words[1] == "stream" || words[1] == "streams" || words[1] == "consumer":
 		return strings.Join(words[:3], " ")
 	}
 	return words[0] + " " + words[1]
@@ -224,6 +227,21 @@ func (a *actor) remove() error {
 	return a.api("$JS.API.STREAM.DELETE.CALLBRIDGE_LEDGER", nil, &answer)
 }
 
+func (a *actor) removeMessage() error {
+	a.asBridge("callbridge.result.accepted.website."+uuid.NewString(), "{}")
+	var answer any
+	return a.api("$JS.API.STREAM.MSG.DELETE.CALLBRIDGE_RESULTS", map[string]any{"seq": 1}, &answer)
+}
+
+func (a *actor) pause() error { return a.pauseUntil(time.Now().Add(time.Hour)) }
+
+func (a *actor) resume() error { return a.pauseUntil(time.Time{}) }
+
+func (a *actor) pauseUntil(until time.Time) error {
+	var answer any
+	return a.api("$JS.API.CONSUMER.PAUSE.CALLBRIDGE_REQUESTS.dispatch", map[string]any{"pause_until": until}, &answer)
+}
+
 func (a *actor) backup() error {
 	_, _, err := a.snapshot()
 	return err
@@ -305,14 +323,19 @@ func (a *actor) restore() error {
 	})
 }
 
-// acknowledge writes a loss as the bridge does, and acknowledges it.
-func (a *actor) acknowledge() error {
+// asBridge publishes a message as the bridge does.
+func (a *actor) asBridge(subject, data string) {
 	bridge := testkit.Connect(a.t, a.url, nats.UserInfo(role.Bridge, "demo-bridge-password"), nats.CustomInboxPrefix("_INBOX_callbridge"))
 	defer bridge.Close()
-	lost := fmt.Sprintf(`{"problems":[{"at":%q,"stream":"CALLBRIDGE_LEDGER","kind":"lost"}]}`, time.Now().UTC().Format(time.RFC3339Nano))
-	if _, err := bridge.Request("callbridge.state.streams", []byte(lost), 20*time.Second); err != nil {
+	if _, err := bridge.Request(subject, []byte(data), 20*time.Second); err != nil {
 		a.t.Fatal(err)
 	}
+}
+
+// acknowledge writes a loss as the bridge does, and acknowledges it.
+func (a *actor) acknowledge() error {
+	lost := fmt.Sprintf(`{"problems":[{"at":%q,"stream":"CALLBRIDGE_LEDGER","kind":"lost"}]}`, time.Now().UTC().Format(time.RFC3339Nano))
+	a.asBridge("callbridge.state.streams", lost)
 	return callbridge("streams", "acknowledge", "--why", "a test")(a)
 }
 

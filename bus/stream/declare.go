@@ -74,9 +74,6 @@ func (d *Declarer) declareConsumer(ctx context.Context, want jetstream.ConsumerC
 	return nil
 }
 
-// ErrPaused: nothing is delivered, because a person has paused a consumer.
-var ErrPaused = errors.New("is paused")
-
 // Compare returns the first stream or consumer that is missing or that may lose or
 // hold back messages, or nil. It asks one question about each.
 func (d *Declarer) Compare(ctx context.Context) error {
@@ -95,13 +92,24 @@ func (d *Declarer) Compare(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("consumer %s: %w", want.Durable, err)
 		}
-		info := have.CachedInfo()
-		if all := difference.Delivery(want, info.Config); len(all) > 0 {
+		if all := difference.Delivery(want, have.CachedInfo().Config); len(all) > 0 {
 			return errors.New(all[0])
 		}
-		if info.Paused {
-			return fmt.Errorf("consumer %s %w for %s: nothing is taken from it until then; `nats consumer resume %s %s` ends that",
-				want.Durable, ErrPaused, info.PauseRemaining.Round(time.Second), d.Name(Requests), want.Durable)
+	}
+	return nil
+}
+
+// Paused returns which consumer a person has paused, or nil. Messages are stored
+// meanwhile, and nothing is delivered.
+func (d *Declarer) Paused(ctx context.Context) error {
+	for _, c := range d.Consumers() {
+		have, err := d.JS.Consumer(ctx, d.Name(Requests), c.Durable)
+		if err != nil {
+			return fmt.Errorf("consumer %s: %w", c.Durable, err)
+		}
+		if info := have.CachedInfo(); info.Paused {
+			return fmt.Errorf("consumer %s is paused for %s: nothing is taken from it until then; `nats consumer resume %s %s` ends that",
+				c.Durable, info.PauseRemaining.Round(time.Second), d.Name(Requests), c.Durable)
 		}
 	}
 	return nil

@@ -7,7 +7,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"callbridge/bus/role"
+	"callbridge/event"
 	"callbridge/internal/testkit"
 )
 
@@ -75,4 +80,25 @@ func TestRefusedKeyOfOneCRMAndRefusedTokenLeaveTheProcessReady(t *testing.T) {
 	}
 	contract := newContract(t)
 	contract.holds(t, "degraded", contract.response(t, "get", "/readyz", 200)+"/content/application~1json/schema", []byte(b.admin("/readyz")))
+}
+
+// TestAPauseOfAllCallsKeepsWebhooks as docs/operations.md says.
+func TestAPauseOfAllCallsKeepsWebhooks(t *testing.T) {
+	t.Parallel()
+	b := startBridge(t, map[string]string{"CONFIG_FILE": testkit.File(t, "callbridge.yaml", strings.Replace(openConfig, "dry_run", "live", 1))})
+	js := testkit.JetStream(t, b.process.bus.UserURL(role.Administrator), nats.CustomInboxPrefix(role.Inbox(role.Administrator)))
+	pause := func(until time.Time) {
+		if _, err := js.PauseConsumer(t.Context(), "CALLBRIDGE_REQUESTS", "dispatch", until); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pause(time.Now().Add(time.Hour))
+	testkit.Eventually(t, "the pause is shown", func() bool { return strings.Contains(b.admin("/readyz"), `"consumers":"consumer dispatch is paused`) })
+	if status := b.website(`{"id":"1","phone":"+12025550142"}`); status != http.StatusAccepted || !b.ready() {
+		t.Errorf("a webhook is answered %d: %s", status, b.admin("/readyz"))
+	}
+	pause(time.Time{})
+	if got := b.result(); got.Outcome != event.Accepted {
+		t.Errorf("after the pause: %+v", got)
+	}
 }

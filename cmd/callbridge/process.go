@@ -95,6 +95,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 			{Name: "process", Ask: p.running},
 			{Name: "nats", Ask: p.bus.Ready},
 			{Name: "streams", Severity: handlers.Minor, Ask: p.bus.Intact},
+			{Name: "consumers", Severity: handlers.Minor, Ask: p.bus.Paused},
 			{Name: "lookup", Severity: handlers.Minor, Ask: func(context.Context) error { return p.lookups.Ready() }},
 			{Name: "dispatch", Severity: handlers.Minor, Ask: func(context.Context) error { return p.dispatcher.Ready() }},
 			{Name: "secrets", Severity: handlers.Minor, Ask: p.config.secretsReady(token, password)},
