@@ -38,8 +38,9 @@ type monitor struct {
 	// unwritable is why the last write to the directory failed, probed is when it ended.
 	unwritable error
 	probed     time.Time
-	// writing is when the running write began; zero if none runs.
-	writing time.Time
+	// looking is when the running look began; zero if none runs. On a disk that hangs,
+	// the questions to the server wait as well as the write.
+	looking time.Time
 	room    room
 	// now and before are webhooks that were accepted since the last two measurements.
 	now, before taken
@@ -88,15 +89,17 @@ func (s *Server) probeDue() bool {
 func (s *Server) look(probe bool) {
 	m := &s.monitor
 	was := s.Ready()
+	m.mu.Lock()
+	m.looking = time.Now()
+	m.now, m.before = taken{}, m.now
+	m.mu.Unlock()
 	s.Inspect()
 	if probe {
 		s.tryWrite()
 	}
-	m.mu.Lock()
-	m.now, m.before = taken{}, m.now
-	m.mu.Unlock()
 	measured, err := s.measure()
 	m.mu.Lock()
+	m.looking = time.Time{}
 	if err == nil {
 		m.room = measured
 	}
@@ -110,13 +113,10 @@ func (s *Server) look(probe bool) {
 
 // tryWrite remembers whether a write works.
 func (s *Server) tryWrite() {
+	err := s.probe()
 	m := &s.monitor
 	m.mu.Lock()
-	m.writing = time.Now()
-	m.mu.Unlock()
-	err := s.probe()
-	m.mu.Lock()
-	m.unwritable, m.writing, m.probed = err, time.Time{}, time.Now()
+	m.unwritable, m.probed = err, time.Now()
 	m.mu.Unlock()
 }
 
@@ -260,7 +260,7 @@ func (s *Server) writableLocked() error {
 		return fmt.Errorf("the embedded NATS has stopped writing (%w): callbridge ends when the disk has room, to be started again", m.broken)
 	case m.unwritable != nil:
 		return fmt.Errorf("NATS store directory %s takes no writes: %w; free space or repair the disk", s.config.Dir, m.unwritable)
-	case !m.writing.IsZero() && time.Since(m.writing) > slowWrite:
+	case !m.looking.IsZero() && time.Since(m.looking) > slowWrite:
 		return fmt.Errorf("a write to NATS store directory %s takes longer than %s: look at the disk", s.config.Dir, slowWrite)
 	}
 	return nil

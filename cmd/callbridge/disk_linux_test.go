@@ -273,3 +273,20 @@ func TestAStopRemembersThatAllIsDone(t *testing.T) {
 		}
 	}
 }
+
+func TestADiskThatHangsRefusesWebhooksAtOnce(t *testing.T) {
+	t.Parallel()
+	dir, disk := brokenDisk(t)
+	b := startBridge(t, map[string]string{"NATS_STORE_DIR": dir})
+	testkit.Eventually(t, "ready at first", b.ready)
+	release := disk.Hang()
+	defer release()
+	testkit.Eventually(t, "not ready", func() bool { return strings.Contains(b.admin("/readyz"), "takes longer than") })
+	refusedAtOnce(b)
+	release()
+	testkit.Eventually(t, "ready again", b.ready)
+	if status := b.website(lead(t, 1)); status != http.StatusAccepted {
+		t.Errorf("answered %d", status)
+	}
+	calledOnce(b, 1)
+}

@@ -45,6 +45,8 @@ type Disk struct {
 	failing bool
 	// refused is the error of all changes; 0 if they are taken.
 	refused syscall.Errno
+	// hung is closed when changes and flushes go on; nil if they do not wait.
+	hung    chan struct{}
 	flushes int64
 }
 
@@ -110,6 +112,31 @@ func (d *Disk) Refuse(with syscall.Errno) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refused = with
+}
+
+// Hang lets every change and every flush wait until release is called.
+func (d *Disk) Hang() (release func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	hung := make(chan struct{})
+	d.hung = hung
+	return sync.OnceFunc(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.hung = nil
+		close(hung)
+	})
+}
+
+// lockToChange locks mu when the disk does not hang.
+func (d *Disk) lockToChange() {
+	d.mu.Lock()
+	for d.hung != nil {
+		hung := d.hung
+		d.mu.Unlock()
+		<-hung
+		d.mu.Lock()
+	}
 }
 
 // Flushes returns the number of flushes of files and directories so far.
@@ -182,7 +209,7 @@ func (d *Disk) changeNames(change rename) {
 
 // flush is fsync of a file or a directory.
 func (d *Disk) flush(n *node) syscall.Errno {
-	d.mu.Lock()
+	d.lockToChange()
 	defer d.mu.Unlock()
 	if d.off {
 		return syscall.EIO

@@ -44,7 +44,7 @@ func (d *Disk) list(dir *node) ([]entry, syscall.Errno) {
 
 // create makes a file or a directory.
 func (d *Disk) create(in *node, name string, dir bool, mode uint32) (*node, syscall.Errno) {
-	d.mu.Lock()
+	d.lockToChange()
 	defer d.mu.Unlock()
 	if d.off {
 		return nil, syscall.EIO
@@ -62,7 +62,7 @@ func (d *Disk) create(in *node, name string, dir bool, mode uint32) (*node, sysc
 
 // remove removes a name.
 func (d *Disk) remove(in *node, name string, dir bool) syscall.Errno {
-	d.mu.Lock()
+	d.lockToChange()
 	defer d.mu.Unlock()
 	if d.off {
 		return syscall.EIO
@@ -88,7 +88,7 @@ func (d *Disk) remove(in *node, name string, dir bool) syscall.Errno {
 // rename gives a file or a directory another name, whose file or empty directory it
 // replaces.
 func (d *Disk) rename(in *node, name string, to *node, newName string) syscall.Errno {
-	d.mu.Lock()
+	d.lockToChange()
 	defer d.mu.Unlock()
 	if d.off {
 		return syscall.EIO
@@ -138,7 +138,7 @@ func (d *Disk) write(n *node, data []byte, offset int64) syscall.Errno {
 func (d *Disk) truncate(n *node, size int64) syscall.Errno { return d.change(n, change{size: size}) }
 
 func (d *Disk) change(n *node, c change) syscall.Errno {
-	d.mu.Lock()
+	d.lockToChange()
 	defer d.mu.Unlock()
 	if d.off {
 		return syscall.EIO
@@ -154,7 +154,7 @@ func (d *Disk) change(n *node, c change) syscall.Errno {
 
 // setMode changes the permissions, without a flush as a journal would keep them.
 func (d *Disk) setMode(n *node, mode uint32) syscall.Errno {
-	d.mu.Lock()
+	d.lockToChange()
 	defer d.mu.Unlock()
 	if d.off {
 		return syscall.EIO
