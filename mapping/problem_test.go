@@ -150,6 +150,8 @@ callbridge.yaml:19:21: policy.countries: names no country; for example [US, CA]`
 		`callbridge.yaml:15:21: routes[0].when: days_since and hours_since take a field of type time`},
 	{"time zone", "lead_score >= 50", `local_hour(created, "Europe/Berln") > 8`,
 		`callbridge.yaml:15:31: routes[0].when: no time zone "Europe/Berln"; write it as "Europe/Berlin"`},
+	{"time zone of a function of CEL", "lead_score >= 50", `created.getHours("Europe/Berln") > 8`,
+		`callbridge.yaml:15:28: routes[0].when: no time zone "Europe/Berln"; write it as "Europe/Berlin"`},
 	{"regular expression", "lead_score >= 50", `name.matches("(")`,
 		`callbridge.yaml:15:24: routes[0].when: invalid matches argument`},
 	{"cost", "when: lead_score >= 50", `when: "tags.all(a, tags.all(b, tags.all(c, tags.all(d, name + a != b + c + d))))"`,

@@ -165,6 +165,26 @@ func TestTimeFunctionsCountFromTheMomentTheWebhookCame(t *testing.T) {
 	}
 }
 
+// TestTimesInZonesFollowOurZoneData: Vancouver has not changed its clocks in the autumn of
+// 2026, which the data inside Go 1.26.8 do not know. CEL's own functions would read those.
+func TestTimesInZonesFollowOurZoneData(t *testing.T) {
+	t.Parallel()
+	const body = `{"phone": "+12025550142", "created": "2026-12-01T07:34:56.789Z"}`
+	for _, when := range []string{
+		`local_hour(created, "America/Vancouver") == 0`, `weekday(created, "America/Vancouver") == "tuesday"`,
+		`created.getHours("America/Vancouver") == 0`, `created.getDate("America/Vancouver") == 1`,
+		`created.getDayOfMonth("America/Vancouver") == 0`, `created.getMonth("America/Vancouver") == 11`,
+		`created.getDayOfWeek("America/Vancouver") == 2`, `created.getDayOfYear("America/Vancouver") == 334`,
+		`created.getFullYear("America/Vancouver") == 2026`, `created.getMinutes("America/Vancouver") == 34`,
+		`created.getSeconds("America/Vancouver") == 56`, `created.getMilliseconds("America/Vancouver") == 789`,
+		`created.getHours("-08:00") == 23`, `created.getHours("02:00") == 9`, `created.getHours() == 7`,
+	} {
+		if got := decide(t, when, body); got != "requested" {
+			t.Errorf("%s: got %q", when, got)
+		}
+	}
+}
+
 func TestARuleThatCostsTooMuchIsStopped(t *testing.T) {
 	t.Parallel()
 	tags, stage := strings.Repeat(`"a",`, 2000)+`"b"`, strings.Repeat("x", 5000)

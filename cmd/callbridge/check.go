@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -63,5 +64,8 @@ func printCheck(w io.Writer, file string, config *mapping.Config) {
 	}
 	for _, p := range config.Warnings() {
 		untrusted.Fprintf(w, "warning: %s\n", p)
+	}
+	if old := oldZoneData(time.Now()); old != "" {
+		untrusted.Fprintf(w, "warning: %s\n", old)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"callbridge/credential"
 	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/zonedata"
 )
 
 // configuration is callbridge.yaml with its reloads. A reload replaces the whole mapping at
@@ -83,7 +84,10 @@ func (c *configuration) permits(r *event.Request) (event.Outcome, event.Reason, 
 // info is added to the answer of /readyz.
 func (c *configuration) info() map[string]any {
 	now := c.now.Load()
-	return map[string]any{"version": version(), "config_generation": now.number, "config_hash": now.config.Hash()}
+	return map[string]any{
+		"version": version(), "config_generation": now.number, "config_hash": now.config.Hash(),
+		"zone_data": zonedata.Version(), "zone_data_old": zonedata.IsOld(time.Now()),
+	}
 }
 
 // watchEvery is the interval at which the file is checked for changes. It is polled because

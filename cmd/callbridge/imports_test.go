@@ -25,11 +25,11 @@ var ours = map[string][]string{
 	"callab/callabsim": {"untrusted"},
 	"mapping/payload":  {"untrusted"},
 	"mapping/phone":    {"event", "untrusted"},
-	"mapping/zone":     {},
+	"mapping/zone":     {"zonedata"},
 	"mapping/sources":  {},
 	"mapping/config":   {"untrusted", "signature", "mapping/sources"},
 	"mapping/field":    {"untrusted", "event", "mapping/config", "mapping/payload", "mapping/phone", "mapping/zone"},
-	"mapping/rule":     {"untrusted", "event", "mapping/config", "mapping/zone"},
+	"mapping/rule":     {"untrusted", "event", "mapping/config", "mapping/zone", "zonedata"},
 	"mapping/call":     {"untrusted", "event", "mapping/config", "mapping/field", "mapping/payload", "mapping/phone"},
 	"mapping/lookups":  {"untrusted", "event", "mapping/call", "mapping/config", "mapping/field", "mapping/payload", "mapping/rule"},
 	"mapping": {
@@ -66,7 +66,9 @@ var ours = map[string][]string{
 	"demo":                    {"untrusted", "event", "signature", "dispatch"},
 	"bench":                   {"bus/role", "callab/callabsim"},
 	"cmd/callbridge/listener": nil,
-	"cmd/callbridge":          {"cmd/callbridge/listener", "demo", "untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/loss", "bus/role", "bus/stream", "handlers", "lookup", "dispatch", "span"},
+	"cmd/callbridge":          {"cmd/callbridge/listener", "demo", "untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/loss", "bus/role", "bus/stream", "handlers", "lookup", "dispatch", "span", "zonedata"},
+	"zonedata":                {},
+	"zonedata/pack":           {},
 }
 
 // testOnly are packages that only tests import.

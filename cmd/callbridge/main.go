@@ -67,6 +67,7 @@ func newRoot() *cobra.Command {
 be called and what the AI agent is told, and places each call once through Callab.
 Requests and results are messages on NATS JetStream.`,
 		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: useZoneData,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), newSchema(), newSources(), newStreams(),

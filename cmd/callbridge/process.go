@@ -80,7 +80,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	if err := p.openBus(ctx, s); err != nil {
 		return err
 	}
-	p.registry.MustRegister(buildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.registry.MustRegister(buildInfo(), zoneDataReleased(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.tracer = s.OTel.Tracer(version(), p.registry, p.log)
 	dispatching := s.dispatch()
 	dispatching.Tracer = p.tracer

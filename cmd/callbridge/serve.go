@@ -39,6 +39,7 @@ Callab's list before they are dialled. The same time given again changes nothing
 			collectEarlier(os.Getenv)
 			log := s.logger(os.Stderr)
 			logWarnings(log, config.current())
+			logZoneData(log)
 			return serve(cmd.Context(), s, config, log)
 		},
 	}

@@ -28,22 +28,24 @@ import (
 type settings struct {
 	HTTPAddr string `env:"HTTP_ADDR, default=:8080"`
 	// Certificate and key of the public listener: both are set, or none.
-	HTTPTLSCert        string        `env:"HTTP_TLS_CERT"`
-	HTTPTLSKey         string        `env:"HTTP_TLS_KEY"`
-	HTTPTrustedProxies []string      `env:"HTTP_TRUSTED_PROXIES"`
-	HTTPProxyHeader    string        `env:"HTTP_PROXY_HEADER, default=X-Forwarded-For"`
-	AdminAddr          string        `env:"ADMIN_ADDR, default=127.0.0.1:8081"`
-	AdminPassword      string        `env:"ADMIN_PASSWORD"`
-	AdminPasswordFile  string        `env:"ADMIN_PASSWORD_FILE"`
-	AdminPProf         bool          `env:"ADMIN_PPROF, default=false"`
-	ConfigFile         string        `env:"CONFIG_FILE, default=callbridge.yaml"`
-	Retention          time.Duration `env:"RETENTION, default=168h"`
-	LogLevel           logLevel      `env:"LOG_LEVEL, default=info"`
-	LogFormat          string        `env:"LOG_FORMAT, default=json"`
-	NATS               natsSettings
-	Callab             callabSettings
-	Dial               dialSettings
-	OTel               span.Settings
+	HTTPTLSCert        string   `env:"HTTP_TLS_CERT"`
+	HTTPTLSKey         string   `env:"HTTP_TLS_KEY"`
+	HTTPTrustedProxies []string `env:"HTTP_TRUSTED_PROXIES"`
+	HTTPProxyHeader    string   `env:"HTTP_PROXY_HEADER, default=X-Forwarded-For"`
+	AdminAddr          string   `env:"ADMIN_ADDR, default=127.0.0.1:8081"`
+	AdminPassword      string   `env:"ADMIN_PASSWORD"`
+	AdminPasswordFile  string   `env:"ADMIN_PASSWORD_FILE"`
+	AdminPProf         bool     `env:"ADMIN_PPROF, default=false"`
+	ConfigFile         string   `env:"CONFIG_FILE, default=callbridge.yaml"`
+	// TZDataFile is read by useZoneData, for every command.
+	TZDataFile string        `env:"TZDATA_FILE"`
+	Retention  time.Duration `env:"RETENTION, default=168h"`
+	LogLevel   logLevel      `env:"LOG_LEVEL, default=info"`
+	LogFormat  string        `env:"LOG_FORMAT, default=json"`
+	NATS       natsSettings
+	Callab     callabSettings
+	Dial       dialSettings
+	OTel       span.Settings
 	// restoredFrom is --restored-from of serve.
 	restoredFrom time.Time
 }

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"callbridge/untrusted"
+	"callbridge/zonedata"
 )
 
 // release and revision are stamped by the linker: -X main.release=v1.2.3.
@@ -19,10 +21,16 @@ type build struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
 	Go       string `json:"go"`
+	ZoneData string `json:"zone_data"`
+	// ZoneDataReleased is a day: 2026-10-27.
+	ZoneDataReleased string `json:"zone_data_released"`
 }
 
 func thisBuild() build {
-	b := build{Version: release, Revision: revision, Go: runtime.Version()}
+	b := build{
+		Version: release, Revision: revision, Go: runtime.Version(),
+		ZoneData: zonedata.Version(), ZoneDataReleased: zonedata.Released().Format(time.DateOnly),
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
@@ -64,7 +72,8 @@ func newVersion() *cobra.Command {
 			if output == "json" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
 			}
-			return untrusted.Fprintf(cmd.OutOrStdout(), "callbridge %s %s %s\n", b.Version, b.Revision, b.Go)
+			return untrusted.Fprintf(cmd.OutOrStdout(), "callbridge %s %s %s, zone data %s of %s\n",
+				b.Version, b.Revision, b.Go, b.ZoneData, b.ZoneDataReleased)
 		},
 	}
 	addOutput(cmd, &output)

@@ -2,7 +2,6 @@ package rule
 
 import (
 	"strings"
-	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
@@ -10,8 +9,6 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
-
-	"callbridge/mapping/zone"
 )
 
 // Function is a function that callbridge adds to CEL.
@@ -48,22 +45,18 @@ const elapsedName = "@elapsed"
 
 func (e *Environment) functions() []cel.EnvOption {
 	text, list := cel.StringType, cel.ListType(cel.StringType)
-	return []cel.EnvOption{
+	return append(clockFunctions(),
 		cel.Macros(e.presentMacro(), sinceMacro("days_since", 24), sinceMacro("hours_since", 1)),
 		cel.Function(elapsedName, cel.Overload("elapsed",
 			[]*cel.Type{cel.TimestampType, cel.TimestampType, cel.DoubleType}, cel.DoubleType,
 			cel.FunctionBinding(elapsed))),
-		cel.Function("local_hour", cel.Overload("local_hour", []*cel.Type{cel.TimestampType, text},
-			cel.DoubleType, cel.BinaryBinding(localHour))),
-		cel.Function("weekday", cel.Overload("weekday", []*cel.Type{cel.TimestampType, text},
-			text, cel.BinaryBinding(weekday))),
 		cel.Function("starts_with_any", cel.Overload("starts_with_any", []*cel.Type{text, list},
 			cel.BoolType, cel.BinaryBinding(anyOf(strings.HasPrefix)))),
 		cel.Function("contains_any", cel.Overload("contains_any", []*cel.Type{text, list},
 			cel.BoolType, cel.BinaryBinding(anyOf(strings.Contains)))),
 		cel.Function("lower", cel.Overload("lower", []*cel.Type{text}, text,
 			cel.UnaryBinding(func(v ref.Val) ref.Val { return types.String(strings.ToLower(string(v.(types.String)))) }))),
-	}
+	)
 }
 
 // presentMacro turns present(x) into the variable @present_x. A function would
@@ -109,29 +102,4 @@ func anyOf(holds func(text, with string) bool) func(text, list ref.Val) ref.Val 
 		}
 		return types.False
 	}
-}
-
-// inZone returns a time in the zone of a name.
-func inZone(at, name ref.Val) (time.Time, error) {
-	location, err := zone.Load(string(name.(types.String)))
-	if err != nil {
-		return time.Time{}, err
-	}
-	return at.(types.Timestamp).In(location), nil
-}
-
-func localHour(at, name ref.Val) ref.Val {
-	local, err := inZone(at, name)
-	if err != nil {
-		return types.WrapErr(err)
-	}
-	return types.Double(local.Hour())
-}
-
-func weekday(at, name ref.Val) ref.Val {
-	local, err := inZone(at, name)
-	if err != nil {
-		return types.WrapErr(err)
-	}
-	return types.String(strings.ToLower(local.Weekday().String()))
 }

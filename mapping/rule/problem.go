@@ -14,7 +14,6 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"callbridge/mapping/config"
-	"callbridge/mapping/zone"
 )
 
 var (
@@ -118,14 +117,25 @@ func offset(rule string, position common.Location) int {
 func checkZones(at config.Node, rule *cel.Ast) {
 	root := ast.NavigateAST(rule.NativeRep())
 	for _, call := range ast.MatchDescendants(root, ast.KindMatcher(ast.CallKind)) {
-		name, args := call.AsCall().FunctionName(), call.AsCall().Args()
-		if name != "local_hour" && name != "weekday" || args[1].Kind() != ast.LiteralKind {
+		named := zoneOf(call.AsCall())
+		if named == nil || named.Kind() != ast.LiteralKind {
 			continue
 		}
-		place, _ := args[1].AsLiteral().(types.String)
-		if _, err := zone.Load(string(place)); err != nil {
-			position := rule.NativeRep().SourceInfo().GetStartLocation(args[1].ID())
+		name, _ := named.AsLiteral().(types.String)
+		if _, err := place(string(name)); err != nil {
+			position := rule.NativeRep().SourceInfo().GetStartLocation(named.ID())
 			at.ProblemAt(offset(at.Raw(), position), err.Error(), `write it as "Europe/Berlin"`)
 		}
 	}
+}
+
+// zoneOf returns the argument of a call that names a zone, or nil.
+func zoneOf(call ast.CallExpr) ast.Expr {
+	switch args := call.Args(); {
+	case call.FunctionName() == "local_hour", call.FunctionName() == "weekday":
+		return args[1]
+	case call.IsMemberFunction() && len(args) == 1 && readsClock(call.FunctionName()):
+		return args[0]
+	}
+	return nil
 }

@@ -2,18 +2,18 @@
 // zone database, in any case and as HubSpot writes it (us_slash_eastern), the names
 // of Rails and of Windows, or an offset. Abbreviations such as EST are refused: they
 // mean different zones to different people, and none of them has summer time. It is
-// part of the mapping step and imports nothing of this module.
+// part of the mapping step, and reads the zones from zonedata.
 package zone
 
 import (
 	_ "embed"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-	_ "time/tzdata" // a container has no zone data of its own
+
+	"callbridge/zonedata"
 )
 
 //go:embed names.txt
@@ -37,29 +37,8 @@ func Find(text string) (*time.Location, bool) {
 	if !ok {
 		return nil, false
 	}
-	location, err := Load(name)
+	location, err := zonedata.Load(name)
 	return location, err == nil
-}
-
-// loaded keeps the zones that were used: time.LoadLocation reads and parses its data
-// each time.
-var loaded sync.Map // name → *time.Location
-
-// Load returns the zone that has exactly this name in the time zone database. It
-// refuses the two names of the machine's own zone.
-func Load(name string) (*time.Location, error) {
-	if location, ok := loaded.Load(name); ok {
-		return location.(*time.Location), nil
-	}
-	if name == "" || name == "Local" {
-		return nil, fmt.Errorf("no time zone %q", name)
-	}
-	location, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, fmt.Errorf("no time zone %q", name)
-	}
-	loaded.Store(name, location)
-	return location, nil
 }
 
 // index has the names of the database by their folded spellings.

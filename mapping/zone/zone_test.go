@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"callbridge/mapping/zone"
+	"callbridge/zonedata"
 )
 
 // offsets are in July, when summer time shows whether a zone has it.
@@ -42,7 +43,7 @@ func TestFindDoesNotGuess(t *testing.T) {
 func TestEveryNameLoads(t *testing.T) {
 	t.Parallel()
 	if n := zone.EachName(func(spelling, name string) {
-		if _, err := time.LoadLocation(name); err != nil {
+		if _, err := zonedata.Load(name); err != nil {
 			t.Errorf("%s: %v", spelling, err)
 		}
 	}); n < 800 {
