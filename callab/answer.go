@@ -21,12 +21,11 @@ const (
 	Unknown Outcome = iota
 	// Accepted: Callab has the call and gave it an id.
 	Accepted
-	// Refused: Callab answered that it has not placed the call. HTTP status
-	// 401 or 403 means that it refused our credentials.
+	// Refused: Callab answered that it has not placed the call. The HTTP status says
+	// whether it refuses this call, or every one: 401 and 403 refuse our credentials.
 	Refused
 	// NotPlaced: the call was certainly not placed and may be tried again,
-	// because no byte of the request left, or Callab was too busy to process it
-	// (429).
+	// because no byte of the request left, or Callab did not process it (425, 429).
 	NotPlaced
 )
 
@@ -67,14 +66,18 @@ func unknown(err error) Answer { return Answer{Outcome: Unknown, Err: err} }
 
 const (
 	// maxBodyBytes bounds how much of a response body is read, maxListBytes for a list:
-	// fifty calls with their transcripts.
+	// ten calls with long transcripts.
 	maxBodyBytes = 1 << 20
-	maxListBytes = 4 << 20
+	maxListBytes = 16 << 20
 	// maxMessageRunes bounds how much of Callab's text is kept.
 	maxMessageRunes = 300
 	// maxRetryAfter bounds the wait that Retry-After can ask for.
 	maxRetryAfter = 24 * time.Hour
 )
+
+// statusClientClosed is what nginx calls a request whose client went away, as a proxy
+// that stops waiting does. Callab may have the request.
+const statusClientClosed = 499
 
 // response is an HTTP response with its body.
 type response struct {
@@ -106,10 +109,10 @@ func (r response) classify(now time.Time) Answer {
 	case r.status >= 400 && r.status <= 499 && e.mentionsCall():
 		// An error that names a call contradicts itself.
 		a.Outcome = Unknown
-	case r.status == http.StatusTooManyRequests:
+	case r.status == http.StatusTooManyRequests, r.status == http.StatusTooEarly:
 		a.Outcome = NotPlaced
-	case r.status == http.StatusRequestTimeout:
-		// The server stopped waiting, perhaps after it had the request.
+	case r.status == http.StatusRequestTimeout, r.status == statusClientClosed:
+		// A server or a proxy stopped waiting, perhaps after Callab had the request.
 		a.Outcome = Unknown
 	case r.status >= 400 && r.status <= 499:
 		a.Outcome = Refused

@@ -49,9 +49,12 @@ func TestClassifyEveryStatusAndEnvelope(t *testing.T) {
 		{300, 399, Unknown, Unknown, Unknown},
 		{400, 407, Unknown, Refused, Refused},
 		{408, 408, Unknown, Unknown, Unknown},
-		{409, 428, Unknown, Refused, Refused},
+		{409, 424, Unknown, Refused, Refused},
+		{425, 425, Unknown, NotPlaced, NotPlaced},
+		{426, 428, Unknown, Refused, Refused},
 		{429, 429, Unknown, NotPlaced, NotPlaced},
-		{430, 499, Unknown, Refused, Refused},
+		{430, 498, Unknown, Refused, Refused},
+		{499, 499, Unknown, Unknown, Unknown},
 		{500, 599, Unknown, Unknown, Unknown},
 	}
 	seen := 0
@@ -163,11 +166,11 @@ func FuzzClassify(f *testing.F) {
 				t.Errorf("HTTP %d accepted with id %q: %s", status, a.Call.ID, body)
 			}
 		case Refused:
-			if !success && !clientError || status == http.StatusRequestTimeout {
+			if !success && !clientError || status == http.StatusRequestTimeout || status == 499 {
 				t.Errorf("HTTP %d refused: %s", status, body)
 			}
 		case NotPlaced:
-			if status != http.StatusTooManyRequests {
+			if status != http.StatusTooManyRequests && status != http.StatusTooEarly {
 				t.Errorf("HTTP %d not sent: %s", status, body)
 			}
 		}

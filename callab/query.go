@@ -58,15 +58,19 @@ func (c *Client) GetCall(ctx context.Context, id string) (Call, error) {
 }
 
 // QueryCalls reads one page of calls, newest first. A page that cannot be read
-// completely is an error: a call that is overlooked could be placed again.
+// completely is an error: a call that is overlooked could be placed again. A list that is
+// null is empty.
 func (c *Client) QueryCalls(ctx context.Context, query Query) ([]Call, error) {
 	e, err := c.get(ctx, query.values(), "calls", "query")
 	if err != nil {
 		return nil, fmt.Errorf("query calls: %w", err)
 	}
 	var calls []Call
-	if err := json.Unmarshal(e.Data, &calls); err != nil || calls == nil {
+	if err := json.Unmarshal(e.Data, &calls); err != nil {
 		return nil, errors.New("query calls: answer holds no list of calls")
+	}
+	if calls == nil {
+		return []Call{}, nil
 	}
 	for _, call := range calls {
 		if !validID(call.ID) {
