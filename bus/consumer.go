@@ -279,3 +279,15 @@ func (p *puller) endBatch() {
 	p.cancel()
 	p.batch = nil
 }
+
+// sleep waits for a duration, or returns the error of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -7,10 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"callbridge/bus/stream"
-
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/limit"
+	"callbridge/bus/stream"
 )
 
 // ErrConflict: there is a newer record than the revision of the write.
@@ -39,6 +40,19 @@ type Ledger struct{ bus *Bus }
 
 // Ledger returns the ledger.
 func (b *Bus) Ledger() Ledger { return Ledger{b} }
+
+// Limits returns the store of the rate tokens and of the slots.
+func (b *Bus) Limits() limit.Store {
+	return limit.Store{JetStream: b.js, Stream: b.limits, Prefix: b.config.Prefix + ".limit"}
+}
+
+// Slots returns the limit of calls that are placed at the same time.
+func (b *Bus) Slots(n int, lease time.Duration) *limit.Slots {
+	return b.Limits().Slots("place", n, lease)
+}
+
+// Limiter returns the limit of calls a second.
+func (b *Bus) Limiter(perSecond float64) *limit.Limiter { return b.Limits().Limiter(perSecond) }
 
 // Get reads the newest record, from the leader of the stream: a replica could
 // return an older one.

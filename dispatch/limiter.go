@@ -7,6 +7,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"callbridge/bus"
+	"callbridge/bus/limit"
 )
 
 // limiter enforces Config.Rate and Config.Concurrency.
@@ -45,8 +46,8 @@ func (l localLimiter) acquire(ctx context.Context) (release func(), err error) {
 
 // sharedLimiter limits all processes that share a NATS.
 type sharedLimiter struct {
-	slots *bus.Slots
-	rate  *bus.Limiter // nil: no limit
+	slots *limit.Slots
+	rate  *limit.Limiter // nil: no limit
 }
 
 // acquire takes the concurrency slot before the rate token: tokens collected

@@ -38,11 +38,12 @@ var ours = map[string][]string{
 		"mapping/payload", "mapping/phone", "mapping/rule",
 	},
 	"mapping/golden":          {"untrusted", "event", "mapping", "mapping/config"},
-	"bus":                     {"untrusted", "event", "bus/connect", "bus/difference", "bus/earlier", "bus/embedded", "bus/loss", "bus/role", "bus/stream"},
+	"bus":                     {"untrusted", "event", "bus/connect", "bus/difference", "bus/earlier", "bus/embedded", "bus/limit", "bus/loss", "bus/role", "bus/stream"},
 	"bus/embedded":            {"bus/access", "bus/difference", "bus/flush", "bus/role", "bus/storelock", "bus/streamfile"},
 	"bus/connect":             {"bus/role", "credential"},
 	"bus/difference":          {},
 	"bus/loss":                {"bus/flush", "bus/stream"},
+	"bus/limit":               {"bus/stream"},
 	"bus/stream":              {"bus/difference"},
 	"bus/earlier":             {"event"},
 	"bus/flush":               {},
@@ -54,7 +55,7 @@ var ours = map[string][]string{
 	"internal/testkit":        {"untrusted"},
 	"handlers":                {"untrusted", "event", "signature", "mapping", "mapping/payload", "bus", "span"},
 	"lookup":                  {"untrusted", "event", "mapping", "mapping/lookups", "bus", "span"},
-	"dispatch":                {"untrusted", "event", "callab", "bus", "bus/loss", "span"},
+	"dispatch":                {"untrusted", "event", "callab", "bus", "bus/limit", "bus/loss", "span"},
 	"crash":                   {},
 	"crash/clock":             {},
 	"crash/network":           {},
@@ -79,7 +80,7 @@ var modules = []struct {
 	module, reason string
 	allowed        []string
 }{
-	{"github.com/nats-io/", "JetStream's rules are hard enough to keep in one place; the demo subscribes as any client would", []string{"bus", "bus/access", "bus/connect", "bus/difference", "bus/earlier", "bus/embedded", "bus/loss", "bus/stream", "bus/bustest", "internal/testkit", "demo", "bench"}},
+	{"github.com/nats-io/", "JetStream's rules are hard enough to keep in one place; the demo subscribes as any client would", []string{"bus", "bus/access", "bus/connect", "bus/difference", "bus/earlier", "bus/embedded", "bus/limit", "bus/loss", "bus/stream", "bus/bustest", "internal/testkit", "demo", "bench"}},
 	{"github.com/gin-gonic/", "HTTP ends at the front door", []string{"handlers", "bench"}},
 	{"cel.dev/", "rules are one room's business", []string{"mapping/rule"}},
 	{"go.yaml.in/", "callbridge.yaml is read in one room, golden cases in another; signature decodes its own structs", []string{"mapping/config", "mapping/golden", "signature"}},
