@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"callbridge/callab"
+	"callbridge/dispatch/breaker"
+	"callbridge/dispatch/search"
 	"callbridge/event"
 	"callbridge/untrusted"
 )
@@ -21,41 +23,53 @@ type verdict struct {
 	// pause is how long this process claims no request at all, because the
 	// cause would stop the next call too.
 	pause time.Duration
-	// credentials is what the answer proves about our token.
-	credentials credentials
+	// api is what the answer proves about the API.
+	api proof
 }
 
-// credentials is what the answer to a create call proves about our token.
-type credentials int
+// proof is what the answer to a create call proves about the API, our token included.
+type proof int
 
 const (
-	unproven credentials = iota
+	unproven proof = iota
 	accepted
 	// refused costs no attempt and stops all claims until a create call is
-	// accepted: the token is at fault, not the request.
+	// accepted: the token, the credit or the address is at fault, not the request.
 	refused
 )
 
+// aboutTheCall reports whether a refusal is about this call. The other statuses of 4xx
+// say something about us: every call would be refused. Callab answers 200 with an error
+// where it knows the call.
+func aboutTheCall(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusConflict, http.StatusGone,
+		http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true
+	}
+	return status < http.StatusBadRequest
+}
+
 // classify decides the state that an answer to the create call leads to. A call
-// that may have been placed becomes Unknown, never Free. alone says that the
-// credentials were refused for this request before, and accepted for another one
-// since: the refusal concerns this request only. It is a pure function.
+// that may have been placed becomes Unknown, never Free. alone says that this request
+// was refused before, and another one accepted since: the refusal concerns this request
+// only. It is a pure function.
 func classify(a callab.Answer, attempt, attempts int, alone bool) verdict {
 	switch a.Outcome {
 	case callab.Accepted:
-		return verdict{state: Accepted, reason: event.ReasonCreated, credentials: accepted}
+		return verdict{state: Accepted, reason: event.ReasonCreated, api: accepted}
 	case callab.Refused:
 		switch {
-		case a.HTTPStatus != http.StatusUnauthorized && a.HTTPStatus != http.StatusForbidden:
-			return verdict{state: Rejected, reason: event.ReasonRefused, detail: detail(a), credentials: accepted}
+		case aboutTheCall(a.HTTPStatus):
+			return verdict{state: Rejected, reason: event.ReasonRefused, detail: detail(a), api: accepted}
 		case alone:
 			return notPlaced(a, attempt, attempts)
 		}
 		// No call was placed.
-		return verdict{state: Free, detail: detail(a), delay: min(a.RetryAfter, maxRetryAfter), credentials: refused}
+		return verdict{state: Free, detail: detail(a), delay: min(a.RetryAfter, maxRetryAfter), api: refused}
 	case callab.NotPlaced:
 		v := notPlaced(a, attempt, attempts)
-		v.pause = min(v.delay, maxPause)
+		v.pause = min(v.delay, breaker.MaxPause)
 		return v
 	}
 	return verdict{state: Unknown, detail: detail(a)}
@@ -67,8 +81,7 @@ func verify(a callab.Answer, r request) callab.Answer {
 	if a.Outcome != callab.Accepted {
 		return a
 	}
-	id, where := signedID(a.Call)
-	if where != unsigned && id != r.ID || compareNumbers(a.Call.CallTo, string(r.callTo)) == otherNumber {
+	if search.IsOther(a.Call, r.ID, r.callTo) {
 		return callab.Answer{Outcome: callab.Unknown, HTTPStatus: a.HTTPStatus, Err: errors.New("callab answered with another call")}
 	}
 	return a
@@ -84,9 +97,6 @@ func notPlaced(a callab.Answer, attempt, attempts int) verdict {
 const (
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = 5 * time.Minute
-	// maxPause bounds how long one failed call pauses all others; the next
-	// call then shows whether the cause is still there.
-	maxPause = 30 * time.Second
 	// maxRetryAfter bounds a Retry-After that Callab asks for.
 	maxRetryAfter = time.Hour
 )

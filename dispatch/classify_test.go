@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -19,15 +21,15 @@ func TestClassifyDecidesEveryAnswer(t *testing.T) {
 		want    verdict
 	}{
 		"accepted": {callab.Answer{Outcome: callab.Accepted, HTTPStatus: 200}, 1,
-			verdict{state: Accepted, reason: event.ReasonCreated, credentials: accepted}},
+			verdict{state: Accepted, reason: event.ReasonCreated, api: accepted}},
 		"refused in a 200": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 200, Message: "no such agent"}, 1,
-			verdict{state: Rejected, reason: event.ReasonRefused, detail: "no such agent", credentials: accepted}},
+			verdict{state: Rejected, reason: event.ReasonRefused, detail: "no such agent", api: accepted}},
 		"refused with 422": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 422}, 3,
-			verdict{state: Rejected, reason: event.ReasonRefused, credentials: accepted}},
+			verdict{state: Rejected, reason: event.ReasonRefused, api: accepted}},
 		"401 is not the fault of the request": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, 1,
-			verdict{state: Free, credentials: refused}},
+			verdict{state: Free, api: refused}},
 		"403 is not the fault of the request": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 403}, 2,
-			verdict{state: Free, credentials: refused}},
+			verdict{state: Free, api: refused}},
 		"429 delays as Callab asks": {callab.Answer{Outcome: callab.NotPlaced, HTTPStatus: 429, RetryAfter: 7 * time.Second}, 1,
 			verdict{state: Free, delay: 7 * time.Second, pause: 7 * time.Second}},
 		"429 that asks for a week is bounded": {callab.Answer{Outcome: callab.NotPlaced, HTTPStatus: 429, RetryAfter: 7 * 24 * time.Hour}, 1,
@@ -37,9 +39,9 @@ func TestClassifyDecidesEveryAnswer(t *testing.T) {
 		"not sent on the last attempt": {callab.Answer{Outcome: callab.NotPlaced, Err: errors.New("connection refused")}, attempts,
 			verdict{state: Failed, reason: event.ReasonNotSent, detail: "connection refused"}},
 		"401 on the last attempt costs none": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401}, attempts,
-			verdict{state: Free, credentials: refused}},
+			verdict{state: Free, api: refused}},
 		"401 that asks for a wait": {callab.Answer{Outcome: callab.Refused, HTTPStatus: 401, RetryAfter: time.Minute}, 1,
-			verdict{state: Free, delay: time.Minute, credentials: refused}},
+			verdict{state: Free, delay: time.Minute, api: refused}},
 		"timeout": {callab.Answer{Outcome: callab.Unknown, Err: errors.New("timeout")}, 1,
 			verdict{state: Unknown, detail: "timeout"}},
 		"503 on the last attempt is still unknown": {callab.Answer{Outcome: callab.Unknown, HTTPStatus: 503}, attempts,
@@ -83,6 +85,35 @@ func TestBackoffDoublesUpToItsMaximum(t *testing.T) {
 	} {
 		if got := backoff(attempt); got != want {
 			t.Errorf("backoff(%d) = %s, want %s", attempt, got, want)
+		}
+	}
+}
+
+// TestClassifyEveryErrorStatus: only five statuses are about the call. The others hold
+// the queue, have the call tried again, or leave it unknown.
+func TestClassifyEveryErrorStatus(t *testing.T) {
+	t.Parallel()
+	for status := 400; status <= 599; status++ {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }))
+		api, err := callab.New(callab.Config{URL: server.URL, Token: func() string { return "t" }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := api.CreateCall(t.Context(), callab.NewCall{CallTo: "+12025550142"}, callab.Window{Start: time.Now(), Length: time.Minute})
+		server.Close()
+		want := verdict{state: Free, api: refused}
+		switch {
+		case status == 400, status == 409, status == 410, status == 413, status == 422:
+			want = verdict{state: Rejected, reason: event.ReasonRefused, api: accepted}
+		case status == 425, status == 429:
+			want = verdict{state: Free, delay: firstBackoff, pause: firstBackoff}
+		case status == 408, status == 499, status >= 500:
+			want = verdict{state: Unknown}
+		}
+		got := classify(answer, 1, 3, false)
+		got.detail = ""
+		if got != want {
+			t.Errorf("HTTP %d: %+v, want %+v", status, got, want)
 		}
 	}
 }

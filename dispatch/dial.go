@@ -23,8 +23,8 @@ import (
 // since. A claim that waited for a slot or token would lose its write
 // window.
 func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, error) {
-	if wait := time.Until(e.NotBefore); wait > 0 {
-		return retryAfter(wait), nil
+	if wait, err := d.waitLeft(ctx, e); err != nil || wait > 0 {
+		return retryAfter(wait), err
 	}
 	if t, concerned, err := d.afterLoss(ctx, r, e); concerned {
 		return t, err
@@ -33,14 +33,14 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 	if refused, is := d.judge(r); is {
 		return d.refuse(ctx, r, refused, e)
 	}
-	probe, again, err := d.pause.enter(ctx)
+	probe, again, err := d.breaker.Enter(ctx)
 	if err != nil {
 		return transition{}, err
 	}
 	if again > 0 {
 		return retryAfter(again), nil
 	}
-	defer d.pause.leave(probe)
+	defer d.breaker.Leave(probe)
 	release, err := d.limiter.acquire(ctx)
 	if err != nil {
 		return transition{}, err
@@ -87,44 +87,21 @@ func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe
 	s := d.config.Tracer.Start(string(r.trace), span.Internal, "dial attempt")
 	r.trace = s.Parent()
 	answer := verify(d.send(r, window), r)
-	v := classify(answer, claim.Attempt, d.config.Attempts, d.pause.acceptedSince(claim.Refused))
+	v := classify(answer, claim.Attempt, d.config.Attempts, d.breaker.AcceptedSince(claim.Refused))
 	if s.Recorded() {
 		s.End(append(r.attributes(), slog.Int("callbridge.attempt", claim.Attempt), slog.String("callbridge.state", string(v.state)))...)
 	}
 	d.logAttempt(r, claim, answer, v, time.Since(window.Start))
 	if v.pause > 0 {
-		d.pause.extend(v.pause)
+		d.breaker.Extend(v.pause)
 	}
 	next := claim.Record
 	next.State, next.Reason, next.Detail, next.Call = v.state, v.reason, v.detail, answer.Call.Raw
 	if v.delay > 0 {
-		next.NotBefore = time.Now().Add(v.delay)
+		next.waitFor(v.delay)
 	}
-	d.noteCredentials(v.credentials, answer.HTTPStatus, probe, &next)
+	d.noteAnswer(v, answer.HTTPStatus, probe, &next)
 	return next
-}
-
-// noteCredentials passes what the answer proves about our token to the pause. A
-// refusal takes the attempt back: the request waits for the token and uses up
-// none.
-func (d *Dispatcher) noteCredentials(c credentials, status int, probe bool, next *Record) {
-	switch c {
-	case accepted:
-		if d.pause.accept(probe) {
-			d.log.Info("dispatch.credentials_accepted")
-		}
-	case refused:
-		again, news := d.pause.refuse(probe, status)
-		if news {
-			d.log.Error("dispatch.credentials_refused", "http_status", status,
-				"hint", "Callab refuses CALLAB_TOKEN for the create call; calls wait until it accepts one")
-		}
-		next.Attempt--
-		next.Refused = time.Now()
-		if again.After(next.NotBefore) {
-			next.NotBefore = again
-		}
-	}
 }
 
 // send places the call once. A stop of the process does not cancel it: it has
@@ -170,8 +147,8 @@ func testCall(r request) (callab.TestCall, error) {
 // recordAnswer writes the record that an answer led to over its claim. It
 // retries until drain ends, because without the record the call becomes unknown.
 // If NATS has lost the ledger, or another process has expired the claim, the answer
-// replaces the newer record: an answer is evidence, the state of a lost or expired
-// claim is an assumption.
+// replaces the newer record (replaces): an answer is evidence, the state of a lost or
+// expired claim is an assumption.
 func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, error) {
 	ctx := context.WithoutCancel(d.drain)
 	for over := claim; ; {
@@ -186,7 +163,7 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 			found, loadErr := d.load(ctx, r.ID)
 			switch {
 			case loadErr != nil:
-			case found.revision == 0, found.State == Unknown && found.Attempt == claim.Attempt:
+			case replaces(next, found, claim):
 				over = found
 				continue
 			case found.State == next.State && found.Attempt == next.Attempt:
@@ -200,4 +177,28 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 		d.logger(r).Warn("dispatch.record_failed", "error", err)
 		sleep(d.drain, busRetryDelay)
 	}
+}
+
+// replaces reports whether an answer to a claim is recorded over a newer entry. An
+// unknown or free entry of the same attempt says what another process assumed. Only an
+// answer after which the call is not dialled again replaces a free one.
+func replaces(next Record, found, claim entry) bool {
+	switch {
+	case found.revision == 0:
+		return true
+	case found.Attempt != claim.Attempt:
+		return false
+	}
+	return found.State == Unknown || found.State == Free && (next.State == Accepted || next.State == Unknown)
+}
+
+// waitLeft is how long a free request still waits: its delay less its age, both without
+// the clock of the process that wrote it.
+func (d *Dispatcher) waitLeft(ctx context.Context, e entry) (time.Duration, error) {
+	delay := e.wait()
+	if delay == 0 {
+		return 0, nil
+	}
+	age, err := d.age(ctx, e)
+	return delay - age, err
 }

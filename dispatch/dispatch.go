@@ -8,18 +8,17 @@
 //   - request.go: parse a delivered request, add its id to the call
 //   - permit.go: the judgement before each claim
 //   - limiter.go: concurrency and rate
-//   - pause.go: pauses of the whole process, refused credentials
 //   - dial.go: claim, fence, POST; nothing else calls the create endpoint
 //   - classify.go: the state after an answer: accepted, rejected, free, failed, unknown
-//   - proof.go: which call in Callab's list is the request's; sign a call
-//   - number.go: whether two spellings may be the same number
-//   - reconcile.go: expired claims, unknown calls, stuck requests
+//   - held.go: calls that are held because Callab cannot take one (package breaker)
+//   - reconcile.go: expired claims, unknown calls (package search), stuck requests
 //   - loss.go: requests about which NATS has lost something
 //   - ledger.go: the record of a request, changed by compare-and-set
 //   - report.go: results, log lines, metrics
 //   - point.go: hooks of the crash tests
 //
-// It imports event, callab, bus, bus/loss and span, and never NATS itself.
+// It imports event, callab, bus, span and the packages below bus and dispatch, and never
+// NATS itself.
 package dispatch
 
 import (
@@ -36,6 +35,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/callab"
+	"callbridge/dispatch/breaker"
 	"callbridge/span"
 )
 
@@ -136,7 +136,7 @@ type Dispatcher struct {
 	api     *callab.Client
 	log     *slog.Logger
 	limiter limiter
-	pause   *pause
+	breaker *breaker.Breaker
 	metrics *metrics
 
 	// instance is the unique id of this process. It begins with lockHolder
@@ -148,10 +148,15 @@ type Dispatcher struct {
 	// unusedClaims holds the nonces of claims whose ledger write was in doubt
 	// and for which no call was sent.
 	unusedClaims sync.Map
+	// inOutage holds the ids of unknown calls that are searched for when the outage is
+	// over.
+	inOutage sync.Map
 	// heartbeat is when a worker last showed progress, in Unix nanoseconds.
 	heartbeat atomic.Int64
 	// drain outlives Run's context: when it ends, running POSTs are cut off.
 	drain context.Context
+	// over is signalled when an outage is over.
+	over chan struct{}
 }
 
 // lockHolder is the prefix of the instance of a process that embeds NATS and
@@ -166,10 +171,11 @@ func New(b *bus.Bus, api *callab.Client, config Config, registry prometheus.Regi
 	if err := config.Validate(b.AckWait()); err != nil {
 		return nil, err
 	}
+	holds := breaker.New()
 	d := &Dispatcher{
 		config: config, bus: b, ledger: b.Ledger(), api: api, log: log,
-		limiter: newLimiter(b, config), pause: newPause(), metrics: newMetrics(registry),
-		instance: uuid.NewString(),
+		limiter: newLimiter(b, config), breaker: holds, metrics: newMetrics(registry, holds.State),
+		instance: uuid.NewString(), over: make(chan struct{}, 1),
 	}
 	if b.Embedded() {
 		d.instance = lockHolder + d.instance
@@ -190,6 +196,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { d.bus.ConsumeRequests(ctx, d.config.Concurrency, d.worker()) })
 	workers.Go(func() { d.sweepLoop(ctx) })
+	workers.Go(func() { d.searchAfterOutages(ctx) })
 	workers.Wait()
 }
 
@@ -202,8 +209,8 @@ const maxSilence = time.Minute
 
 // Ready returns why no calls are placed, or nil.
 func (d *Dispatcher) Ready() error {
-	if status := d.pause.refused(); status != 0 {
-		return fmt.Errorf("callab refuses our credentials for the create call (HTTP %d): set a CALLAB_TOKEN or CALLAB_TOKEN_FILE that may create calls", status)
+	if status, _ := d.breaker.Cause(); status != 0 {
+		return d.Held()
 	}
 	if silent := time.Since(time.Unix(0, d.heartbeat.Load())); silent > maxSilence {
 		return fmt.Errorf("dispatch has shown no sign of life for %s", silent.Round(time.Second))

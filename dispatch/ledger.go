@@ -70,8 +70,12 @@ type Record struct {
 	Nonce string `json:"nonce"`
 	// Claimed is when the claim was taken, by the owner's clock.
 	Claimed time.Time `json:"claimed,omitzero"`
-	// NotBefore is when a free request may be claimed again.
+	// NotBefore is when a free request may be claimed again, by the owner's clock. It
+	// is for people and for earlier versions: WaitMS counts.
 	NotBefore time.Time `json:"not_before,omitzero"`
+	// WaitMS is how long after it was stored a free request may be claimed again, in
+	// milliseconds.
+	WaitMS int64 `json:"wait_ms,omitzero"`
 	// Refused is when Callab last refused our credentials for this request.
 	Refused time.Time `json:"refused,omitzero"`
 	// Reason and Detail go into the result.
@@ -82,6 +86,16 @@ type Record struct {
 	// Call is Callab's answer. The result can be published from it again
 	// after a crash.
 	Call json.RawMessage `json:"call,omitzero"`
+}
+
+// waitFor sets how long a free request waits.
+func (r *Record) waitFor(d time.Duration) {
+	r.NotBefore, r.WaitMS = time.Now().Add(d), (d + time.Millisecond - 1).Milliseconds()
+}
+
+// wait is how long a free request waits after it was stored: at most maxRetryAfter.
+func (r Record) wait() time.Duration {
+	return min(max(time.Duration(r.WaitMS)*time.Millisecond, 0), maxRetryAfter)
 }
 
 // ledgerTimeout limits one read or write of the ledger.
@@ -154,9 +168,13 @@ func (d *Dispatcher) compareAndSet(ctx context.Context, r request, next Record, 
 	return entry{}, fmt.Errorf("ledger write in doubt: %w", err)
 }
 
-// age is the time since an entry was stored, by the clock of the NATS server:
-// a jump of the local clock must not expire a claim.
+// age is the time since an entry was stored, without the local clock, which may be
+// wrong and may jump: by the monotonic clock for an entry that was just written, and else
+// by the clock of the NATS server.
 func (d *Dispatcher) age(ctx context.Context, e entry) (time.Duration, error) {
+	if e.fresh {
+		return time.Since(e.stored), nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
 	defer cancel()
 	now, err := d.ledger.Now(ctx)

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,7 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"callbridge/bus"
-	"callbridge/callab"
+	"callbridge/dispatch/search"
 	"callbridge/event"
 	"callbridge/untrusted"
 )
@@ -72,14 +71,22 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 	if err != nil {
 		return transition{}, err
 	}
-	if first := min(firstSearch, d.config.Settle/4); age < first {
+	first := min(firstSearch, d.config.Settle/4)
+	if age < first {
 		return retryAfter(first - age), nil
 	}
-	found := d.searchList(ctx, r, e.Claimed, mayRedial(e.Record, age, d.config))
+	outage, ended := d.breaker.Outage()
+	if outage && age < maxUnknown {
+		// A search would only take a worker from the probe.
+		d.inOutage.Store(r.ID, true)
+		return retryAfter(min(age, maxSearchInterval)), nil
+	}
+	age = sinceOutage(age, first, ended)
+	found := search.List(ctx, d.api, search.Target{ID: r.ID, CallTo: r.callTo, Claimed: e.Claimed}, mayRedial(e.Record, age, d.config))
 	next, wait := resolve(e.Record, age, found, d.config)
 	if next.State == Unknown {
-		if found.err != nil {
-			d.logger(r).Warn("dispatch.list_unreadable", "error", found.err)
+		if found.Err != nil {
+			d.logger(r).Warn("dispatch.list_unreadable", "error", found.Err)
 		}
 		return retryAfter(wait), nil
 	}
@@ -91,19 +98,17 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 	point("reconciled")
 	d.metrics.reconciled.WithLabelValues(string(next.State)).Inc()
 	d.logger(r).Info("call.reconciled", "to", r.callTo, "state", next.State,
-		"similar_calls", found.similar, "unknown_for_ms", age.Milliseconds())
+		"similar_calls", found.Similar, "unknown_for_ms", age.Milliseconds())
 	return advance(written), nil
 }
 
-// listed is what a search of Callab's list found.
-type listed struct {
-	// call is Callab's whole object, if it carries the request id.
-	call json.RawMessage
-	// similar counts the calls that may be the request's, because they carry no
-	// other request's id, although nothing proves it (see relate).
-	similar int
-	// err: the list could not be read to its end.
-	err error
+// sinceOutage is the age that counts after an outage: Callab may need as long as before
+// to show a call in its list.
+func sinceOutage(age, least time.Duration, ended time.Time) time.Duration {
+	if ended.IsZero() || age >= maxUnknown {
+		return age
+	}
+	return max(min(age, time.Since(ended)), least)
 }
 
 // resolve decides what an unknown call becomes. A call that is found is
@@ -111,17 +116,17 @@ type listed struct {
 // Settle, and only if the whole list was read. While nothing is decided, the
 // state stays Unknown and the list is searched again after wait. It is a pure
 // function.
-func resolve(r Record, age time.Duration, found listed, c Config) (next Record, wait time.Duration) {
+func resolve(r Record, age time.Duration, found search.Found, c Config) (next Record, wait time.Duration) {
 	next = r
 	switch {
-	case found.call != nil:
-		next.State, next.Reason, next.Call = Accepted, event.ReasonFound, found.call
-	case found.err != nil && age < maxUnknown:
+	case found.Call != nil:
+		next.State, next.Reason, next.Call = Accepted, event.ReasonFound, found.Call
+	case found.Err != nil && age < maxUnknown:
 		return r, min(age, maxSearchInterval)
-	case found.err == nil && age < c.Settle:
+	case found.Err == nil && age < c.Settle:
 		return r, min(age, c.Settle-age)
-	case found.err == nil && found.similar == 0 && mayRedial(r, age, c):
-		next.State, next.NotBefore = Free, time.Time{}
+	case found.Err == nil && found.Similar == 0 && mayRedial(r, age, c):
+		next.State, next.NotBefore, next.WaitMS = Free, time.Time{}, 0
 	default:
 		next.State, next.Reason = Parked, cmp.Or(r.Reason, event.ReasonNotFound)
 		next.Detail = parkedDetail(r.Detail, found)
@@ -134,102 +139,14 @@ func mayRedial(r Record, age time.Duration, c Config) bool {
 	return c.Redial && age >= c.Settle && r.Attempt < c.Attempts && r.Reason != event.ReasonHeldAfterLoss
 }
 
-func parkedDetail(cause string, found listed) string {
+func parkedDetail(cause string, found search.Found) string {
 	switch {
-	case found.err != nil:
-		return fmt.Sprintf("%s; Callab's list could not be read for %s: %s", cause, maxUnknown, untrusted.Redact(found.err.Error()))
-	case found.similar > 0:
-		return fmt.Sprintf("%s; not in Callab's list by its id, but %d call(s) to the same number at that time are", cause, found.similar)
+	case found.Err != nil:
+		return fmt.Sprintf("%s; Callab's list could not be read for %s: %s", cause, maxUnknown, untrusted.Redact(found.Err.Error()))
+	case found.Similar > 0:
+		return fmt.Sprintf("%s; not in Callab's list by its id, but %d call(s) to the same number at that time are", cause, found.Similar)
 	}
 	return cause + "; not in Callab's list"
-}
-
-const (
-	// listSkew is how far Callab's clock may differ from ours.
-	listSkew = 10 * time.Minute
-	// perPage and maxPages bound one search. Callab documents no maximum of
-	// per_page and may send fewer. A search without a term reads the calls of all
-	// persons: at 5 calls a second, 3,600 in twelve minutes.
-	perPage, maxPages, maxPagesOfAll = 50, 40, 400
-)
-
-// searchList searches Callab's list by number and then by request id, newest
-// first, until calls are older than the claim. Callab's search covers call_to
-// and notes. It does not document how it writes numbers, and may keep no notes, so
-// the two searches prove no absence: before another call, all calls since the claim
-// are read.
-func (d *Dispatcher) searchList(ctx context.Context, r request, claimed time.Time, all bool) listed {
-	var found listed
-	seen := map[string]bool{}
-	terms := []string{string(r.callTo), r.ID.String()}
-	if all {
-		terms = append(terms, "")
-	}
-	for _, term := range terms {
-		found.err = d.searchPages(ctx, term, claimed.Add(-listSkew), func(c callab.Call) (done bool) {
-			switch relate(c, r, claimed, time.Now()) {
-			case own:
-				found.call = c.Raw
-			case similar:
-				seen[c.ID] = true
-			}
-			return found.call != nil
-		})
-		if found.err != nil || found.call != nil || term == r.ID.String() && len(seen) > 0 {
-			break
-		}
-	}
-	found.similar = len(seen)
-	return found
-}
-
-// searchPages passes the calls that a search finds to see, page after page, until
-// see is done, no calls are left, or all calls of a page are older than oldest.
-func (d *Dispatcher) searchPages(ctx context.Context, term string, oldest time.Time, see func(callab.Call) (done bool)) error {
-	var order newestFirst
-	most := maxPages
-	if term == "" {
-		most = maxPagesOfAll
-	}
-	for page := range most {
-		calls, err := d.api.QueryCalls(ctx, callab.Query{Search: term, Page: page, PerPage: perPage})
-		if err != nil {
-			return err
-		}
-		// A short page need not be the last one: per_page may be capped.
-		old := true
-		for _, c := range calls {
-			if see(c) {
-				return nil
-			}
-			order.add(c.CreatedAt.Time)
-			old = old && before(c.CreatedAt, oldest)
-		}
-		if len(calls) == 0 || old && !order.broken {
-			return nil
-		}
-	}
-	return fmt.Errorf("callab's list has more than %d pages since the claim", most)
-}
-
-// newestFirst watches the order of a list: old calls prove only in a list that begins
-// with the newest that no new one follows.
-type newestFirst struct {
-	oldest time.Time
-	broken bool
-}
-
-// maxDisorder is how much newer a call may be than one before it in the list.
-const maxDisorder = time.Minute
-
-func (n *newestFirst) add(created time.Time) {
-	switch {
-	case created.IsZero():
-	case n.oldest.IsZero(), created.Before(n.oldest):
-		n.oldest = created
-	case created.Sub(n.oldest) > maxDisorder:
-		n.broken = true
-	}
 }
 
 // sweepEvery is the default of Config.SweepEvery.
@@ -270,7 +187,7 @@ func (d *Dispatcher) sweep(ctx context.Context) error {
 		age := now.Sub(e.Stored)
 		count[r.State]++
 		oldest[r.State] = max(oldest[r.State], age)
-		if d.stuck(r, age, now) {
+		if d.stuck(r, age) {
 			stuck = append(stuck, id)
 		}
 		return nil
@@ -287,12 +204,12 @@ func (d *Dispatcher) sweep(ctx context.Context) error {
 
 // stuck reports whether a record is overdue. A false positive is safe: both
 // workers use compare-and-set, and one of them loses.
-func (d *Dispatcher) stuck(r Record, age time.Duration, now time.Time) bool {
+func (d *Dispatcher) stuck(r Record, age time.Duration) bool {
 	overdue := d.config.ClaimAge + d.config.Settle + d.bus.AckWait()
 	if !slices.Contains(openStates, r.State) || age < overdue {
 		return false
 	}
-	return now.Sub(r.NotBefore) > overdue
+	return age-r.wait() > overdue
 }
 
 // resume processes a stored request as if it had been delivered again.

@@ -11,6 +11,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/callab"
+	"callbridge/dispatch/breaker"
 	"callbridge/event"
 	"callbridge/span"
 	"callbridge/untrusted"
@@ -111,7 +112,7 @@ type metrics struct {
 	oldest     *prometheus.GaugeVec
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer, state func() breaker.State) *metrics {
 	m := &metrics{
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "callbridge_dial_attempts_total", Help: "Attempts to place a call, by the state they led to.",
@@ -142,6 +143,17 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	m.setLedger(nil, nil)
 	m.startAtZero()
+	for _, s := range breaker.States() {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "callbridge_dial_breaker", Help: "1 for the state of the circuit breaker before Callab.",
+			ConstLabels: prometheus.Labels{"state": string(s)},
+		}, func() float64 {
+			if state() == s {
+				return 1
+			}
+			return 0
+		}))
+	}
 	r.MustRegister(m.ledger, m.oldest, m.attempts, m.results, m.reconciled, m.inFlight, m.duration, m.lead)
 	return m
 }

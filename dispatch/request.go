@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"callbridge/bus"
-	"callbridge/callab"
+	"callbridge/dispatch/search"
 	"callbridge/event"
 	"callbridge/span"
 	"callbridge/untrusted"
@@ -58,38 +57,14 @@ func parseRequest(d bus.Delivery) (request, error) {
 	return r, r.sign()
 }
 
-// sign writes the request id into the call's metadata and notes, where a
-// search of Callab's list finds it, and removes what could be taken for the id of
-// another request: the call may hold text of a form, and ids can be predicted.
-// Unknown fields of the call are dropped.
+// sign writes the request id into the call.
 func (r *request) sign() error {
-	id := r.ID.String()
-	var call callab.NewCall
-	if err := json.Unmarshal(r.Call, &call); err != nil {
-		return fmt.Errorf("call is not a create-call body: %w", err)
+	body, to, err := search.Sign(r.Call, r.ID)
+	r.callTo = to
+	if err == nil {
+		r.Call = body
 	}
-	if !event.IsE164(call.CallTo) {
-		return errors.New("call.call_to is not an E.164 number")
-	}
-	r.callTo = event.Phone(call.CallTo)
-	if call.Metadata == nil {
-		call.Metadata = map[string]any{}
-	}
-	cleanIDs(call.Metadata)
-	call.Metadata[event.RequestKey] = id
-	for name, value := range call.AgentDynamicVariables {
-		call.AgentDynamicVariables[name] = withoutIDs(value)
-	}
-	if _, foreign := call.AgentDynamicVariables[event.RequestKey]; foreign {
-		call.AgentDynamicVariables[event.RequestKey] = id
-	}
-	call.Notes = signedNotes(call.Notes, id)
-	body, err := json.Marshal(call)
-	if err != nil {
-		return fmt.Errorf("encode call: %w", err)
-	}
-	r.Call = body
-	return nil
+	return err
 }
 
 // reject ends a request that cannot be dialled.

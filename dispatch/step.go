@@ -111,7 +111,7 @@ func (d *Dispatcher) busFailed(r request, err error) bus.Disposition {
 // none, so that another process can take them.
 func (d *Dispatcher) worker() bus.Worker {
 	return bus.Worker{
-		Paused: d.pause.active, WaitResume: d.waitWhilePaused, Handle: d.handle, Alive: d.markAlive, Log: d.log,
+		Paused: d.breaker.Active, WaitResume: d.waitWhilePaused, Handle: d.handle, Alive: d.markAlive, Log: d.log,
 		Acked: func() { point("acked") },
 	}
 }
@@ -145,7 +145,7 @@ func (d *Dispatcher) waitWhilePaused(ctx context.Context) error {
 	const heartbeatEvery = 5 * time.Second
 	for {
 		limited, cancel := context.WithTimeout(ctx, heartbeatEvery)
-		err := d.pause.wait(limited)
+		err := d.breaker.Wait(limited)
 		cancel()
 		d.markAlive()
 		if err == nil || ctx.Err() != nil {

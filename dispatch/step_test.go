@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"callbridge/dispatch/search"
 	"callbridge/event"
 )
 
@@ -65,7 +66,7 @@ func TestResolveDecidesAnUnknownCall(t *testing.T) {
 	call := json.RawMessage(`{"id":"a"}`)
 	unreadable := errors.New("HTTP 500")
 	for name, c := range map[string]struct {
-		found   listed
+		found   search.Found
 		age     time.Duration
 		attempt int
 		redial  bool
@@ -74,18 +75,18 @@ func TestResolveDecidesAnUnknownCall(t *testing.T) {
 		detail  string
 		wait    time.Duration
 	}{
-		"found":                        {found: listed{call: call}, age: time.Second, want: Accepted, reason: event.ReasonFound},
-		"found after a long time":      {found: listed{call: call}, age: 48 * time.Hour, want: Accepted, reason: event.ReasonFound},
+		"found":                        {found: search.Found{Call: call}, age: time.Second, want: Accepted, reason: event.ReasonFound},
+		"found after a long time":      {found: search.Found{Call: call}, age: 48 * time.Hour, want: Accepted, reason: event.ReasonFound},
 		"missing before settle":        {age: 10 * time.Second, want: Unknown, wait: 10 * time.Second},
 		"missing shortly before":       {age: 50 * time.Second, redial: true, want: Unknown, wait: 10 * time.Second},
 		"missing":                      {age: settle, want: Parked, reason: event.ReasonNotFound, detail: "timeout; not in Callab's list"},
 		"missing, redial":              {age: settle, redial: true, want: Free},
 		"missing on the last attempt":  {age: settle, redial: true, attempt: attempts, want: Parked, reason: event.ReasonNotFound, detail: "timeout; not in"},
-		"similar, redial":              {found: listed{similar: 2}, age: settle, redial: true, want: Parked, reason: event.ReasonNotFound, detail: "2 call(s)"},
-		"unreadable":                   {found: listed{err: unreadable}, age: settle, redial: true, want: Unknown, wait: settle},
-		"unreadable for hours":         {found: listed{err: unreadable}, age: 9 * time.Hour, redial: true, want: Unknown, wait: maxSearchInterval},
-		"unreadable for a day":         {found: listed{err: unreadable}, age: maxUnknown, want: Parked, reason: event.ReasonNotFound, detail: "could not be read for 24h0m0s: HTTP 500"},
-		"unreadable for a day, redial": {found: listed{err: unreadable}, age: maxUnknown, redial: true, want: Parked, reason: event.ReasonNotFound, detail: "could not be read"},
+		"similar, redial":              {found: search.Found{Similar: 2}, age: settle, redial: true, want: Parked, reason: event.ReasonNotFound, detail: "2 call(s)"},
+		"unreadable":                   {found: search.Found{Err: unreadable}, age: settle, redial: true, want: Unknown, wait: settle},
+		"unreadable for hours":         {found: search.Found{Err: unreadable}, age: 9 * time.Hour, redial: true, want: Unknown, wait: maxSearchInterval},
+		"unreadable for a day":         {found: search.Found{Err: unreadable}, age: maxUnknown, want: Parked, reason: event.ReasonNotFound, detail: "could not be read for 24h0m0s: HTTP 500"},
+		"unreadable for a day, redial": {found: search.Found{Err: unreadable}, age: maxUnknown, redial: true, want: Parked, reason: event.ReasonNotFound, detail: "could not be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

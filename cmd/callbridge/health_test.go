@@ -61,7 +61,7 @@ func TestRefusedKeyOfOneCRMAndRefusedTokenLeaveTheProcessReady(t *testing.T) {
 	b := startBridge(t, map[string]string{"CONFIG_FILE": testkit.File(t, "callbridge.yaml", text), "CALLAB_TOKEN": "revoked"})
 	b.post("/webhooks/crm", `{"id":"e1","contact":5}`, http.Header{"X-Token": {"token-of-the-crm"}})
 	b.website(`{"id":"1","phone":"+12025550142"}`)
-	for _, want := range []string{`"status":"degraded"`, `"sources":{"crm":"the CRM refuses our credentials`, `"dispatch":"callab refuses our credentials`, `"nats":"ok"`} {
+	for _, want := range []string{`"status":"degraded"`, `"sources":{"crm":"the CRM refuses our credentials`, `"dispatch":"callab refuses the create call (HTTP 401)`, `"nats":"ok"`} {
 		testkit.Eventually(t, "the answer has "+want, func() bool { return strings.Contains(b.admin("/readyz"), want) })
 	}
 	if !b.ready() || testkit.Get(t, b.process.public.URL()+"/readyz").Status != http.StatusOK {

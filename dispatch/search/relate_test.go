@@ -1,4 +1,4 @@
-package dispatch
+package search
 
 import (
 	"encoding/json"
@@ -74,8 +74,7 @@ func TestRelateNeedsIDNumberAndTime(t *testing.T) {
 		"our id in notes, local time":         {callab.Call{CallTo: to, CreatedAt: local("2026-11-28 00:30:00"), Notes: "callbridge " + ourID}, similar},
 		"no id, local time of the day before": {callab.Call{CallTo: to, CreatedAt: local("2026-11-27T20:30:00")}, unrelated},
 	} {
-		r := request{Request: event.Request{ID: uuid.MustParse(ourID)}, callTo: to}
-		if got := relate(c.call, r, claimed, now); got != c.want {
+		if got := relate(c.call, Target{ID: uuid.MustParse(ourID), CallTo: to, Claimed: claimed}, now); got != c.want {
 			t.Errorf("%s: relation %d, want %d", name, got, c.want)
 		}
 	}
@@ -102,22 +101,22 @@ func TestSignRemovesOtherIDs(t *testing.T) {
 			Metadata:              map[string]any{event.RequestKey: otherID, "form": []any{map[string]any{"text": "x callbridge " + otherID}}},
 			AgentDynamicVariables: map[string]string{event.RequestKey: otherID, "text": "callbridge " + otherID},
 		})
-		r := request{Request: event.Request{ID: uuid.MustParse(ourID), Call: call}}
-		if err := r.sign(); err != nil {
+		body, _, err := Sign(call, uuid.MustParse(ourID))
+		if err != nil {
 			t.Fatal(err)
 		}
 		var signed callab.NewCall
-		if err := json.Unmarshal(r.Call, &signed); err != nil {
+		if err := json.Unmarshal(body, &signed); err != nil {
 			t.Fatal(err)
 		}
 		if signed.Notes != want {
 			t.Errorf("notes %q became %q, want %q", notes, signed.Notes, want)
 		}
-		if strings.Contains(string(r.Call), otherID) {
-			t.Errorf("another id is left in %s", r.Call)
+		if strings.Contains(string(body), otherID) {
+			t.Errorf("another id is left in %s", body)
 		}
 		if signed.AgentDynamicVariables[event.RequestKey] != ourID || signed.Metadata[event.RequestKey] != ourID {
-			t.Errorf("the keys of the id hold a foreign value: %s", r.Call)
+			t.Errorf("the keys of the id hold a foreign value: %s", body)
 		}
 	}
 }

@@ -1,8 +1,7 @@
-package dispatch
+package search
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -16,11 +15,6 @@ import (
 
 // notePrefix precedes the request id in a call's notes.
 const notePrefix = "callbridge "
-
-// maxNoteRunes bounds the notes of a call, id included, as the mapping does for
-// notes of its own. Callab documents no limit; the id comes last and must not be
-// what a limit cuts off.
-const maxNoteRunes = 2000
 
 // signature is where a call in Callab's list holds the id of a request.
 type signature int
@@ -74,6 +68,13 @@ func noteID(notes string) (uuid.UUID, bool) {
 	return parseID(notes[len(notes)-idLength:])
 }
 
+// IsOther reports whether a call is certainly not the one of a request: it carries
+// another id, or its number is another one.
+func IsOther(c callab.Call, id uuid.UUID, to event.Phone) bool {
+	signed, where := signedID(c)
+	return where != unsigned && signed != id || compareNumbers(c.CallTo, string(to)) == otherNumber
+}
+
 // relation is what a call in Callab's list has to do with a request.
 type relation int
 
@@ -90,19 +91,23 @@ const (
 // at a time that fits. A call that may be the request's, although one of the
 // three is missing or odd, is similar: it prevents another call. So does one that
 // carries another id and contains the request's: Callab may mix what it keeps of a
-// person with what one call carries. It is a pure function.
-func relate(c callab.Call, r request, claimed, now time.Time) relation {
+// person with what one call carries. Where the number is not known any more, the id in
+// the data of the call is enough. It is a pure function.
+func relate(c callab.Call, t Target, now time.Time) relation {
 	id, where := signedID(c)
-	number, fits := compareNumbers(c.CallTo, string(r.callTo)), fitsTime(c.CreatedAt.Time, claimed, now)
-	isOurs := where != unsigned && id == r.ID
+	number, fits := compareNumbers(c.CallTo, string(t.CallTo)), fitsTime(c.CreatedAt.Time, t.Claimed, now)
+	if t.CallTo == "" && where == inData {
+		number = sameNumber
+	}
+	isOurs := where != unsigned && id == t.ID
 	switch {
 	case isOurs && number == sameNumber && fits:
 		return own
 	case isOurs && where == inData:
 		return similar
-	case where != unsigned && !isOurs && !contains(c, r.ID.String()):
+	case where != unsigned && !isOurs && !contains(c, t.ID.String()):
 		return unrelated
-	case number == otherNumber, before(c.CreatedAt, claimed.Add(-listSkew)):
+	case number == otherNumber, before(c.CreatedAt, t.Claimed.Add(-listSkew)):
 		return unrelated
 	}
 	return similar
@@ -135,53 +140,4 @@ func before(created callab.Time, at time.Time) bool {
 
 func fitsTime(created, claimed, now time.Time) bool {
 	return !created.IsZero() && !created.Before(claimed.Add(-listSkew)) && !created.After(now.Add(listSkew))
-}
-
-// idText is text that could be taken for the signature of a call.
-var idText = regexp.MustCompile(`(?i)callbridge[\s\p{Z}\p{C}]*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})`)
-
-// withoutIDs removes "callbridge <id>" from foreign text, repeatedly: what is
-// removed may have stood between the halves of another one.
-func withoutIDs(text string) string {
-	for {
-		next := text
-		if len(text) > idLength {
-			next = idText.ReplaceAllLiteralString(text, "")
-		}
-		if next == text {
-			return text
-		}
-		text = next
-	}
-}
-
-// cleanIDs applies withoutIDs to all texts of a JSON value.
-func cleanIDs(value any) any {
-	switch v := value.(type) {
-	case string:
-		return withoutIDs(v)
-	case map[string]any:
-		for key, member := range v {
-			v[key] = cleanIDs(member)
-		}
-	case []any:
-		for i, item := range v {
-			v[i] = cleanIDs(item)
-		}
-	}
-	return value
-}
-
-// signedNotes returns the notes of a call with its id on the last line. Notes
-// that are too long are cut, never the id.
-func signedNotes(notes, id string) string {
-	line := notePrefix + id
-	if notes == "" || notes == line {
-		return line
-	}
-	notes = strings.TrimSpace(withoutIDs(notes))
-	if runes := []rune(notes); len(runes) > maxNoteRunes-len(line)-1 {
-		notes = string(runes[:maxNoteRunes-len(line)-1])
-	}
-	return strings.TrimSpace(notes + "\n" + line)
 }
