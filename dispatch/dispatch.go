@@ -209,8 +209,8 @@ const maxSilence = time.Minute
 
 // Ready returns why no calls are placed, or nil.
 func (d *Dispatcher) Ready() error {
-	if status, _ := d.breaker.Cause(); status != 0 {
-		return d.Held()
+	if err := d.Held(); err != nil {
+		return err
 	}
 	if silent := time.Since(time.Unix(0, d.heartbeat.Load())); silent > maxSilence {
 		return fmt.Errorf("dispatch has shown no sign of life for %s", silent.Round(time.Second))

@@ -37,9 +37,6 @@ func TestOutageOfCallabHoldsTheQueue(t *testing.T) {
 	if err := d.Held(); err == nil || !strings.Contains(err.Error(), "does not answer") {
 		t.Errorf("held: %v", err)
 	}
-	if err := d.Ready(); err != nil {
-		t.Errorf("webhooks are taken all the same: %v", err)
-	}
 	f.sim.ClearFaults()
 	reasons := map[event.Reason]int{}
 	for range calls {
