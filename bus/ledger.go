@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/limit"
 	"callbridge/bus/stream"
+	"callbridge/event"
 )
 
 // ErrConflict: there is a newer record than the revision of the write.
@@ -71,14 +73,60 @@ func (l Ledger) Get(ctx context.Context, id uuid.UUID) (Entry, error) {
 	return Entry{Data: msg.Data, Revision: msg.Sequence, Stored: msg.Time}, nil
 }
 
+// ResultOf returns the outcome of a request that has a result, of whatever outcome, or "".
+// After an error it is not known whether there is one.
+func (b *Bus) ResultOf(ctx context.Context, source string, id uuid.UUID) (event.Outcome, error) {
+	msg, err := b.results.GetLastMsgForSubject(ctx, b.resultSubject("*", source, id))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read result of %s: %w", id, err)
+	}
+	outcome, _, _ := strings.Cut(strings.TrimPrefix(msg.Subject, b.config.Prefix+".result."), ".")
+	return event.Outcome(outcome), b.server.Flush(ctx, stream.Results)
+}
+
+// Retention is Config.Retention.
+func (b *Bus) Retention() time.Duration { return b.config.Retention }
+
+// UndoneRequests calls fn with the requests that were stored before a time and are not
+// acknowledged, oldest first, and perhaps with some that are. It stops at the error of fn.
+func (b *Bus) UndoneRequests(ctx context.Context, before time.Time, fn func(Delivery) error) error {
+	consumer, err := b.js.Consumer(ctx, b.streamName(stream.Requests), stream.Dispatch)
+	if err != nil {
+		return fmt.Errorf("read undone requests: %w", err)
+	}
+	info := consumer.CachedInfo()
+	for next := info.AckFloor.Stream + 1; ; {
+		msg, err := b.requests.GetMsg(ctx, next, jetstream.WithGetMsgSubject(info.Config.FilterSubject))
+		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && !msg.Time.Before(before) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read undone requests: %w", err)
+		}
+		d := Delivery{Data: msg.Data, Trace: msg.Header.Get(TraceHeader), Stored: msg.Time}
+		d.Source, d.ID = b.parseSubject(msg.Subject)
+		if err := fn(d); err != nil {
+			return err
+		}
+		next = msg.Sequence + 1
+	}
+}
+
 // Put writes the next record if revision is the newest, and returns its revision.
-// The error is ErrConflict if there is a newer one. After any other error the record
+// The error is ErrConflict if there is a newer one, and ErrTooLarge if it was not sent
+// because NATS would refuse it. After any other error the record
 // may be stored or not, and must be read again.
 func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uint64) (uint64, error) {
 	before := l.bus.loss.Before()
 	stored, err := l.bus.write(ctx, l.bus.ledgerSubject(id), data, revision)
 	if stream.IsConflict(err) {
 		return 0, ErrConflict
+	}
+	if errors.Is(err, nats.ErrMaxPayload) {
+		return 0, ErrTooLarge
 	}
 	if err != nil {
 		l.bus.server.Inspect() // a record that the server could not write can be read all the same
@@ -106,48 +154,77 @@ func (l Ledger) Now(ctx context.Context) (time.Time, error) {
 // Each calls fn with the newest record of every request, in the order of their last
 // change, and stops at its error. It reads the whole ledger.
 func (l Ledger) Each(ctx context.Context, fn func(id uuid.UUID, e Entry) error) error {
+	_, _, err := l.Since(ctx, 0, fn)
+	return err
+}
+
+// Since calls fn with the records after a revision in their order, and with the newest
+// record of every request if after is 0. It stops at the error of fn, and returns the
+// revision to go on after, also with an error. If the ledger was made again since, it reads
+// nothing and reports that: what was known before counts no more.
+func (l Ledger) Since(ctx context.Context, after uint64, fn func(id uuid.UUID, e Entry) error) (last uint64, anew bool, err error) {
+	info, err := l.bus.ledger.Info(ctx)
+	if err != nil {
+		return after, false, fmt.Errorf("read ledger: %w", err)
+	}
+	if after > info.State.LastSeq {
+		return 0, true, nil
+	}
 	// Not an ordered consumer: after an interruption it would continue with every
 	// record instead of the newest ones.
-	records, err := l.bus.ledger.CreateConsumer(ctx, jetstream.ConsumerConfig{
+	config := jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubject: l.bus.config.Prefix + ".ledger.*",
 		AckPolicy:     jetstream.AckNonePolicy,
 		MemoryStorage: true, InactiveThreshold: time.Minute,
-	})
-	if err != nil {
-		return fmt.Errorf("read ledger: %w", err)
 	}
+	if after > 0 {
+		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, after+1
+	}
+	records, err := l.bus.ledger.CreateConsumer(ctx, config)
+	if err != nil {
+		return after, false, fmt.Errorf("read ledger: %w", err)
+	}
+	last, err = l.read(ctx, records, after, fn)
+	return last, false, err
+}
+
+// read calls fn with the records that a consumer has now.
+func (l Ledger) read(ctx context.Context, records jetstream.Consumer, after uint64, fn func(id uuid.UUID, e Entry) error) (last uint64, err error) {
+	last = after
 	left := records.CachedInfo().NumPending
 	for left > 0 {
 		batch, err := records.Fetch(int(min(left, eachBatch)), jetstream.FetchContext(ctx))
 		if err != nil {
-			return fmt.Errorf("read ledger: %w", err)
+			return last, fmt.Errorf("read ledger: %w", err)
 		}
 		read := uint64(0)
 		for msg := range batch.Messages() {
 			read++
-			if err := eachMessage(msg, fn); err != nil {
-				return err
+			revision, err := eachMessage(msg, fn)
+			if err != nil {
+				return last, err
 			}
+			last = max(last, revision)
 		}
 		if batch.Error() != nil || read == 0 {
-			return fmt.Errorf("read ledger: %w", errors.Join(batch.Error(), ctx.Err()))
+			return last, fmt.Errorf("read ledger: %w", errors.Join(batch.Error(), ctx.Err()))
 		}
 		left -= min(left, read)
 	}
-	return nil
+	return last, nil
 }
 
 // eachBatch is the number of records of one pull request.
 const eachBatch = 1000
 
-func eachMessage(msg jetstream.Msg, fn func(uuid.UUID, Entry) error) error {
+func eachMessage(msg jetstream.Msg, fn func(uuid.UUID, Entry) error) (revision uint64, err error) {
 	meta, err := msg.Metadata()
 	if err != nil {
-		return fmt.Errorf("read ledger: %w", err)
+		return 0, fmt.Errorf("read ledger: %w", err)
 	}
 	id, err := uuid.Parse(msg.Subject()[strings.LastIndexByte(msg.Subject(), '.')+1:])
 	if err != nil {
-		return nil // not a record of callbridge
+		return meta.Sequence.Stream, nil // not a record of callbridge
 	}
-	return fn(id, Entry{Data: msg.Data(), Revision: meta.Sequence.Stream, Stored: meta.Timestamp})
+	return meta.Sequence.Stream, fn(id, Entry{Data: msg.Data(), Revision: meta.Sequence.Stream, Stored: meta.Timestamp})
 }

@@ -48,12 +48,9 @@ func (b *Bus) store(ctx context.Context, trace string, items []event.Item) (seen
 	if err := b.closeFirst(ctx, items, seen); err != nil {
 		return seen, err
 	}
-	// owner is the index of the item that a message stores, or noOwner.
+	// owner is the index of the item that a message stores.
 	messages, owner := make([]message, 0, len(items)), make([]int, 0, len(items))
 	for i, item := range items {
-		if closing, ok := b.closingMessage(item); ok && !earlier.GivesWay(item) {
-			messages, owner = append(messages, closing), append(owner, noOwner)
-		}
 		if seen[i] {
 			b.metrics.count(item, true)
 			continue
@@ -73,10 +70,8 @@ func (b *Bus) store(ctx context.Context, trace string, items []event.Item) (seen
 			failed = cmp.Or(failed, err)
 			continue
 		}
-		if i := owner[n]; i != noOwner {
-			seen[i] = exists
-			b.metrics.count(items[i], exists)
-		}
+		seen[owner[n]] = exists
+		b.metrics.count(items[owner[n]], exists)
 	}
 	return seen, failed
 }
@@ -155,8 +150,6 @@ func tooLarge(item event.Item) event.Item {
 	}}
 }
 
-const noOwner = -1
-
 // haveResults reports for each item whether it is a result that is stored already.
 func (b *Bus) haveResults(ctx context.Context, items []event.Item) []bool {
 	have := make([]bool, len(items))
@@ -171,15 +164,21 @@ func (b *Bus) haveResults(ctx context.Context, items []event.Item) []bool {
 	return have
 }
 
-// closingMessage closes the request of a route that has skipped the event. The
-// request is then refused if the CRM sends the event again after the route went live.
-// A rejection closes nothing: the mended event may lead to a call.
-func (b *Bus) closingMessage(item event.Item) (message, bool) {
+// closingMessages close the request of a route that has skipped the event, or those of
+// all routes. Such a request is then refused if the CRM sends the event again after the
+// route went live. A rejection closes nothing: the mended event may lead to a call.
+func (b *Bus) closingMessages(item event.Item) (closings []message) {
 	r := item.Result
-	if r == nil || r.Route == "" || r.Outcome != event.Skipped {
-		return message{}, false
+	if r == nil || r.Outcome != event.Skipped {
+		return nil
 	}
-	return b.closing(r.Event.Source, r.RequestID, r.Outcome, r.Reason), true
+	if r.Route != "" {
+		return []message{b.closing(r.Event.Source, r.RequestID, r.Outcome, r.Reason)}
+	}
+	for _, route := range r.Closes {
+		closings = append(closings, b.closing(r.Event.Source, event.RequestID(r.Event.ID, route), r.Outcome, r.Reason))
+	}
+	return closings
 }
 
 func (b *Bus) closing(source string, id uuid.UUID, outcome event.Outcome, reason event.Reason) message {

@@ -163,6 +163,9 @@ type Result struct {
 	// Event is the event that led to the result, with its payload.
 	Event Event `json:"event"`
 
+	// Closes are the routes that must not request a call for the event any more, for a
+	// result of the event as a whole. It is no member: the bus closes their requests.
+	Closes []string `json:"-"`
 	// Time is when the outcome was reached; a member of the envelope.
 	Time time.Time `json:"-"`
 	// TraceParent is the W3C trace context; a member of the envelope

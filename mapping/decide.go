@@ -47,6 +47,9 @@ func (c *Config) Map(in Incoming) []Decision {
 	}
 	values, _ := source.values(in)
 	if tooOld := source.tooOld(values); tooOld != nil {
+		for _, b := range c.bySource[source.name] {
+			tooOld.Result.Closes = append(tooOld.Result.Closes, b.route.Name)
+		}
 		return []Decision{*tooOld}
 	}
 	var decisions []Decision

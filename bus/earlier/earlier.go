@@ -74,9 +74,13 @@ func (r Reader) one(ctx context.Context, item event.Item) (Found, error) {
 		return r.pending(ctx, item.Pending.Event)
 	case item.Request != nil:
 		return r.request(ctx, item.Request)
-	default:
-		return r.result(ctx, *item.Result)
 	}
+	e, err := r.result(ctx, *item.Result)
+	if err == nil && e.Was == "" && item.Result.Outcome == event.Skipped && item.Result.Route != "" {
+		// Not skipped before: the request that prevents the result.
+		return r.request(ctx, &event.Request{ID: item.Result.RequestID, Event: item.Result.Event})
+	}
+	return e, err
 }
 
 // request reads the message that prevents a request: an earlier request, or
