@@ -23,6 +23,9 @@ import (
 // since. A claim that waited for a slot or token would lose its write
 // window.
 func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, error) {
+	if final, err := d.beforeDialling(ctx, r, e); err != nil || final != nil {
+		return d.conclude(ctx, r, final, e, err)
+	}
 	if wait, err := d.waitLeft(ctx, e); err != nil || wait > 0 {
 		return retryAfter(wait), err
 	}
@@ -159,6 +162,10 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 		if d.drain.Err() != nil {
 			return entry{}, fmt.Errorf("record the answer of %s: %w", r.ID, err)
 		}
+		if errors.Is(err, bus.ErrTooLarge) && next.Call != nil {
+			next.Call, next.Detail = onlyID(next.Call), detailWithout(next.Detail, callLeftOut)
+			continue
+		}
 		if errors.Is(err, bus.ErrConflict) {
 			found, loadErr := d.load(ctx, r.ID)
 			switch {
@@ -184,7 +191,7 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 // answer after which the call is not dialled again replaces a free one.
 func replaces(next Record, found, claim entry) bool {
 	switch {
-	case found.revision == 0:
+	case found.revision == 0, found.State == unreadable:
 		return true
 	case found.Attempt != claim.Attempt:
 		return false
@@ -196,6 +203,10 @@ func replaces(next Record, found, claim entry) bool {
 // the clock of the process that wrote it.
 func (d *Dispatcher) waitLeft(ctx context.Context, e entry) (time.Duration, error) {
 	delay := e.wait()
+	if delay == 0 && !e.NotBefore.IsZero() {
+		// Of an earlier version, by the clock of its process.
+		delay = min(max(e.NotBefore.Sub(e.stored), 0), backoff(max(e.Attempt, 1)))
+	}
 	if delay == 0 {
 		return 0, nil
 	}

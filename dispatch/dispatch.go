@@ -6,6 +6,7 @@
 //
 //   - step.go: the state machine, one step per ledger state
 //   - request.go: parse a delivered request, add its id to the call
+//   - before.go: requests that end without being dialled
 //   - permit.go: the judgement before each claim
 //   - limiter.go: concurrency and rate
 //   - dial.go: claim, fence, POST; nothing else calls the create endpoint
@@ -34,6 +35,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus"
+	"callbridge/bus/limit"
 	"callbridge/callab"
 	"callbridge/dispatch/breaker"
 	"callbridge/span"
@@ -155,6 +157,10 @@ type Dispatcher struct {
 	heartbeat atomic.Int64
 	// drain outlives Run's context: when it ends, running POSTs are cut off.
 	drain context.Context
+	// clock is that of the NATS server.
+	clock *limit.Clock
+	// begun is when this process began.
+	begun time.Time
 	// over is signalled when an outage is over.
 	over chan struct{}
 }
@@ -176,6 +182,7 @@ func New(b *bus.Bus, api *callab.Client, config Config, registry prometheus.Regi
 		config: config, bus: b, ledger: b.Ledger(), api: api, log: log,
 		limiter: newLimiter(b, config), breaker: holds, metrics: newMetrics(registry, holds.State),
 		instance: uuid.NewString(), over: make(chan struct{}, 1),
+		clock: b.Limits().Clock(), begun: time.Now(),
 	}
 	if b.Embedded() {
 		d.instance = lockHolder + d.instance

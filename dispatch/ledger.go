@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"callbridge/bus"
 	"callbridge/event"
+	"callbridge/untrusted"
 )
 
 // State of a request in the ledger.
@@ -26,6 +28,10 @@ const (
 	// Unknown: the call may have been sent. Callab's list decides. Unknown is not
 	// the outcome unknown: that is Parked.
 	Unknown State = "unknown"
+
+	// unreadable stands for a record that is garbage or has a state that this version
+	// does not know. It is never written.
+	unreadable State = "unreadable"
 
 	// The following states are final.
 
@@ -43,7 +49,7 @@ const (
 )
 
 // openStates are the states in which a request still has something to do.
-var openStates = []State{Claimed, Free, Unknown}
+var openStates = []State{Claimed, Free, Unknown, unreadable}
 
 // outcomes maps each final state to the outcome of its result.
 var outcomes = map[State]event.Outcome{
@@ -78,6 +84,8 @@ type Record struct {
 	WaitMS int64 `json:"wait_ms,omitzero"`
 	// Refused is when Callab last refused our credentials for this request.
 	Refused time.Time `json:"refused,omitzero"`
+	// Park: an unknown call is not dialled again, whatever DIAL_UNKNOWN says.
+	Park bool `json:"park,omitzero"`
 	// Reason and Detail go into the result.
 	Reason event.Reason `json:"reason,omitzero"`
 	Detail string       `json:"detail,omitzero"`
@@ -122,15 +130,33 @@ func (d *Dispatcher) load(ctx context.Context, id uuid.UUID) (entry, error) {
 	if err != nil || got.Revision == 0 {
 		return entry{}, err
 	}
-	e := entry{revision: got.Revision, stored: got.Stored}
-	if err := event.Unmarshal(got.Data, &e.Record); err != nil {
-		return entry{}, fmt.Errorf("decode ledger %s: %w", id, err)
+	return entry{Record: readRecord(got.Data), revision: got.Revision, stored: got.Stored}, nil
+}
+
+// readRecord decodes a record. One that cannot be understood is unreadable: it must not
+// count as no record, or the call would be dialled again. State is then in Detail.
+func readRecord(data []byte) Record {
+	var r Record
+	cause := ""
+	switch err := event.Unmarshal(data, &r); {
+	case err != nil:
+		cause = "is no JSON of callbridge"
+	case r.State == none:
+		cause = "has no state"
+	case !isKnown(r.State):
+		cause = foreignState + untrusted.Cut(untrusted.Line(string(r.State)), maxKept)
+	default:
+		return r
 	}
-	// Without a state it would count as no record, and the call would be dialled again.
-	if e.State == none {
-		return entry{}, fmt.Errorf("record %d of ledger %s has no state: another client of NATS has written it, and no call is made; look who may publish there", got.Revision, id)
-	}
-	return e, nil
+	return Record{State: unreadable, Attempt: max(r.Attempt, 0), Source: r.Source, Nonce: r.Nonce, Detail: cause}
+}
+
+// foreignState begins the detail of a record whose state may be that of a newer version.
+const foreignState = "has the unknown state "
+
+func isKnown(s State) bool {
+	_, final := outcomes[s]
+	return final || s != unreadable && slices.Contains(openStates, s)
 }
 
 // compareAndSet writes the next record of a request if over is still its newest

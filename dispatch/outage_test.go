@@ -140,11 +140,15 @@ func TestAnswerReplacesAFreeRecordOfItsAttempt(t *testing.T) {
 func TestWaitOfABridgeWithAWrongClock(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, callabsim.Options{})
-	r := request("lead-1", "+12025550142")
-	f.write(r, dispatch.Record{State: dispatch.Free, Attempt: 1, Owner: "fast clock", Nonce: "n", NotBefore: time.Now().Add(time.Hour), WaitMS: 500})
-	f.send(r)
+	for key, wait := range map[string]int64{"lead-1": 500, "of an earlier version": 0} {
+		r := request(key, "+12025550142")
+		f.write(r, dispatch.Record{State: dispatch.Free, Attempt: 1, Owner: "fast clock", Nonce: "n", NotBefore: time.Now().Add(time.Hour), WaitMS: wait})
+		f.send(r)
+	}
 	f.run(fast(), good)
-	if got := f.result(); got.Outcome != event.Accepted || got.Attempts != 2 {
-		t.Errorf("ended %s (%s) after %d attempts", got.Outcome, got.Reason, got.Attempts)
+	for range 2 {
+		if got := f.result(); got.Outcome != event.Accepted || got.Attempts != 2 {
+			t.Errorf("ended %s (%s) after %d attempts", got.Outcome, got.Reason, got.Attempts)
+		}
 	}
 }

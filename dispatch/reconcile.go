@@ -3,16 +3,10 @@ package dispatch
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
-	"callbridge/bus"
 	"callbridge/dispatch/search"
 	"callbridge/event"
 	"callbridge/untrusted"
@@ -43,6 +37,35 @@ func (d *Dispatcher) expireClaim(ctx context.Context, r request, e entry) (trans
 		return transition{}, err
 	}
 	point("unknown")
+	return advance(written), nil
+}
+
+// doubt makes a record that cannot be read an unknown call, which is never dialled again.
+// One whose state may be that of a newer version, as during a rolling update, is left to
+// that version for as long as a claim and its search take.
+func (d *Dispatcher) doubt(ctx context.Context, r request, e entry) (transition, error) {
+	outcome, err := d.bus.ResultOf(ctx, r.Event.Source, r.ID)
+	if err != nil {
+		return transition{}, err
+	}
+	if outcome != "" {
+		return done(), nil
+	}
+	age, err := d.age(ctx, e)
+	if err != nil {
+		return transition{}, err
+	}
+	if wait := d.config.ClaimAge + d.config.Settle - age; wait > 0 && strings.HasPrefix(e.Detail, foreignState) {
+		return retryAfter(min(wait, max(age, busRetryDelay))), nil
+	}
+	d.logger(r).Error("dispatch.record_unreadable", "record", e.revision, "detail", e.Detail,
+		"hint", "no call is made; look who may publish to the ledger")
+	written, err := d.compareAndSet(ctx, r, Record{
+		State: Unknown, Attempt: max(e.Attempt, 1), Claimed: r.stored, Park: true, Detail: "a record of the ledger " + e.Detail,
+	}, e)
+	if err != nil {
+		return transition{}, err
+	}
 	return advance(written), nil
 }
 
@@ -82,6 +105,9 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 		return retryAfter(min(age, maxSearchInterval)), nil
 	}
 	age = sinceOutage(age, first, ended)
+	if r.gone && !e.Park {
+		e.Park, e.Detail = true, detailWithout(e.Detail, "the request was deleted from its stream")
+	}
 	found := search.List(ctx, d.api, search.Target{ID: r.ID, CallTo: r.callTo, Claimed: e.Claimed}, mayRedial(e.Record, age, d.config))
 	next, wait := resolve(e.Record, age, found, d.config)
 	if next.State == Unknown {
@@ -136,7 +162,7 @@ func resolve(r Record, age time.Duration, found search.Found, c Config) (next Re
 
 // mayRedial reports whether a call that is missing from the list is placed again.
 func mayRedial(r Record, age time.Duration, c Config) bool {
-	return c.Redial && age >= c.Settle && r.Attempt < c.Attempts && r.Reason != event.ReasonHeldAfterLoss
+	return c.Redial && !r.Park && age >= c.Settle && r.Attempt < c.Attempts && r.Reason != event.ReasonHeldAfterLoss
 }
 
 func parkedDetail(cause string, found search.Found) string {
@@ -147,91 +173,4 @@ func parkedDetail(cause string, found search.Found) string {
 		return fmt.Sprintf("%s; not in Callab's list by its id, but %d call(s) to the same number at that time are", cause, found.Similar)
 	}
 	return cause + "; not in Callab's list"
-}
-
-// sweepEvery is the default of Config.SweepEvery.
-const sweepEvery = 5 * time.Minute
-
-// sweepLoop sweeps the ledger until ctx ends. A request is redelivered until it
-// is done, so nothing should be stuck; but a consumer can be deleted, and
-// another client can acknowledge a request.
-func (d *Dispatcher) sweepLoop(ctx context.Context) {
-	every := cmp.Or(d.config.SweepEvery, sweepEvery)
-	// The first sweep comes early, for the metrics. The random part keeps
-	// several processes from sweeping at the same time.
-	for wait := every / 10; ; wait = every + rand.N(every/4) {
-		sleep(ctx, wait)
-		if ctx.Err() != nil {
-			return
-		}
-		if err := d.sweep(ctx); err != nil && ctx.Err() == nil {
-			d.log.Warn("dispatch.sweep_failed", "error", err)
-		}
-	}
-}
-
-// sweep reads the whole ledger, sets the metrics of its states and resumes
-// requests that are stuck.
-func (d *Dispatcher) sweep(ctx context.Context) error {
-	now, err := d.ledger.Now(ctx)
-	if err != nil {
-		return err
-	}
-	count, oldest := map[State]int{}, map[State]time.Duration{}
-	var stuck []uuid.UUID
-	err = d.ledger.Each(ctx, func(id uuid.UUID, e bus.Entry) error {
-		var r Record
-		if event.Unmarshal(e.Data, &r) != nil {
-			return nil
-		}
-		age := now.Sub(e.Stored)
-		count[r.State]++
-		oldest[r.State] = max(oldest[r.State], age)
-		if d.stuck(r, age) {
-			stuck = append(stuck, id)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	d.metrics.setLedger(count, oldest)
-	for _, id := range stuck {
-		d.resume(ctx, id)
-	}
-	return ctx.Err()
-}
-
-// stuck reports whether a record is overdue. A false positive is safe: both
-// workers use compare-and-set, and one of them loses.
-func (d *Dispatcher) stuck(r Record, age time.Duration) bool {
-	overdue := d.config.ClaimAge + d.config.Settle + d.bus.AckWait()
-	if !slices.Contains(openStates, r.State) || age < overdue {
-		return false
-	}
-	return age-r.wait() > overdue
-}
-
-// resume processes a stored request as if it had been delivered again.
-func (d *Dispatcher) resume(ctx context.Context, id uuid.UUID) {
-	stored, err := d.bus.StoredRequest(ctx, id)
-	if errors.Is(err, bus.ErrGone) {
-		d.log.Error("dispatch.request_gone", "request_id", id,
-			"hint", "its request is no longer stored; search for the call in Callab's list")
-		return
-	}
-	if err != nil {
-		d.log.Warn("dispatch.sweep_failed", "request_id", id, "error", err)
-		return
-	}
-	r, err := parseRequest(stored)
-	if err != nil {
-		return // the next delivery rejects it
-	}
-	if _, taken := d.inProgress.LoadOrStore(id, true); taken {
-		return
-	}
-	defer d.inProgress.Delete(id)
-	result := d.process(ctx, r, false)
-	d.logger(r).Warn("dispatch.taken_up", "done", result.Ack)
 }

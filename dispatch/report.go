@@ -3,8 +3,10 @@ package dispatch
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,9 +42,15 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 		Config: cmp.Or(e.Config, r.Config), Event: r.Event, Time: at,
 	}
 	// An entry that was read may have been reported before the crash that
-	// caused the redelivery.
-	if !e.fresh && d.bus.HasResult(ctx, result) {
-		return nil
+	// caused the redelivery. A result of another outcome is never followed by a second one.
+	if !e.fresh {
+		outcome, err := d.bus.ResultOf(ctx, r.Event.Source, r.ID)
+		if err != nil {
+			return err
+		}
+		if outcome != "" {
+			return nil
+		}
 	}
 	s := d.config.Tracer.Start(string(r.trace), span.Producer, "publish result")
 	result.TraceParent = string(s.Parent())
@@ -52,8 +60,11 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 		}()
 	}
 	err := d.bus.PublishResult(context.WithoutCancel(ctx), result)
-	if errors.Is(err, bus.ErrTooLarge) {
-		err = d.bus.PublishResult(context.WithoutCancel(ctx), withoutPayload(result))
+	for _, shorten := range []func(event.Result) event.Result{withoutCall, withoutData} {
+		if errors.Is(err, bus.ErrTooLarge) {
+			result = shorten(result)
+			err = d.bus.PublishResult(context.WithoutCancel(ctx), result)
+		}
 	}
 	if errors.Is(err, bus.ErrExists) {
 		return nil
@@ -64,21 +75,55 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 	return err
 }
 
-// maxKept is the number of characters that withoutPayload leaves of a text.
+// maxKept is the number of characters that withoutData leaves of a text.
 const maxKept = 256
 
-// withoutPayload returns a result that is too large for NATS without the event's data
-// and the body that was sent. The request fits into NATS, but not always together with
-// Callab's answer, and a call without a result would be redelivered for ever.
-func withoutPayload(r event.Result) event.Result {
-	note := "the event's data and the request are left out: with them the result is " + bus.ErrTooLarge.Error()
-	if r.Detail != "" {
-		note = r.Detail + "; " + note
+// Notes in the detail of a result that does not fit into NATS.
+const (
+	callLeftOut = "Callab's answer is left out but for its id, because the result would not fit into NATS (max_payload)"
+	dataLeftOut = "the event's data and the request are left out, because the result would not fit into NATS (max_payload)"
+)
+
+// withoutCall returns a result that is too large for NATS with only the id of Callab's
+// answer. A call without a result would be redelivered for ever.
+func withoutCall(r event.Result) event.Result {
+	if len(r.Call) > 0 {
+		r.Call, r.Detail = onlyID(r.Call), detailWithout(r.Detail, callLeftOut)
 	}
-	r.Detail, r.Request, r.Event.Data = note, nil, nil
+	return r
+}
+
+// withoutData also leaves out the event's data and the body that was sent: the request fits
+// into NATS, but not always together with what a result has beside it.
+func withoutData(r event.Result) event.Result {
+	r.Detail, r.Request, r.Event.Data = detailWithout(untrusted.Cut(r.Detail, 2*maxKept), dataLeftOut), nil, nil
 	r.Route = untrusted.Cut(r.Route, maxKept)
 	r.Event.Key, r.Event.Type = untrusted.Cut(r.Event.Key, maxKept), untrusted.Cut(r.Event.Type, maxKept)
 	return r
+}
+
+// onlyID is a call with its id alone.
+func onlyID(call json.RawMessage) json.RawMessage {
+	var c callab.Call
+	if c.UnmarshalJSON(call) != nil {
+		return nil
+	}
+	short, err := json.Marshal(map[string]string{"id": c.ID})
+	if err != nil {
+		return nil
+	}
+	return short
+}
+
+// detailWithout adds what was left out to a detail.
+func detailWithout(detail, what string) string {
+	switch {
+	case detail == "":
+		return what
+	case strings.Contains(detail, what):
+		return detail
+	}
+	return detail + "; " + what
 }
 
 // logAttempt writes the single log line of an attempt.

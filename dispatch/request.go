@@ -24,6 +24,8 @@ type request struct {
 	trace  span.Parent
 	// stored is when NATS stored the request, by the clock of its server.
 	stored time.Time
+	// gone: its message was deleted. Only its id and its source are known.
+	gone bool
 }
 
 // attributes identify the request in a span.

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -22,15 +21,17 @@ type step func(*Dispatcher, context.Context, request, entry) (transition, error)
 // are final. A new state needs a row here; a final one also a row in outcomes, and
 // an open one an entry in openStates (ledger.go). No other step changes.
 var steps = map[State]step{
-	none:     (*Dispatcher).dial,
-	Free:     (*Dispatcher).dial,
-	Claimed:  (*Dispatcher).expireClaim,
-	Unknown:  (*Dispatcher).reconcile,
-	Accepted: (*Dispatcher).report,
-	Rejected: (*Dispatcher).report,
-	Skipped:  (*Dispatcher).report,
-	Parked:   (*Dispatcher).report,
-	Failed:   (*Dispatcher).report,
+	none:    (*Dispatcher).dial,
+	Free:    (*Dispatcher).dial,
+	Claimed: (*Dispatcher).expireClaim,
+	Unknown: (*Dispatcher).reconcile,
+	// The call may have been sent.
+	unreadable: (*Dispatcher).doubt,
+	Accepted:   (*Dispatcher).report,
+	Rejected:   (*Dispatcher).report,
+	Skipped:    (*Dispatcher).report,
+	Parked:     (*Dispatcher).report,
+	Failed:     (*Dispatcher).report,
 }
 
 // transition is the result of a step: the entry to continue with, or the
@@ -78,12 +79,7 @@ func (d *Dispatcher) process(ctx context.Context, r request, first bool) (result
 }
 
 func (d *Dispatcher) takeStep(ctx context.Context, r request, e entry) (transition, error) {
-	run, known := steps[e.State]
-	if !known {
-		// Written by a newer version, as during a rolling update.
-		return transition{}, fmt.Errorf("ledger state %q of %s is not known to this version", e.State, r.ID)
-	}
-	return run(d, ctx, r, e)
+	return steps[e.State](d, ctx, r, e)
 }
 
 // reload continues with the newest entry of the ledger.

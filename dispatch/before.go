@@ -1,0 +1,84 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"callbridge/event"
+)
+
+const (
+	// youngRequest is the age up to which a request that the ledger does not know has not
+	// been dialled by an earlier process.
+	youngRequest = time.Minute
+	// clockError is how far the age of a request may be wrong.
+	clockError = time.Second
+	// lastChance is how long before the end of its retention a request that still waits
+	// is given up: afterwards NATS deletes it, and it would have no result.
+	lastChance = time.Hour
+	// lastChancePart bounds lastChance by a part of the retention.
+	lastChancePart = 10
+)
+
+// final is how a request ends before it is dialled.
+type final struct {
+	// done: it has a result already.
+	done bool
+	// record is the final record of the ledger.
+	record Record
+}
+
+// beforeDialling returns how a request ends that must not be dialled, or nil: its message
+// was deleted, it has waited for as long as NATS keeps it, or it has a result although
+// the ledger does not know it.
+func (d *Dispatcher) beforeDialling(ctx context.Context, r request, e entry) (*final, error) {
+	if r.gone {
+		return notSent(e, "the request was deleted from its stream before it was dialled"), nil
+	}
+	now, err := d.clock.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	age := now.Sub(r.stored)
+	if r.stored.IsZero() {
+		age = 0
+	}
+	if age >= d.patience() {
+		return notSent(e, "the request has waited for "+age.Round(time.Minute).String()+", and is kept for "+d.bus.Retention().String()+" (RETENTION)"), nil
+	}
+	// The ledger may have lost its record in a power cut.
+	if e.revision != 0 || age < min(youngRequest, time.Since(d.begun))-clockError {
+		return nil, nil
+	}
+	outcome, err := d.bus.ResultOf(ctx, r.Event.Source, r.ID)
+	if err != nil || outcome == "" {
+		return nil, err
+	}
+	d.logger(r).Warn("dispatch.result_found", "outcome", outcome, "hint", "the ledger does not know this request, which has a result; no call is made")
+	return &final{done: true}, nil
+}
+
+func notSent(e entry, detail string) *final {
+	return &final{record: Record{State: Failed, Attempt: e.Attempt, Reason: event.ReasonNotSent, Detail: detail}}
+}
+
+// conclude ends a request with the answer of beforeDialling.
+func (d *Dispatcher) conclude(ctx context.Context, r request, f *final, over entry, err error) (transition, error) {
+	if err != nil {
+		return transition{}, err
+	}
+	if f.done {
+		return done(), nil
+	}
+	written, err := d.compareAndSet(ctx, r, f.record, over)
+	if err != nil {
+		return transition{}, err
+	}
+	return advance(written), nil
+}
+
+// patience is the age at which a request is given up.
+func (d *Dispatcher) patience() time.Duration {
+	kept := d.bus.Retention()
+	return kept - min(lastChance, kept/lastChancePart)
+}
