@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -153,6 +154,11 @@ func readRecord(data []byte) Record {
 
 // foreignState begins the detail of a record whose state may be that of a newer version.
 const foreignState = "has the unknown state "
+
+// isForeign reports whether a record may be that of a newer version.
+func (r Record) isForeign() bool {
+	return r.State == unreadable && strings.HasPrefix(r.Detail, foreignState)
+}
 
 func isKnown(s State) bool {
 	_, final := outcomes[s]

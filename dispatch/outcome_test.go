@@ -164,6 +164,38 @@ func TestARecordThatCannotBeReadIsAnUnknownCall(t *testing.T) {
 	}
 }
 
+// TestGarbageOverACallThatEnded: the request has its result. The sweep replaces the record,
+// and no second result is published.
+func TestGarbageOverACallThatEnded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, callabsim.Options{})
+	r := request("lead-1", "+12025550142")
+	f.send(r)
+	config := fast()
+	config.WriteWindow, config.Settle = 100*time.Millisecond, 100*time.Millisecond
+	config.ClaimAge, config.SweepEvery = 3500*time.Millisecond, 300*time.Millisecond
+	f.run(config, good)
+	if got := f.result(); got.Outcome != event.Accepted {
+		t.Fatalf("ended %s", got.Outcome)
+	}
+	f.done()
+	entry, err := f.bus.Ledger().Get(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.bus.Ledger().Put(t.Context(), r.ID, []byte(`{"state":""}`), entry.Revision); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "the record is replaced", func() bool {
+		now, err := f.bus.Ledger().Get(t.Context(), r.ID)
+		return err == nil && now.Revision > entry.Revision+1 && strings.Contains(string(now.Data), `"state":"accepted"`)
+	})
+	f.oneResult(r, event.Accepted)
+	if n := f.dialled(r.ID); n != 1 {
+		t.Errorf("dialled %d times, want 1", n)
+	}
+}
+
 // TestADeletedRequestBecomesAResult: an operator has deleted it by hand.
 func TestADeletedRequestBecomesAResult(t *testing.T) {
 	t.Parallel()

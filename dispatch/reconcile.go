@@ -48,21 +48,25 @@ func (d *Dispatcher) doubt(ctx context.Context, r request, e entry) (transition,
 	if err != nil {
 		return transition{}, err
 	}
-	if outcome != "" {
+	if outcome != "" && e.isForeign() {
 		return done(), nil
 	}
 	age, err := d.age(ctx, e)
 	if err != nil {
 		return transition{}, err
 	}
-	if wait := d.config.ClaimAge + d.config.Settle - age; wait > 0 && strings.HasPrefix(e.Detail, foreignState) {
+	if wait := d.config.ClaimAge + d.config.Settle - age; wait > 0 && e.isForeign() {
 		return retryAfter(min(wait, max(age, busRetryDelay))), nil
 	}
 	d.logger(r).Error("dispatch.record_unreadable", "record", e.revision, "detail", e.Detail,
 		"hint", "no call is made; look who may publish to the ledger")
-	written, err := d.compareAndSet(ctx, r, Record{
-		State: Unknown, Attempt: max(e.Attempt, 1), Claimed: r.stored, Park: true, Detail: "a record of the ledger " + e.Detail,
-	}, e)
+	next := Record{State: Unknown, Attempt: max(e.Attempt, 1), Claimed: r.stored, Park: true, Detail: "a record of the ledger " + e.Detail}
+	for state, of := range outcomes {
+		if of == outcome {
+			next.State = state // the request has its result already
+		}
+	}
+	written, err := d.compareAndSet(ctx, r, next, e)
 	if err != nil {
 		return transition{}, err
 	}

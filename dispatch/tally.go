@@ -26,6 +26,8 @@ type openRequest struct {
 	state  State
 	stored time.Time
 	wait   time.Duration
+	// foreign: it is left to the process that knows its state.
+	foreign bool
 }
 
 // newTally returns a tally of a ledger that keeps its records for a while.
@@ -43,7 +45,7 @@ func (t *tally) reset() {
 func (t *tally) add(id uuid.UUID, e bus.Entry) error {
 	r := readRecord(e.Data)
 	if _, final := outcomes[r.State]; !final {
-		t.open[id] = openRequest{r.State, e.Stored, r.wait()}
+		t.open[id] = openRequest{r.State, e.Stored, r.wait(), r.isForeign()}
 		return nil
 	}
 	delete(t.open, id)
@@ -84,7 +86,7 @@ func (t *tally) states(now time.Time) (count map[State]int, oldest map[State]tim
 // workers use compare-and-set, and one of them loses.
 func (t *tally) stuck(now time.Time, overdue time.Duration) (ids []uuid.UUID) {
 	for id, r := range t.open {
-		if now.Sub(r.stored)-r.wait > overdue {
+		if !r.foreign && now.Sub(r.stored)-r.wait > overdue {
 			ids = append(ids, id)
 		}
 	}
