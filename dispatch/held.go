@@ -74,11 +74,17 @@ func (d *Dispatcher) noteAnswer(v verdict, status int, probe bool, next *Record)
 }
 
 func (d *Dispatcher) logRefused(status int) {
-	message := "dispatch.calls_refused"
-	if status == http.StatusUnauthorized || status == http.StatusForbidden {
-		message = "dispatch.credentials_refused"
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		d.log.Error("dispatch.credentials_refused", "http_status", status,
+			"hint", "Callab refuses CALLAB_TOKEN for the create call; calls wait until it accepts one")
+	case http.StatusPaymentRequired:
+		d.log.Error("dispatch.calls_refused", "http_status", status,
+			"hint", "the account has no credit; calls wait until Callab accepts one")
+	default:
+		d.log.Error("dispatch.calls_refused", "http_status", status,
+			"hint", "look at CALLAB_URL, and at the proxies before it; calls wait until Callab accepts one")
 	}
-	d.log.Error(message, "http_status", status, "hint", "Callab refuses the create call; calls wait until it accepts one: "+advice(status))
 }
 
 func (d *Dispatcher) logAccepted(refusal int) {
