@@ -101,7 +101,8 @@ func waitFor(ctx context.Context, d time.Duration, changed <-chan struct{}) erro
 
 // Enter is Wait for a request that is claimed next; Leave must follow. While the
 // breaker is not closed, it lets through one request, the probe, and returns for the
-// others at once when to try again: another process can take them.
+// others at once when to try again: another process can take them. This process takes none
+// meanwhile (Active), so that they may come back soon.
 func (b *Breaker) Enter(ctx context.Context) (probe bool, again time.Duration, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -131,12 +132,23 @@ func (b *Breaker) turn() turn {
 	left := b.left()
 	switch {
 	case b.held() && left > 0:
-		return turn{again: min(left, MaxPause) + behindProbe}
+		return turn{again: behindProbe}
 	case left > 0:
 		return turn{wait: left, changed: b.changed}
 	}
 	b.probing = b.held()
 	return turn{probe: b.probing}
+}
+
+// Held reports whether a request that has entered must not be claimed after all: it is not
+// the probe, and the breaker has opened since. again is when to try it again.
+func (b *Breaker) Held(probe bool) (again time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if probe || !b.held() {
+		return 0
+	}
+	return behindProbe
 }
 
 // Leave ends a probe whose answer proved nothing, or that was not sent. After an answer
@@ -249,12 +261,16 @@ func (b *Breaker) Fail(probe bool) (opened bool) {
 	return false
 }
 
-// Outage reports whether there is an outage, and when the last one ended.
+// Outage reports whether there is an outage, and when the last one ended. Without a request
+// that could be the probe nothing is known of it, and now is false.
 func (b *Breaker) Outage() (now bool, ended time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.outage, b.ended
+	return b.outage && !b.idle(), b.ended
 }
+
+// idle reports whether no request comes to be the probe. It needs mu.
+func (b *Breaker) idle() bool { return !b.probing && time.Since(b.probeAt) > probeGrace }
 
 // AcceptedSince reports whether a create call was accepted after a time.
 func (b *Breaker) AcceptedSince(at time.Time) bool {
@@ -316,7 +332,7 @@ func (b *Breaker) State() State {
 func (b *Breaker) Cause() (status int, outage bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.probing && time.Since(b.probeAt) > probeGrace {
+	if b.idle() {
 		return 0, false
 	}
 	return b.status, b.outage

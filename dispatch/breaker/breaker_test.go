@@ -101,6 +101,48 @@ func TestProbeWithoutAnAnswerIsFollowedByAnother(t *testing.T) {
 	})
 }
 
+// TestOutageWithoutAProbe: no request comes, so that nothing would end the outage. The
+// unknown calls are searched for all the same.
+func TestOutageWithoutAProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := New()
+		for i := range TripAfter {
+			if opened := b.Fail(false); opened != (i == TripAfter-1) {
+				t.Errorf("failure %d opens: %t", i, opened)
+			}
+		}
+		time.Sleep(FirstProbe + probeGrace)
+		if now, _ := b.Outage(); !now {
+			t.Error("over while a probe may come")
+		}
+		time.Sleep(time.Second)
+		if now, ended := b.Outage(); now || !ended.IsZero() || b.State() != HalfOpen {
+			t.Errorf("outage %t, ended %s, %s", now, ended, b.State())
+		}
+	})
+}
+
+// TestARequestThatHasEnteredIsHeld: it has waited for its slot while the breaker opened.
+func TestARequestThatHasEnteredIsHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := New()
+		probe, _, _ := b.Enter(t.Context())
+		if b.Held(probe) != 0 {
+			t.Error("held by a closed breaker")
+		}
+		b.Refuse(false, 402)
+		if b.Held(probe) == 0 {
+			t.Error("claimed although the breaker is open")
+		}
+		time.Sleep(FirstProbe)
+		if probe, _, _ = b.Enter(t.Context()); !probe || b.Held(probe) != 0 {
+			t.Error("the probe is held")
+		}
+	})
+}
+
 func TestPauseWaitEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
