@@ -154,21 +154,30 @@ func (l Ledger) Now(ctx context.Context) (time.Time, error) {
 // Each calls fn with the newest record of every request, in the order of their last
 // change, and stops at its error. It reads the whole ledger.
 func (l Ledger) Each(ctx context.Context, fn func(id uuid.UUID, e Entry) error) error {
-	_, _, err := l.Since(ctx, 0, fn)
+	_, _, err := l.Since(ctx, Position{}, fn)
 	return err
 }
 
-// Since calls fn with the records after a revision in their order, and with the newest
-// record of every request if after is 0. It stops at the error of fn, and returns the
-// revision to go on after, also with an error. If the ledger was made again since, it reads
-// nothing and reports that: what was known before counts no more.
-func (l Ledger) Since(ctx context.Context, after uint64, fn func(id uuid.UUID, e Entry) error) (last uint64, anew bool, err error) {
+// Position is how far the ledger was read; the zero Position is its beginning.
+type Position struct {
+	// Revision is that of the last record.
+	Revision uint64
+	// Made is when the stream was made.
+	Made time.Time
+}
+
+// Since calls fn with the records after a position in their order, and with the newest
+// record of every request if it is the beginning. It stops at the error of fn, and returns
+// the position to go on after, also with an error. If the ledger was made again since, it
+// reads nothing and reports that: what was known before counts no more.
+func (l Ledger) Since(ctx context.Context, after Position, fn func(id uuid.UUID, e Entry) error) (last Position, anew bool, err error) {
 	info, err := l.bus.ledger.Info(ctx)
 	if err != nil {
 		return after, false, fmt.Errorf("read ledger: %w", err)
 	}
-	if after > info.State.LastSeq {
-		return 0, true, nil
+	last = Position{after.Revision, info.Created}
+	if after.Revision > info.State.LastSeq || after.Revision > 0 && !after.Made.Equal(info.Created) {
+		return Position{}, true, nil
 	}
 	// Not an ordered consumer: after an interruption it would continue with every
 	// record instead of the newest ones.
@@ -177,14 +186,14 @@ func (l Ledger) Since(ctx context.Context, after uint64, fn func(id uuid.UUID, e
 		AckPolicy:     jetstream.AckNonePolicy,
 		MemoryStorage: true, InactiveThreshold: time.Minute,
 	}
-	if after > 0 {
-		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, after+1
+	if after.Revision > 0 {
+		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, after.Revision+1
 	}
 	records, err := l.bus.ledger.CreateConsumer(ctx, config)
 	if err != nil {
 		return after, false, fmt.Errorf("read ledger: %w", err)
 	}
-	last, err = l.read(ctx, records, after, fn)
+	last.Revision, err = l.read(ctx, records, after.Revision, fn)
 	return last, false, err
 }
 

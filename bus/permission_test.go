@@ -137,8 +137,8 @@ func useAll(t *testing.T, b *bus.Bus) {
 	if earlier[0].Item.Request == nil || earlier[1].Item.Result == nil || !earlier[2].Open || !renewed {
 		t.Errorf("the stored items are not found: %+v", earlier)
 	}
-	if !b.HasResult(ctx, result) {
-		t.Error("the result is not found")
+	if outcome, err := b.ResultOf(ctx, "website", result.RequestID); err != nil || outcome != result.Outcome {
+		t.Errorf("the result is not found: %q, %v", outcome, err)
 	}
 	ledger := b.Ledger()
 	_, err = ledger.Put(ctx, r.ID, []byte(`{}`), 0)

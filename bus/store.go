@@ -150,7 +150,10 @@ func tooLarge(item event.Item) event.Item {
 	}}
 }
 
-// haveResults reports for each item whether it is a result that is stored already.
+// haveResults reports for each item whether it is a result, and its request has one
+// already, of whatever outcome: the request may be gone, and its result not. The stream
+// refuses the same result; but subscribers without JetStream receive a refused message as
+// well, and would take it for a second result.
 func (b *Bus) haveResults(ctx context.Context, items []event.Item) []bool {
 	have := make([]bool, len(items))
 	if !slices.ContainsFunc(items, func(i event.Item) bool { return i.Result != nil }) {
@@ -159,7 +162,9 @@ func (b *Bus) haveResults(ctx context.Context, items []event.Item) []bool {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	for i, item := range items {
-		have[i] = item.Result != nil && b.HasResult(ctx, *item.Result)
+		if item.Result != nil {
+			_, have[i] = b.storedResult(ctx, b.resultSubject("*", item.Result.Event.Source, item.Result.RequestID))
+		}
 	}
 	return have
 }
@@ -226,14 +231,6 @@ func (b *Bus) PublishResult(ctx context.Context, r event.Result) error {
 		return err
 	}
 	return b.publish(ctx, m)[0]
-}
-
-// HasResult reports whether a result with this outcome is stored. PublishResult
-// would refuse it; but subscribers without JetStream receive a refused message as
-// well, and would take it for a second result. A false negative is safe.
-func (b *Bus) HasResult(ctx context.Context, r event.Result) bool {
-	_, ok := b.storedResult(ctx, b.resultSubject(r.Outcome, r.Event.Source, r.RequestID))
-	return ok
 }
 
 // anyResult returns the result of a request, of any outcome, within one second. A

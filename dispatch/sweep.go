@@ -94,7 +94,7 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	last, anew, err := s.ledger.Since(ctx, s.tally.last, s.tally.add)
 	if anew {
 		s.tally.reset()
-		last, _, err = s.ledger.Since(ctx, 0, s.tally.add)
+		last, _, err = s.ledger.Since(ctx, bus.Position{}, s.tally.add)
 	}
 	s.tally.last = last
 	if err != nil {
@@ -137,6 +137,9 @@ func (s *sweeper) giveUp(ctx context.Context, now time.Time) {
 // by hand or by age. It is not dialled; what may have been sent is searched for.
 func (d *Dispatcher) goneRequest(ctx context.Context, id uuid.UUID) (request, error) {
 	e, err := d.load(ctx, id)
+	if err == nil && e.revision == 0 {
+		err = errors.New("neither NATS nor the ledger has the request any more")
+	}
 	if err != nil {
 		return request{}, err
 	}

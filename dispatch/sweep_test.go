@@ -145,7 +145,7 @@ func BenchmarkSweep(b *testing.B) {
 		writers.Wait()
 	}
 	fill(records)
-	read := func(after uint64) (last uint64, n int) {
+	read := func(after bus.Position) (last bus.Position, n int) {
 		last, _, err := ledger.Since(b.Context(), after, func(uuid.UUID, bus.Entry) error { n++; return nil })
 		if err != nil {
 			b.Fatal(err)
@@ -153,7 +153,7 @@ func BenchmarkSweep(b *testing.B) {
 		return last, n
 	}
 	began := time.Now()
-	last, n := read(0)
+	last, n := read(bus.Position{})
 	b.Logf("%d records: %s", n, time.Since(began).Round(time.Millisecond))
 	fill(1000)
 	began = time.Now()

@@ -13,8 +13,8 @@ import (
 // requests are kept one by one; of the others only how many ended within an hour, until
 // the ledger forgets them.
 type tally struct {
-	// last is the revision of the last record.
-	last uint64
+	// last is how far the ledger was read.
+	last bus.Position
 	open map[uuid.UUID]openRequest
 	// ended counts by the hour of the record.
 	ended map[int64]map[State]int
@@ -38,7 +38,7 @@ func newTally(kept time.Duration) *tally {
 }
 
 func (t *tally) reset() {
-	t.last, t.open, t.ended = 0, map[uuid.UUID]openRequest{}, map[int64]map[State]int{}
+	t.last, t.open, t.ended = bus.Position{}, map[uuid.UUID]openRequest{}, map[int64]map[State]int{}
 }
 
 // add counts a record. No state follows a final one.
