@@ -29,8 +29,8 @@ type final struct {
 }
 
 // beforeDialling returns how a request ends that must not be dialled, or nil: its message
-// was deleted, it has waited for as long as NATS keeps it, or it has a result although
-// the ledger does not know it.
+// was deleted, it has waited for as long as NATS keeps it, or it has a result of which the
+// ledger does not know.
 func (d *Dispatcher) beforeDialling(ctx context.Context, r request, e entry) (*final, error) {
 	if r.gone {
 		return notSent(e, "the request was deleted from its stream before it was dialled"), nil
@@ -46,16 +46,30 @@ func (d *Dispatcher) beforeDialling(ctx context.Context, r request, e entry) (*f
 	if age >= d.patience() {
 		return notSent(e, "the request has waited for "+age.Round(time.Minute).String()+", and is kept for "+d.bus.Retention().String()+" (RETENTION)"), nil
 	}
-	// The ledger may have lost its record in a power cut.
-	if e.revision != 0 || age < min(youngRequest, time.Since(d.begun))-clockError {
+	// The ledger may have lost its newest records in a power cut.
+	if age < min(youngRequest, time.Since(d.begun))-clockError {
 		return nil, nil
 	}
 	outcome, err := d.bus.ResultOf(ctx, r.Event.Source, r.ID)
 	if err != nil || outcome == "" {
 		return nil, err
 	}
-	d.logger(r).Warn("dispatch.result_found", "outcome", outcome, "hint", "the ledger does not know this request, which has a result; no call is made")
-	return &final{done: true}, nil
+	d.logger(r).Warn("dispatch.result_found", "outcome", outcome, "hint", "the ledger does not know that this request has a result; no call is made")
+	state := stateOf(outcome)
+	if e.revision == 0 || state == none {
+		return &final{done: true}, nil
+	}
+	return &final{record: Record{State: state, Attempt: e.Attempt, Detail: "taken from the result: the ledger had lost it"}}, nil
+}
+
+// stateOf returns the final state that leads to an outcome, or none.
+func stateOf(outcome event.Outcome) State {
+	for state, of := range outcomes {
+		if of == outcome {
+			return state
+		}
+	}
+	return none
 }
 
 func notSent(e entry, detail string) *final {

@@ -49,6 +49,9 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 		return transition{}, err
 	}
 	defer release()
+	if again := d.breaker.Held(probe); again > 0 {
+		return retryAfter(again), nil
+	}
 	if judgedBy == unknownGeneration || judgedBy != d.generation() {
 		if refused, is := d.judge(r); is {
 			return d.refuse(ctx, r, refused, e)
@@ -162,8 +165,7 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 		if d.drain.Err() != nil {
 			return entry{}, fmt.Errorf("record the answer of %s: %w", r.ID, err)
 		}
-		if errors.Is(err, bus.ErrTooLarge) && next.Call != nil {
-			next.Call, next.Detail = onlyID(next.Call), detailWithout(next.Detail, callLeftOut)
+		if errors.Is(err, bus.ErrTooLarge) && shorten(&next) {
 			continue
 		}
 		if errors.Is(err, bus.ErrConflict) {
@@ -171,7 +173,8 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 			switch {
 			case loadErr != nil:
 			case replaces(next, found, claim):
-				over = found
+				// What a record that cannot be read says may be another attempt.
+				over, next.Park = found, next.Park || found.State == unreadable
 				continue
 			case found.State == next.State && found.Attempt == next.Attempt:
 				return found, nil
@@ -186,17 +189,26 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 	}
 }
 
-// replaces reports whether an answer to a claim is recorded over a newer entry. An
-// unknown or free entry of the same attempt says what another process assumed. Only an
-// answer after which the call is not dialled again replaces a free one.
+// replaces reports whether an answer to a claim is recorded over a newer entry. Callab's
+// acceptance replaces every open one, also of a later attempt: the call must not be placed
+// again. Otherwise an unknown or free entry of the same attempt says what another process
+// assumed, and only an answer after which the call is not dialled again replaces a free
+// one, or one that cannot be read.
 func replaces(next Record, found, claim entry) bool {
+	_, final := outcomes[found.State]
 	switch {
-	case found.revision == 0, found.State == unreadable:
+	case found.revision == 0:
 		return true
+	case final:
+		return false
+	case next.State == Accepted:
+		return true
+	case found.State == unreadable:
+		return next.State == Unknown
 	case found.Attempt != claim.Attempt:
 		return false
 	}
-	return found.State == Unknown || found.State == Free && (next.State == Accepted || next.State == Unknown)
+	return found.State == Unknown || found.State == Free && next.State == Unknown
 }
 
 // waitLeft is how long a free request still waits: its delay less its age, both without

@@ -32,7 +32,7 @@ const (
 
 	// unreadable stands for a record that is garbage or has a state that this version
 	// does not know. It is never written.
-	unreadable State = "unreadable"
+	unreadable = State("unreadable")
 
 	// The following states are final.
 

@@ -61,10 +61,8 @@ func (d *Dispatcher) doubt(ctx context.Context, r request, e entry) (transition,
 	d.logger(r).Error("dispatch.record_unreadable", "record", e.revision, "detail", e.Detail,
 		"hint", "no call is made; look who may publish to the ledger")
 	next := Record{State: Unknown, Attempt: max(e.Attempt, 1), Claimed: r.stored, Park: true, Detail: "a record of the ledger " + e.Detail}
-	for state, of := range outcomes {
-		if of == outcome {
-			next.State = state // the request has its result already
-		}
+	if state := stateOf(outcome); state != none {
+		next.State = state // the request has its result already
 	}
 	written, err := d.compareAndSet(ctx, r, next, e)
 	if err != nil {
@@ -126,6 +124,8 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 		return transition{}, err
 	}
 	point("reconciled")
+	// It may have a result of which the ledger does not know.
+	written.fresh = false
 	d.metrics.reconciled.WithLabelValues(string(next.State)).Inc()
 	d.logger(r).Info("call.reconciled", "to", r.callTo, "state", next.State,
 		"similar_calls", found.Similar, "unknown_for_ms", age.Milliseconds())

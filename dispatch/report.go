@@ -102,6 +102,23 @@ func withoutData(r event.Result) event.Result {
 	return r
 }
 
+// shorten leaves out a part of a record that is too large for NATS, and reports whether
+// there was one: Callab's answer but for its id, then the id, then the end of the detail.
+func shorten(r *Record) bool {
+	short := onlyID(r.Call)
+	switch {
+	case len(r.Call) > 0 && len(short) < len(r.Call):
+		r.Call, r.Detail = short, detailWithout(r.Detail, callLeftOut)
+	case len(r.Call) > 0:
+		r.Call = nil
+	case len(r.Detail) > 2*maxKept:
+		r.Detail = untrusted.Cut(r.Detail, maxKept)
+	default:
+		return false
+	}
+	return true
+}
+
 // onlyID is a call with its id alone.
 func onlyID(call json.RawMessage) json.RawMessage {
 	var c callab.Call
