@@ -85,7 +85,7 @@ var modules = []struct {
 	{"github.com/nats-io/", "JetStream's rules are hard enough to keep in one place; the demo subscribes as any client would", []string{"bus", "bus/access", "bus/connect", "bus/difference", "bus/earlier", "bus/embedded", "bus/limit", "bus/loss", "bus/stream", "bus/bustest", "internal/testkit", "demo", "bench"}},
 	{"github.com/gin-gonic/", "HTTP ends at the front door", []string{"handlers", "bench"}},
 	{"cel.dev/", "rules are one room's business", []string{"mapping/rule"}},
-	{"go.yaml.in/", "callbridge.yaml is read in one room, golden cases in another; signature decodes its own structs", []string{"mapping/config", "mapping/golden", "signature"}},
+	{"go.yaml.in/", "callbridge.yaml is read in one room, golden cases in another; signature decodes its own structs", []string{"mapping/config", "mapping/golden", "signature", "policy/hours", "policy/holiday"}},
 	{"github.com/spf13/cobra", "commands belong to the process", []string{"cmd/callbridge"}},
 	{"github.com/sethvargo/", "the environment is read in one place", []string{"cmd/callbridge"}},
 }
