@@ -72,6 +72,9 @@ var ours = map[string][]string{
 	"cmd/callbridge":          {"cmd/callbridge/listener", "demo", "untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/loss", "bus/role", "bus/stream", "handlers", "lookup", "dispatch", "span", "zonedata"},
 	"zonedata":                {},
 	"zonedata/pack":           {},
+	"policy":                  {"policy/holiday", "policy/hours"},
+	"policy/hours":            {},
+	"policy/holiday":          {},
 }
 
 // testOnly are packages that only tests import.

@@ -1,0 +1,73 @@
+package policy
+
+import (
+	"slices"
+	"time"
+)
+
+// Decide judges a request at an instant. A request that waits is to be judged again at
+// Until: facts may have changed by then.
+func Decide(p Policy, f Facts, now time.Time) Verdict {
+	v := Verdict{Action: Go}
+	if f.Unread != "" {
+		return Verdict{Action: Wait, Reason: Unread, Detail: f.Unread, Until: now.Add(askAgain)}
+	}
+	for _, g := range gates {
+		found := g(p, f, now)
+		v.Gates = append(v.Gates, found)
+		if !found.Passes && v.Action == Go {
+			v.Action, v.Reason, v.Detail = found.action, found.Gate, found.Value
+		}
+	}
+	if v.Action != Wait {
+		return v
+	}
+	until, ok := passes(p, f, now)
+	if !ok {
+		v.Action, v.Detail = Skip, v.Detail+"; afterwards no call is possible any more"
+	}
+	v.Until = until
+	return v
+}
+
+// Unread: a fact could not be read, so nothing is decided.
+const Unread Reason = "unread"
+
+// maxSteps bounds the search for an instant at which all gates pass: each step passes at
+// least one of them.
+const maxSteps = 100
+
+// passes returns the first instant at which all gates let a call pass, as far as is known
+// now: zero if a stop has no end, and false if a gate ends the request before that. A call
+// that is open is taken to end by then.
+func passes(p Policy, f Facts, now time.Time) (at time.Time, ok bool) {
+	at = now
+	for range maxSteps {
+		next := at
+		for _, g := range gates {
+			found := g(p, f, at)
+			switch found.action {
+			case Skip, Reject:
+				return time.Time{}, false
+			case Wait:
+				if found.Until.IsZero() {
+					return time.Time{}, true
+				}
+				next = later(next, found.Until)
+			}
+		}
+		if !next.After(at) {
+			return at, true
+		}
+		at, f.Calls = next, ended(f.Calls)
+	}
+	return time.Time{}, false
+}
+
+func ended(calls []Call) []Call {
+	calls = slices.Clone(calls)
+	for i := range calls {
+		calls[i].Open = false
+	}
+	return calls
+}
