@@ -75,6 +75,7 @@ var ours = map[string][]string{
 	"policy":                  {"policy/holiday", "policy/hours"},
 	"policy/hours":            {},
 	"policy/holiday":          {},
+	"policy/place":            {"policy", "zonedata"},
 }
 
 // testOnly are packages that only tests import.
