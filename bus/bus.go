@@ -85,9 +85,11 @@ type Bus struct {
 	// endUse remembers that the store was in use until now.
 	endUse func()
 	// Streams are bound by name: they stay valid when a stream is made again.
-	requests, ledger, results, limits jetstream.Stream
-	loss                              *loss.Keeper
-	metrics                           *metrics
+	requests, ledger, results, limits, control jetstream.Stream
+
+	loss    *loss.Keeper
+	stopped stopped
+	metrics *metrics
 	// opening ends Open with the server's refusal of a permission, which would
 	// otherwise show only as a timeout.
 	opening atomic.Pointer[context.CancelCauseFunc]
@@ -216,7 +218,7 @@ func (b *Bus) connectEmbedded(options []nats.Option) (conn *nats.Conn, err error
 
 // flushed are the streams that callers depend on: what they have acknowledged has to be
 // on the disk.
-var flushed = []string{stream.Requests, stream.Ledger, stream.Results}
+var flushed = []string{stream.Requests, stream.Ledger, stream.Results, stream.Control}
 
 // startFlushers lets the embedded server flush what callers depend on, and watch its
 // store.

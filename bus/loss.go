@@ -38,7 +38,7 @@ func (c Config) epochFile() string {
 func (c Config) lossConfig(js jetstream.JetStream) loss.Config {
 	names := c.settings()
 	return loss.Config{
-		JS: js, Log: c.Log,
+		JS: js, Log: c.Log, Forbids: c.forbids(),
 		Requests: names.Name(stream.Requests), Ledger: names.Name(stream.Ledger), Results: names.Name(stream.Results),
 		State: names.Name(stream.State), Subject: c.Prefix + ".state.streams", Acknowledged: c.Prefix + ".state.acknowledged",
 		File: c.epochFile(), RestoredFrom: c.Memory.RestoredFrom, Version: cmp.Or(c.Memory.Version, "unknown"),

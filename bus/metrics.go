@@ -48,6 +48,7 @@ func newMetrics() *metrics {
 func (b *Bus) register(r prometheus.Registerer) {
 	if r != nil {
 		r.MustRegister(b.metrics.decisions, b.metrics.duplicates, newQueues(b), newLost(b))
+		r.MustRegister(b.stopped.collectors()...)
 		if b.server != nil {
 			r.MustRegister(b.server.Collector())
 		}

@@ -15,6 +15,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/bustest"
+	"callbridge/bus/control"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -137,6 +138,8 @@ func useAll(t *testing.T, b *bus.Bus) {
 	if earlier[0].Item.Request == nil || earlier[1].Item.Result == nil || !earlier[2].Open || !renewed {
 		t.Errorf("the stored items are not found: %+v", earlier)
 	}
+	_, _, err = b.Stopped(ctx, control.Scope{Source: "website"})
+	must(err)
 	if outcome, err := b.ResultOf(ctx, "website", result.RequestID); err != nil || outcome != result.Outcome {
 		t.Errorf("the result is not found: %q, %v", outcome, err)
 	}

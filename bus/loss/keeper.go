@@ -21,6 +21,9 @@ type Config struct {
 	// Requests, Ledger, Results and State are the full names of the streams. State is
 	// where the record is kept.
 	Requests, Ledger, Results, State string
+	// Forbids are the full names of the streams that forbid calls. What they have lost
+	// says nothing about requests from before, but nobody may be called meanwhile.
+	Forbids []string
 	// Subject and Acknowledged are the subjects of the record and of acknowledgements.
 	Subject, Acknowledged string
 	// File is where the record is kept outside NATS; empty for nowhere.
@@ -273,7 +276,22 @@ func readAcknowledgement(ctx context.Context, state jetstream.Stream, subject st
 
 // watched are the streams whose loss matters.
 func (k *Keeper) watched() []string {
-	return []string{k.config.Requests, k.config.Ledger, k.config.Results}
+	return append([]string{k.config.Requests, k.config.Ledger, k.config.Results}, k.config.Forbids...)
+}
+
+// dials reports whether requests that are dialled depend on a stream.
+func (k *Keeper) dials(name string) bool { return name == k.config.Requests || name == k.config.Ledger }
+
+// older reports whether the stream is that of an earlier time because an operator has told
+// so, or because its directory is a copy.
+func (k *Keeper) older(name string, told bool, mark Mark, now seen) bool {
+	switch {
+	case name == k.config.Results:
+		return false
+	case k.copied && mark.Last > 0:
+		return true
+	}
+	return told && (k.dials(name) || now.Last > 0)
 }
 
 // asked is what the servers say about the streams.
@@ -307,7 +325,7 @@ func (k *Keeper) find(record *Record, a asked) error {
 	for name, now := range a.streams {
 		mark := record.Marks[name]
 		kind := compare(mark, now)
-		if kind == intact && name != k.config.Results && (told || k.copied && mark.Last > 0) {
+		if kind == intact && k.older(name, told, mark, now) {
 			kind = Restored
 		} else if kind == Restored && now.Created.Equal(mark.Created) {
 			lower = name
@@ -320,7 +338,7 @@ func (k *Keeper) find(record *Record, a asked) error {
 	for _, name := range k.watched() {
 		if kind := kinds[name]; kind != intact {
 			p := Problem{At: a.at, Stream: name, Kind: kind}
-			record.note(p, name != k.config.Results, name == k.config.Ledger)
+			record.note(p, k.dials(name), name == k.config.Ledger)
 			k.config.Log.Error("nats.streams_lost", "stream", name, "kind", kind, "remembered", record.Marks[name].Last,
 				"found", a.streams[name].Last, "hint", "callbridge streams acknowledge --why TEXT; docs/operations.md (\"Streams were lost\")")
 			record.Marks[name] = a.streams[name].Mark

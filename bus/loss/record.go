@@ -191,6 +191,16 @@ func (r Record) Text() string {
 		"; what was accepted before is not simply dialled again: read docs/operations.md (\"Streams were lost\"), then run `callbridge streams acknowledge --why TEXT`"
 }
 
+// Of returns the newest problem of one of the streams that is not acknowledged.
+func (r Record) Of(streams ...string) (Problem, bool) {
+	for _, p := range slices.Backward(r.Problems) {
+		if slices.Contains(streams, p.Stream) {
+			return p, true
+		}
+	}
+	return Problem{}, false
+}
+
 // Treatment is what a loss means for a request.
 type Treatment int
 

@@ -74,6 +74,7 @@ var bridge = []string{
 	"$JS.API.STREAM.CREATE.{S}RESULTS", "$JS.API.STREAM.INFO.{S}RESULTS", "$JS.API.DIRECT.GET.{S}RESULTS.>",
 	"$JS.API.STREAM.CREATE.{S}LIMITS", "$JS.API.STREAM.INFO.{S}LIMITS", "$JS.API.STREAM.MSG.DELETE.{S}LIMITS",
 	"$JS.API.STREAM.CREATE.{S}STATE", "$JS.API.STREAM.INFO.{S}STATE", "$JS.API.STREAM.MSG.GET.{S}STATE",
+	"$JS.API.STREAM.CREATE.{S}CONTROL", "$JS.API.STREAM.INFO.{S}CONTROL", "$JS.API.STREAM.MSG.GET.{S}CONTROL",
 	// The two consumers of requests.
 	"$JS.API.CONSUMER.CREATE.{S}REQUESTS.dispatch.>", "$JS.API.CONSUMER.CREATE.{S}REQUESTS.lookup.>",
 	"$JS.API.CONSUMER.INFO.{S}REQUESTS.*", "$JS.API.CONSUMER.MSG.NEXT.{S}REQUESTS.*", "$JS.ACK.{S}REQUESTS.>",
@@ -88,6 +89,8 @@ var operator = []string{
 	"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST",
 	// A loss of streams is acknowledged.
 	"{P}.state.acknowledged", "$JS.API.STREAM.INFO.{S}STATE", "$JS.API.STREAM.MSG.GET.{S}STATE",
+	// Calls are stopped and resumed.
+	"{P}.control", "$JS.API.STREAM.INFO.{S}CONTROL", "$JS.API.STREAM.MSG.GET.{S}CONTROL",
 	// Single messages and the state of every stream; no consumer of requests, which
 	// could take them from callbridge.
 	"$JS.API.STREAM.INFO.{S}REQUESTS", "$JS.API.STREAM.MSG.GET.{S}REQUESTS", "$JS.API.CONSUMER.INFO.{S}REQUESTS.*",
@@ -103,6 +106,8 @@ var operator = []string{
 var reader = []string{
 	"$JS.API.STREAM.INFO.{S}RESULTS", "$JS.API.CONSUMER.CREATE.{S}RESULTS.>",
 	"$JS.API.CONSUMER.INFO.{S}RESULTS.*", "$JS.API.CONSUMER.MSG.NEXT.{S}RESULTS.*", "$JS.ACK.{S}RESULTS.>",
+	// What is stopped.
+	"$JS.API.STREAM.INFO.{S}CONTROL", "$JS.API.STREAM.MSG.GET.{S}CONTROL",
 }
 
 // administrator works on every stream of the account, but publishes no message of

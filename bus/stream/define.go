@@ -18,6 +18,7 @@ const (
 	Results  = "results"
 	Limits   = "limits"
 	State    = "state"
+	Control  = "control"
 )
 
 // Names of the durable consumers of the stream of requests, from which every process
@@ -49,13 +50,15 @@ const (
 	// stateMessages bounds the stream of states. Each process writes one in 30 s, and
 	// takes over an acknowledgement within seconds.
 	stateMessages = 10_000
+	// controlMessages bounds the stream of stops. Each is the act of a person.
+	controlMessages = 100_000
 	// shortestWindow is the shortest duplicate window that nats-server accepts.
 	shortestWindow = 100 * time.Millisecond
 )
 
 // Streams returns the definitions of the streams, with their limits.
 func (s Settings) Streams() []jetstream.StreamConfig {
-	return []jetstream.StreamConfig{
+	return append([]jetstream.StreamConfig{
 		{
 			Name:        s.Name(Requests),
 			Description: "calls to make, with the events they came from, and events that wait for a lookup",
@@ -106,6 +109,21 @@ func (s Settings) Streams() []jetstream.StreamConfig {
 			Subjects:    []string{s.Prefix + ".state.*"},
 			// The newest message of each subject counts.
 			MaxMsgs: stateMessages, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
+			Discard: jetstream.DiscardOld, DenyDelete: true, DenyPurge: true,
+			Storage: jetstream.FileStorage, Replicas: s.Replicas,
+		},
+	}, s.Forbidding()...)
+}
+
+// Forbidding returns the definitions of the streams that forbid calls. They have no age:
+// what they say does not end because it is old.
+func (s Settings) Forbidding() []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{
+		{
+			Name:        s.Name(Control),
+			Description: "what is stopped, by whom and why; the newest message counts",
+			Subjects:    []string{s.Prefix + ".control"},
+			MaxMsgs:     controlMessages, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
 			Discard: jetstream.DiscardOld, DenyDelete: true, DenyPurge: true,
 			Storage: jetstream.FileStorage, Replicas: s.Replicas,
 		},

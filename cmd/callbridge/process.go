@@ -197,6 +197,7 @@ func (p *process) run(ctx context.Context) error {
 		}
 	})
 	parts.Go(func() { p.bus.ReconcileStreams(ctx) })
+	parts.Go(func() { p.bus.WatchStops(ctx) })
 	parts.Go(func() {
 		if err := p.bus.StoreFailed(ctx); err != nil {
 			cancel(err)

@@ -1,0 +1,208 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callbridge/bus/control"
+	"callbridge/bus/loss"
+	"callbridge/bus/role"
+	"callbridge/bus/stream"
+)
+
+const (
+	// watchInterval is how often WatchStops reads what is stopped.
+	watchInterval = 300 * time.Millisecond
+	// watchTimeout bounds one such read.
+	watchTimeout = 2 * time.Second
+	// controlTimeout bounds a command that stops or resumes.
+	controlTimeout = 10 * time.Second
+)
+
+// forbids are the full names of the streams that forbid calls.
+func (c Config) forbids() (names []string) {
+	for _, s := range c.settings().Forbidding() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+func (c Config) controls(js jetstream.JetStream) control.Store {
+	return control.Store{JS: js, Stream: c.settings().Name(stream.Control), Subject: c.Prefix + ".control"}
+}
+
+// Stopped returns the stop that covers a call now, read from the leader of the stream. An
+// error means that no call may be placed.
+func (b *Bus) Stopped(ctx context.Context, call control.Scope) (control.Stop, bool, error) {
+	d, err := b.readStops(ctx)
+	if err != nil {
+		return control.Stop{}, false, err
+	}
+	s, is := d.Stopped(call, time.Now())
+	return s, is, nil
+}
+
+func (b *Bus) readStops(ctx context.Context) (control.Document, error) {
+	record, err := b.loss.Record(ctx)
+	if err != nil {
+		return control.Document{}, fmt.Errorf("%w: %w", control.ErrUnreadable, err)
+	}
+	if p, lost := record.Of(b.config.forbids()...); lost {
+		return control.Document{}, forgotten(p)
+	}
+	d, _, err := b.config.controls(b.js).ReadFrom(ctx, b.control)
+	if err == nil {
+		b.stopped.known.Store(&known{d})
+	}
+	return d, err
+}
+
+// forgotten is the error of a stream that forbids calls and has lost messages.
+func forgotten(p loss.Problem) error {
+	return fmt.Errorf("%s was %s at %s, so that what forbids calls may be missing; restore it or enter it again, then run `callbridge streams acknowledge --why TEXT`",
+		p.Stream, p.Kind, p.At.UTC().Format(time.RFC3339))
+}
+
+// stopped is what this process knows of the document of stops.
+type stopped struct{ known atomic.Pointer[known] }
+
+type known struct{ document control.Document }
+
+// WatchStops reads what is stopped until ctx ends, for what is shown of it and for what need
+// not be exact: a claim asks Stopped. It logs every change.
+func (b *Bus) WatchStops(ctx context.Context) {
+	last := fmt.Sprint([]control.Stop{})
+	for {
+		reading, cancel := context.WithTimeout(ctx, watchTimeout)
+		d, err := b.readStops(reading)
+		cancel()
+		now := "error"
+		if err == nil {
+			now = fmt.Sprint(d.Active(time.Now()))
+			// The command that wrote it did not wait for the disk.
+			err = b.server.Flush(ctx, stream.Control)
+		}
+		if now != last && ctx.Err() == nil && b.conn.IsConnected() {
+			b.logStops(d, err)
+			last = now
+		}
+		if sleep(ctx, watchInterval) != nil {
+			return
+		}
+	}
+}
+
+func (b *Bus) logStops(d control.Document, err error) {
+	active := d.Active(time.Now())
+	switch {
+	case err != nil:
+		b.config.Log.Error("calls.held", "error", err)
+	case len(active) > 0:
+		for _, s := range active {
+			b.config.Log.Warn("calls.stopped", "what", s.Scope.String(), "by", s.By, "why", s.Why, "since", s.Since, "until", s.Until)
+		}
+	case !d.Resumed.At.IsZero():
+		b.config.Log.Info("calls.resumed", "by", d.Resumed.By, "why", d.Resumed.Why, "at", d.Resumed.At)
+	}
+}
+
+// Stops returns the stops that are active, as WatchStops or a claim last read them.
+func (b *Bus) Stops() []control.Stop { return b.stopped.active() }
+
+// Share is the share of the dial rate at which calls may be placed now.
+func (b *Bus) Share() float64 {
+	if k := b.stopped.known.Load(); k != nil {
+		return k.document.Share(time.Now())
+	}
+	return 1
+}
+
+func (s *stopped) active() []control.Stop {
+	if k := s.known.Load(); k != nil {
+		return k.document.Active(time.Now())
+	}
+	return nil
+}
+
+// collectors are the metrics of what is stopped. All processes that share a NATS report
+// the same.
+func (s *stopped) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "callbridge_stopped", Help: "Stops by `callbridge stop` that are active: of everything, a source, a route or a country.",
+		}, func() float64 { return float64(len(s.active())) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "callbridge_stopped_seconds", Help: "Time since the oldest active stop began; 0 if nothing is stopped.",
+		}, func() float64 {
+			active := s.active()
+			if len(active) == 0 {
+				return 0
+			}
+			return max(0, time.Since(active[0].Since).Seconds())
+		}),
+	}
+}
+
+// acting connects for a command that changes what is stopped or who may be called: to
+// config.URL, or to the embedded server of a process on this machine, as an operator.
+func acting(ctx context.Context, config Config, name string, fn func(context.Context, Config, jetstream.JetStream) error) error {
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	config, err := config.localAs(role.Operator)
+	if err != nil {
+		return err
+	}
+	return client(ctx, config, name, role.Operator, func(ctx context.Context, js jetstream.JetStream) error {
+		return missingStream(fn(ctx, config, js))
+	})
+}
+
+// missingStream says what makes a stream that is not there.
+func missingStream(err error) error {
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("%w; start `callbridge serve` of this version, or run `callbridge streams apply`", err)
+	}
+	return err
+}
+
+// Stop adds a stop and returns all that are active. It needs the role operator; the error
+// is ErrUnreachable if no server answers.
+func Stop(ctx context.Context, config Config, s control.Stop) (active []control.Stop, err error) {
+	err = acting(ctx, config, "callbridge stop", func(ctx context.Context, config Config, js jetstream.JetStream) error {
+		d, err := config.controls(js).Stop(ctx, s)
+		active = d.Active(s.Since)
+		return err
+	})
+	return active, err
+}
+
+// Resume ends the stop of a scope, or all, and returns what it has ended. The zero scope
+// ends the only stop. It needs the role operator.
+func Resume(ctx context.Context, config Config, scope control.Scope, all bool, r control.Resume) (ended []control.Stop, err error) {
+	err = acting(ctx, config, "callbridge resume", func(ctx context.Context, config Config, js jetstream.JetStream) (err error) {
+		ended, err = config.controls(js).Resume(ctx, scope, all, r)
+		return err
+	})
+	return ended, err
+}
+
+// ReadStops returns the stops that are active. It needs the role reader.
+func ReadStops(ctx context.Context, config Config) (active []control.Stop, err error) {
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	if config, err = config.localAs(role.Reader); err != nil {
+		return nil, err
+	}
+	err = client(ctx, config, "callbridge stop list", role.Reader, func(ctx context.Context, js jetstream.JetStream) error {
+		d, _, err := config.controls(js).Read(ctx)
+		active = d.Active(time.Now())
+		return missingStream(err)
+	})
+	return active, err
+}
