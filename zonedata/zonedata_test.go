@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -54,9 +55,18 @@ func TestChangesOf2026(t *testing.T) {
 	}
 }
 
+// zonesOfGo is the archive of the Go that runs the test.
+func zonesOfGo(t *testing.T) string {
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip")
+}
+
 // inGo loads zones from the data that Go would embed.
 func inGo(t *testing.T) func(string) (*time.Location, error) {
-	content, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip"))
+	content, err := os.ReadFile(zonesOfGo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +131,7 @@ func TestUse(t *testing.T) {
 	} {
 		file := write(content)
 		if name == "the archive of Go" {
-			file = filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip")
+			file = zonesOfGo(t)
 		}
 		if err := Use(file); err == nil || !strings.Contains(err.Error(), "TZDATA_FILE") || current.Load() != before {
 			t.Errorf("%s: %v", name, err)
