@@ -31,7 +31,9 @@ type configuration struct {
 
 	mu     sync.Mutex // one reload at a time
 	loaded os.FileInfo
-	faults secretFaults
+	faults credential.Faults
+	// lastRead is what renewSecrets found in the files of the secrets.
+	lastRead credential.Files
 }
 
 // generation is a valid configuration; the first has number 1.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -123,6 +124,35 @@ func TestSecretsOfTheConfigurationAreReadAgain(t *testing.T) {
 	for _, hidden := range []string{"-of-yesterday", "-of-today"} {
 		if strings.Contains(b.logs.String()+b.admin("/readyz"), hidden) {
 			t.Errorf("a secret is shown:\n%s\n%s", b.logs, b.admin("/readyz"))
+		}
+	}
+}
+
+func TestSecretThatIsBeingWrittenIsNotUsed(t *testing.T) {
+	t.Parallel()
+	secret := testkit.File(t, "secret", "token-of-yesterday")
+	text := strings.Replace(openConfig, `{kind: none, reason: a test on this machine}`,
+		`{kind: token, header: X-Token, values: ["${file:`+secret+`}"]}`, 1)
+	c, err := loadConfiguration(testkit.File(t, "callbridge.yaml", text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range []struct {
+		content    string
+		generation int
+	}{
+		{"token-of-yesterday", 1}, {"token-of-to", 1}, {"token-of-today", 1}, {"token-of-today", 2}, {"token-of-today", 2},
+		{"", 2}, {"token-of-tomorrow", 2}, {"token-of-tomorrow", 3},
+	} {
+		if err := os.WriteFile(secret, []byte(step.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.renewSecrets(slog.New(slog.DiscardHandler))
+		if got := c.generation(); got != step.generation {
+			t.Errorf("read %d, %q: generation %d, want %d", i, step.content, got, step.generation)
+		}
+		if used := string(c.now.Load().secrets[secret]); used == "token-of-to" || used == "" {
+			t.Errorf("read %d: %q is in use", i, used)
 		}
 	}
 }
