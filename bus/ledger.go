@@ -189,7 +189,9 @@ func (l Ledger) Since(ctx context.Context, after Position, fn func(id uuid.UUID,
 	if after.Revision > 0 {
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, after.Revision+1
 	}
-	records, err := l.bus.ledger.CreateConsumer(ctx, config)
+	creating, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	records, err := l.bus.ledger.CreateConsumer(creating, config)
 	if err != nil {
 		return after, false, fmt.Errorf("read ledger: %w", err)
 	}
@@ -222,6 +224,10 @@ func (l Ledger) read(ctx context.Context, records jetstream.Consumer, after uint
 	}
 	return last, nil
 }
+
+// createTimeout is how long the server may take to find the newest record of each of some
+// million requests.
+const createTimeout = time.Minute
 
 // eachBatch is the number of records of one pull request.
 const eachBatch = 1000
