@@ -37,6 +37,7 @@ const (
 	configRoute = `  - name: route-%d
     source: [bench, bench-list]
     mode: live
+    purpose: service
     policy: {countries: [US]}
     when: type == "contact.updated" && consent && lead_score >= %d && stage in ["lead", "opportunity"]
     call:

@@ -117,6 +117,7 @@ routes:
   - name: lead
     source: crm
     mode: live
+    purpose: service
     policy: {countries: [US]}
     when: type == "lead.created"
     call:

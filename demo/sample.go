@@ -36,7 +36,7 @@ var samples = []sample{
 		outcome: event.Accepted, reason: event.ReasonCreated},
 	{title: "The website sends Ada's webhook once more", source: "website", file: "website-lead.json", duplicate: true},
 	{title: "Grace has not agreed to be called", source: "website", file: "website-no-consent.json",
-		outcome: event.Skipped, reason: event.ReasonNoRoute},
+		outcome: event.Skipped, reason: event.ReasonNoConsent},
 	{title: "Edsger has left no number", source: "website", file: "website-no-phone.json",
 		outcome: event.Rejected, reason: event.ReasonMissingField},
 	{title: "Callab places Barbara's call, and its answer gets lost", source: "website", file: "website-lost-answer.json",

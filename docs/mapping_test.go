@@ -57,7 +57,7 @@ const pageConfig = `sources:
       topics: {path: topics, type: list, optional: true}
       name: {path: name, optional: true}
 routes:
-  - {name: page, source: crm, mode: live, policy: {countries: [US]}, when: %s, call: {call_to: "+12025550100", notes: %s}}
+  - {name: page, source: crm, mode: live, purpose: service, policy: {countries: [US]}, when: %s, call: {call_to: "+12025550100", notes: %s}}
 `
 
 // mapOne maps one JSON body with one field, one rule and one note.

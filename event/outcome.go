@@ -34,6 +34,11 @@ const (
 	// ReasonNotAllowed: the route's mode is allow_list and the number is not
 	// on its list (skipped).
 	ReasonNotAllowed Reason = "not_allowed"
+	// ReasonNoConsent: the person has not agreed to be called, and the route needs that
+	// (skipped).
+	ReasonNoConsent Reason = "no_consent"
+	// ReasonDoNotCall: the CRM says that the person must not be called (skipped).
+	ReasonDoNotCall Reason = "do_not_call"
 	// ReasonSameEvent: an earlier route calls the same number for the event
 	// (skipped).
 	ReasonSameEvent Reason = "same_event"

@@ -18,7 +18,7 @@ sources:
   salesforce: {preset: salesforce-outbound-message, secret: "${SALESFORCE}"}
   website: {preset: generic, verify: {kind: hmac, hash: sha256, header: X-Signature, prefix: "sha256=", encoding: hex, keys: ["${SECRET}"]}}
 routes:
-  - {name: all, source: [meta, monday, intercom, events, salesforce, website], mode: live, policy: {countries: [US]}, call: {call_to: phone}}
+  - {name: all, source: [meta, monday, intercom, events, salesforce, website], mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone}}
 `
 
 func TestHandshakesAreAnsweredAndStoreNothing(t *testing.T) {

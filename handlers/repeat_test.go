@@ -31,6 +31,7 @@ routes:
   - name: new-lead
     source: website
     mode: live
+    purpose: service
     policy: {countries: [US]}
     when: consent
     call:
@@ -209,7 +210,7 @@ func TestAnswerOfAnEventThatIsPartlyNewSaysNothingOfTheOther(t *testing.T) {
 	config := strings.Replace(repeatConfig, "mode: live", "mode: dry_run", 1)
 	before := setupOn(t, b, config)
 	before.want("dry run", before.website(first), "skipped", "dry_run", "")
-	added := setupOn(t, b, config+`  - {name: any, source: website, mode: live, policy: {countries: [US]}, call: {call_to: phone}}
+	added := setupOn(t, b, config+`  - {name: any, source: website, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone}}
 `)
 	added.want("with another route", added.website(first), "requested", "", "")
 }

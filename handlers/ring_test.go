@@ -12,6 +12,7 @@ func TestMendedEventRingsAPersonOnce(t *testing.T) {
 	const second = `  - name: any
     source: website
     mode: live
+    purpose: service
     policy: {countries: [US]}
     call: {call_to: phone}
 `

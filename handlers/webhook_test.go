@@ -279,7 +279,7 @@ sources:
       tenant: {path: "header:X-Tenant", optional: true}
       phone: {path: [phone, "lookup:phone"], type: phone}
 routes:
-  - {name: all, source: batch, mode: live, policy: {countries: [US]}, when: type == "created", call: {call_to: phone, notes: "{{tenant|-}}"}}
+  - {name: all, source: batch, mode: live, purpose: service, policy: {countries: [US]}, when: type == "created", call: {call_to: phone, notes: "{{tenant|-}}"}}
 `
 
 func TestEventThatNeedsALookupIsStoredAsPending(t *testing.T) {

@@ -44,7 +44,7 @@ const source = `
 
 const routes = `
 routes:
-  - {name: call, source: [%s], mode: live, policy: {countries: [US, GB]}, call: {call_to: phone, notes: "{{name|nobody}}"}}
+  - {name: call, source: [%s], mode: live, purpose: service, policy: {countries: [US, GB]}, call: {call_to: phone, notes: "{{name|nobody}}"}}
 `
 
 // crm is a CRM's API with a handler of the test.

@@ -31,6 +31,7 @@ const benchRoute = `
   - name: route-%d
     source: crm
     mode: live
+    purpose: service
     policy: {countries: [US]}
     when: type == "deal.updated" && consent && %s && stage in ["lead", "opportunity"]
     call:

@@ -39,7 +39,7 @@ func TestASourceChangesTheFieldsOfItsPreset(t *testing.T) {
       phone: {region: US}
       email: {path: mail}
 routes:
-  - {name: all, source: crm, mode: live, policy: {countries: [US]}, call: {call_to: phone, notes: "{{email}} {{first_name|}}"}}
+  - {name: all, source: crm, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone, notes: "{{email}} {{first_name|}}"}}
 `)
 	o := outcomeOf(config.Map(read(t, config, "crm", "application/json", `{"phone": "2025550142", "mail": "a@example.com"}`)[0])[0])
 	if want := `"notes":"a@example.com"`; !strings.Contains(string(o.Call), want) || !strings.Contains(string(o.Call), "+12025550142") {
@@ -58,14 +58,14 @@ func TestWarnings(t *testing.T) {
   other: {preset: generic, verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}}
 routes:
   - {name: dry, source: crm, call: {call_to: phone}}
-  - {name: off, source: crm, enabled: false, mode: live, policy: {countries: [US]}, call: {call_to: phone}}
+  - {name: off, source: crm, enabled: false, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone}}
 `, longSecret)
 	want := `callbridge.yaml:2:8: sources.crm: accepts webhooks from any sender: behind a VPN
 callbridge.yaml:3:10: sources.other: no route uses this source; its events are skipped (no_route)
 callbridge.yaml:5:5: routes[0]: dry_run: no call is made; write mode: live when the results are right
 callbridge.yaml:5:36: routes[0].call: "ai_agent_id" is missing: Callab refuses a create call without an agent; write the id of the agent
 callbridge.yaml:6:5: routes[1]: the route is switched off
-callbridge.yaml:6:91: routes[1].call: "ai_agent_id" is missing: Callab refuses a create call without an agent; write the id of the agent`
+callbridge.yaml:6:109: routes[1].call: "ai_agent_id" is missing: Callab refuses a create call without an agent; write the id of the agent`
 	if got := mapping.Problems(config.Warnings()).Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -159,7 +159,7 @@ const permitConfig = `sources:
     key: body:id
     fields: {phone: {path: phone, type: phone}}
 routes:
-  - {name: lead, source: crm, mode: live, %s call: {call_to: %s}}
+  - {name: lead, source: crm, mode: live, purpose: service, %s call: {call_to: %s}}
 policy: {countries: [US, GB]}
 `
 

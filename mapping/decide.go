@@ -126,7 +126,7 @@ func (b *binding) decide(values *field.Values) (Decision, bool) {
 	return b.request(values), true
 }
 
-// request makes the call and checks whether the route's mode allows it.
+// request makes the call and checks whether the person and the route's mode allow it.
 func (b *binding) request(values *field.Values) Decision {
 	route := b.route
 	id := event.RequestID(values.Event.ID, route.Name)
@@ -137,6 +137,11 @@ func (b *binding) request(values *field.Values) Decision {
 	if refused != nil {
 		return rejected(values.Event, route.Name, *refused)
 	}
+	why, outcome := route.consent.refuses(values)
+	if outcome == event.Rejected {
+		return rejected(values.Event, route.Name, *why)
+	}
+	route.consent.prove(made.Metadata, values)
 	body, err := payload.Encode(made)
 	if err != nil {
 		return rejected(values.Event, route.Name, field.Refusal{Reason: event.ReasonBadCall, Detail: err.Error()})
@@ -147,6 +152,8 @@ func (b *binding) request(values *field.Values) Decision {
 	to := event.Phone(made.CallTo)
 	var d Decision
 	switch {
+	case why != nil:
+		d = withoutCall(values.Event, route.Name, outcome, *why)
 	case route.Mode == DryRun:
 		d = skipped(values.Event, route.Name, event.ReasonDryRun, "the route is in dry_run: nobody was called")
 	case route.Mode == AllowList && !slices.Contains(route.allow, made.CallTo):

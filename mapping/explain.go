@@ -53,7 +53,8 @@ type RouteTrace struct {
 	// not_reached after a route with stop.
 	State string `json:"state"`
 	When  string `json:"when,omitempty"`
-	// Parts are the parts of the rule between &&, || and !, with their values.
+	// Parts are the parts of the rule between &&, || and !, with their values, and the
+	// fields that the route asks beside it.
 	Parts []rule.Part `json:"parts,omitempty"`
 	// Undecided are the fields that an undecided rule depends on.
 	Undecided []string `json:"undecided,omitempty"`
@@ -249,6 +250,6 @@ func (b *binding) trace(values *field.Values) RouteTrace {
 	default:
 		t.State = "not_matched"
 	}
-	t.Parts = b.rule.Parts(values)
+	t.Parts = append(b.rule.Parts(values), b.route.consent.parts(values)...)
 	return t
 }

@@ -132,6 +132,7 @@ routes:
   - name: lead
     source: crm
     mode: live
+    purpose: service
     policy: {countries: [US]}
     stop: true
     when: (score >= 50 || vip) && !present(backup) || phone == "+12025550199"

@@ -50,6 +50,7 @@ routes:
   - name: call
     source: crm
     mode: live
+    purpose: service
     policy: {countries: [US, GB]}
     when: type != "contact.deletion" && !(present(score) && score < 5)
     call: {call_to: phone, notes: "{{first_name|there}} {{tenant|-}} {{portal|-}}"}

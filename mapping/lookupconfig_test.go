@@ -29,7 +29,7 @@ const lookupSource = `sources:
       object_id: {path: object}
       phone: {path: "lookup:phone", type: phone}
 routes:
-  - {name: lead, source: crm, mode: live, policy: {countries: [US]}, call: {call_to: phone}}
+  - {name: lead, source: crm, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone}}
 `
 
 func TestLookupsAreCheckedAtLoad(t *testing.T) {

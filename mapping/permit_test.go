@@ -14,10 +14,10 @@ sources:
   crm: {preset: generic, verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}}
   other: {preset: generic, verify: {kind: token, header: X-Api-Key, values: ["${SECRET}"]}}
 routes:
-  - {name: live, source: crm, mode: live, call: {call_to: phone}}
-  - {name: british, source: crm, mode: live, policy: {countries: [GB]}, call: {call_to: phone}}
+  - {name: live, source: crm, mode: live, purpose: service, call: {call_to: phone}}
+  - {name: british, source: crm, mode: live, purpose: service, policy: {countries: [GB]}, call: {call_to: phone}}
   - {name: dry, source: crm, call: {call_to: phone}}
-  - {name: off, source: crm, mode: live, enabled: false, call: {call_to: phone}}
+  - {name: off, source: crm, mode: live, purpose: service, enabled: false, call: {call_to: phone}}
   - {name: listed, source: crm, mode: allow_list, allow: ["+12025550142"], call: {call_to: phone}}
 `
 

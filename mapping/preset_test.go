@@ -48,7 +48,7 @@ func presetConfig(preset string) string {
 		text += "    params: " + params + "\n"
 	}
 	return text + "    secret: [\"${SECRET}\", \"${OTHER}\"]\nroutes:\n" +
-		"  - {name: all, source: crm, mode: live, policy: {countries: [US, CA, GB, DE, FR, AU]}, call: {call_to: phone}}\n"
+		"  - {name: all, source: crm, mode: live, purpose: service, policy: {countries: [US, CA, GB, DE, FR, AU]}, call: {call_to: phone}}\n"
 }
 
 func presetSecret(preset, name string) string {

@@ -11,7 +11,7 @@ import (
 )
 
 // optOutRoute is a route that a page recommends.
-const optOutRoute = "  - {name: all, source: crm, mode: live, policy: {countries: [US, CA, GB, DE, FR, AU]}, when: '%WHEN%', call: {call_to: phone}}\n"
+const optOutRoute = "  - {name: all, source: crm, mode: live, purpose: service, policy: {countries: [US, CA, GB, DE, FR, AU]}, when: '%WHEN%', call: {call_to: phone}}\n"
 
 // mapWith maps the first event of a body with a preset and a rule.
 func mapWith(t *testing.T, preset, contentType, when, body, answer string) string {

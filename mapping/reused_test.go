@@ -104,7 +104,7 @@ const reusedConfig = `sources:
       phone: {path: [phone, "query:phone"], type: phone, region: US}
       name: {path: name, optional: true}
 routes:
-  - {name: call, source: crm, mode: live, policy: {countries: [US]}, call: {call_to: phone, agent_dynamic_variables: {name: "{{name|you}}"}}}
+  - {name: call, source: crm, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone, agent_dynamic_variables: {name: "{{name|you}}"}}}
 `
 
 func requestItem(e event.Event, call string) event.Item {

@@ -39,13 +39,16 @@ type Route struct {
 	Also bool
 	// When is the rule as written; empty takes every event.
 	When string
+	// Purpose is why the route calls; a live route has one.
+	Purpose Purpose
 	// Policy is the file's policy with the route's own keys in place of it.
 	Policy Policy
 	// AllowExtension dials the main number of a number with an extension.
 	AllowExtension bool
 
-	allow []string
-	at    config.Node
+	consent consent
+	allow   []string
+	at      config.Node
 }
 
 // String is the route in logs.
@@ -92,6 +95,7 @@ func (l *loader) loadRoute(keys config.Object) *Route {
 		r.When = n.Raw()
 	}
 	r.readMode(keys)
+	l.readConsent(r, keys)
 	r.Policy = l.config.policy
 	if n, ok := keys.Get("policy"); ok {
 		r.Policy = readPolicy(n, l.config.policy)

@@ -50,20 +50,30 @@ const rulesConfig = `sources:
       tags: {path: tags, type: list}
       created: {path: created, type: time}
 routes:
-  - {name: lead, source: crm, mode: live, policy: {countries: [US]}, when: %q, call: {call_to: phone}}
+  - {name: lead, source: crm, mode: live, purpose: service, policy: {countries: [US]}, when: %q, call: {call_to: phone}}
 `
 
 // decide maps one JSON event with one rule to "requested", or to the outcome,
 // reason and field of the result.
 func decide(t testing.TB, when, body string) string {
 	t.Helper()
-	config := parse(t, fmt.Sprintf(rulesConfig, when))
+	return decideWith(t, parse(t, fmt.Sprintf(rulesConfig, when)), body)
+}
+
+// decideWith returns outcome, reason and field of the only decision about a webhook.
+func decideWith(t testing.TB, config *mapping.Config, body string) string {
+	t.Helper()
+	o := outcomeOf(mapOne(t, config, body))
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Outcome, o.Reason, o.Field))
+}
+
+func mapOne(t testing.TB, config *mapping.Config, body string) mapping.Decision {
+	t.Helper()
 	decisions := config.Map(read(t, config, "crm", "application/json", body)[0])
 	if len(decisions) != 1 {
 		t.Fatalf("%d decisions, want 1", len(decisions))
 	}
-	o := outcomeOf(decisions[0])
-	return strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Outcome, o.Reason, o.Field))
+	return decisions[0]
 }
 
 const (

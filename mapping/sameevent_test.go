@@ -37,34 +37,34 @@ func TestOneEventRingsAPersonOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ routes, want string }{
 		"the first wins": {
-			`{name: a, mode: live, call: {call_to: phone}}; {name: b, mode: live, call: {call_to: phone}}; {name: c, mode: live, call: {call_to: phone}}`,
+			`{name: a, mode: live, purpose: service, call: {call_to: phone}}; {name: b, mode: live, purpose: service, call: {call_to: phone}}; {name: c, mode: live, purpose: service, call: {call_to: phone}}`,
 			"a requested, b skipped same_event, c skipped same_event"},
 		"unless a route says also": {
-			`{name: a, mode: live, call: {call_to: phone}}; {name: b, mode: live, also: true, call: {call_to: phone}}; {name: c, mode: live, call: {call_to: phone}}`,
+			`{name: a, mode: live, purpose: service, call: {call_to: phone}}; {name: b, mode: live, purpose: service, also: true, call: {call_to: phone}}; {name: c, mode: live, purpose: service, call: {call_to: phone}}`,
 			"a requested, b requested, c skipped same_event"},
 		"also of the first says nothing about others": {
-			`{name: a, mode: live, also: true, call: {call_to: phone}}; {name: b, mode: live, call: {call_to: phone}}`,
+			`{name: a, mode: live, purpose: service, also: true, call: {call_to: phone}}; {name: b, mode: live, purpose: service, call: {call_to: phone}}`,
 			"a requested, b skipped same_event"},
 		"the number counts, not the field": {
-			`{name: a, mode: live, call: {call_to: mobile}}; {name: b, mode: live, call: {call_to: phone}}; {name: c, mode: live, call: {call_to: "+12025550142"}}`,
+			`{name: a, mode: live, purpose: service, call: {call_to: mobile}}; {name: b, mode: live, purpose: service, call: {call_to: phone}}; {name: c, mode: live, purpose: service, call: {call_to: "+12025550142"}}`,
 			"a requested, b skipped same_event, c skipped same_event"},
 		"an extension is not dialled": {
-			`{name: a, mode: live, allow_extension: true, call: {call_to: mobile}}; {name: b, mode: live, call: {call_to: phone}}`,
+			`{name: a, mode: live, purpose: service, allow_extension: true, call: {call_to: mobile}}; {name: b, mode: live, purpose: service, call: {call_to: phone}}`,
 			"a requested, b skipped same_event"},
 		"another number is another person": {
-			`{name: a, mode: live, call: {call_to: "+12025550199"}}; {name: b, mode: live, call: {call_to: phone}}`,
+			`{name: a, mode: live, purpose: service, call: {call_to: "+12025550199"}}; {name: b, mode: live, purpose: service, call: {call_to: phone}}`,
 			"a requested, b requested"},
 		"a dry run makes no call": {
-			`{name: a, call: {call_to: phone}}; {name: b, mode: live, call: {call_to: phone}}; {name: c, call: {call_to: phone}}`,
+			`{name: a, call: {call_to: phone}}; {name: b, mode: live, purpose: service, call: {call_to: phone}}; {name: c, call: {call_to: phone}}`,
 			"a skipped dry_run, b requested, c skipped same_event"},
 		"dry runs show what live routes would do": {
 			`{name: a, call: {call_to: phone}}; {name: b, call: {call_to: phone}}`,
 			"a skipped dry_run, b skipped same_event"},
 		"a refused call is none": {
-			`{name: a, mode: live, policy: {countries: [CA]}, call: {call_to: phone}}; {name: b, mode: live, call: {call_to: phone}}`,
+			`{name: a, mode: live, purpose: service, policy: {countries: [CA]}, call: {call_to: phone}}; {name: b, mode: live, purpose: service, call: {call_to: phone}}`,
 			"a rejected bad_phone, b requested"},
 		"a number that is not allowed is not called": {
-			`{name: a, mode: allow_list, allow: ["+12025550199"], call: {call_to: phone}}; {name: b, mode: live, call: {call_to: phone}}; {name: c, mode: allow_list, allow: ["+12025550142"], call: {call_to: phone}}`,
+			`{name: a, mode: allow_list, allow: ["+12025550199"], call: {call_to: phone}}; {name: b, mode: live, purpose: service, call: {call_to: phone}}; {name: c, mode: allow_list, allow: ["+12025550142"], call: {call_to: phone}}`,
 			"a skipped not_allowed, b requested, c skipped same_event"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func sameEvent(routes string) string {
 
 func TestOneEventRingsAPersonOnceAfterItsLookup(t *testing.T) {
 	t.Parallel()
-	config := parseWith(t, sameEvent(`{name: a, mode: live, call: {call_to: phone}}; {name: b, mode: live, call: {call_to: mobile}}; {name: c, mode: live, call: {call_to: phone}}`), longSecret)
+	config := parseWith(t, sameEvent(`{name: a, mode: live, purpose: service, call: {call_to: phone}}; {name: b, mode: live, purpose: service, call: {call_to: mobile}}; {name: c, mode: live, purpose: service, call: {call_to: phone}}`), longSecret)
 	in := read(t, config, "crm", "application/json", `{"id": 1, "mobile": "2025550142"}`)[0]
 	items, err := config.Items(in)
 	if err != nil || len(items) != 1 || items[0].Pending == nil {
@@ -113,7 +113,7 @@ func TestOneEventRingsAPersonOnceAfterItsLookup(t *testing.T) {
 
 func TestSkippedCallOfTheSameEventNamesTheRouteThatCalls(t *testing.T) {
 	t.Parallel()
-	config := parseWith(t, sameEvent(`{name: a, mode: live, call: {call_to: phone}}; {name: b, mode: live, call: {call_to: phone}}`), longSecret)
+	config := parseWith(t, sameEvent(`{name: a, mode: live, purpose: service, call: {call_to: phone}}; {name: b, mode: live, purpose: service, call: {call_to: phone}}`), longSecret)
 	x := config.Explain(read(t, config, "crm", "application/json", `{"id": 1, "phone": "2025550142"}`)[0])
 	d := x.Decisions[1]
 	dry := parseWith(t, sameEvent(`{name: a, call: {call_to: phone}}; {name: b, call: {call_to: phone}}`), longSecret)
@@ -147,7 +147,7 @@ func TestRoutesThatMayCallTheSameNumberAreAWarning(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			config := parseWith(t, sameEvent("{name: a, mode: live, "+c.first+"}; {name: b, mode: live, "+c.second+"}"), longSecret)
+			config := parseWith(t, sameEvent("{name: a, mode: live, purpose: service, "+c.first+"}; {name: b, mode: live, purpose: service, "+c.second+"}"), longSecret)
 			got := mapping.Problems(config.Warnings()).Error()
 			want := `routes[1]: an event that matches this route and "a" calls the number in "phone" once: "a" makes the call, and this route is skipped (same_event)`
 			if strings.Contains(got, want) != c.warns || strings.Contains(got, "same_event") != c.warns {

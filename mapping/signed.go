@@ -13,7 +13,7 @@ import (
 	"callbridge/signature"
 )
 
-// What a signature does not cover, somebody who recorded one webhook can change and
+// What a signature does not cover, an attacker who recorded one webhook can change and
 // send again. So it never identifies an event, and check warns where a decision
 // depends on it. A token covers nothing and everything: see signature.Coverage.
 
@@ -131,8 +131,8 @@ func (l *loader) warnUnsigned(s *Source) {
 	}
 }
 
-// deciding returns the names that decide whether and whom to call: those of rules
-// and of call_to, the time for max_age, and all names of a source that looks up.
+// deciding returns the names that decide whether and whom to call: those of rules,
+// of consent and do_not_call, of call_to, the time for max_age, and all names of a source that looks up.
 func (l *loader) deciding(s *Source) []string {
 	var names []string
 	if s.maxAge > 0 {
@@ -140,6 +140,7 @@ func (l *loader) deciding(s *Source) []string {
 	}
 	for _, b := range l.config.bySource[s.name] {
 		names = append(append(names, b.rule.Names()...), b.call.To())
+		names = append(names, b.route.consent.names()...)
 	}
 	if s.lookups.Exist() {
 		names = append(names, s.names.Names()...)

@@ -170,7 +170,7 @@ func signedSource(keys string) string {
       shop: {path: "header:X-Shop", optional: true}
     ` + keys + `
 routes:
-  - {name: all, source: crm, mode: live, policy: {countries: [US]}, call: {call_to: phone, notes: "{{shop|}}"}}
+  - {name: all, source: crm, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone, notes: "{{shop|}}"}}
 `
 }
 
@@ -355,7 +355,7 @@ func TestWhatVerifiesIsNeverKept(t *testing.T) {
 		text := "sources:\n  crm:\n    verify: " + c.verify + "\n    secret: \"${SECRET}\"\n    key: [body:id, sha256:body]\n    " + c.keys + `
     fields: {phone: {path: [phone, item.phone, data.phone], type: phone, optional: true}, all: {path: a.b, optional: true}}
 routes:
-  - {name: all, source: crm, mode: live, policy: {countries: [US]}, call: {call_to: "+12025550142", metadata: {all: all}}}
+  - {name: all, source: crm, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: "+12025550142", metadata: {all: all}}}
 `
 		config := parseWith(t, text, marked)
 		source, _ := config.Source("crm")

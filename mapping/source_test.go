@@ -148,7 +148,7 @@ func TestMaxAgeCountsByTheTimeOfTheCRM(t *testing.T) {
     max_age: 1h
     fields: {phone: {path: phone, type: phone}}
 routes:
-  - {name: lead, source: crm, mode: live, policy: {countries: [US]}, call: {call_to: phone}}
+  - {name: lead, source: crm, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone}}
 `)
 	for at, want := range map[string]string{
 		`"2026-11-23T11:30:00Z"`: "requested",

@@ -29,6 +29,7 @@ routes:
   - name: lead
     source: crm
     mode: live
+    purpose: service
     call:
       call_to: phone
       %s
@@ -242,7 +243,7 @@ func requestID(t *testing.T, made map[string]any) string {
 func TestMetadataThatIsTheNameOfAFieldIsAWarning(t *testing.T) {
 	t.Parallel()
 	config := parseWith(t, fmt.Sprintf(callConfig, "metadata: {channel: phone}\n      ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11"), longSecret)
-	want := `callbridge.yaml:22:27: routes[0].call.metadata.channel: "phone" is a word here, though a field has this name; write "{{phone}}" for its value`
+	want := `callbridge.yaml:23:27: routes[0].call.metadata.channel: "phone" is a word here, though a field has this name; write "{{phone}}" for its value`
 	if got := mapping.Problems(config.Warnings()).Error(); got != want {
 		t.Errorf("got %s", got)
 	}

@@ -171,7 +171,7 @@ func TestKeyOfAFormIsReadByItsOwnName(t *testing.T) {
     fields: {phone: {path: "form_fields[phone]", type: phone}}
 policy: {countries: [US]}
 routes:
-  - {name: lead, source: crm, mode: live, call: {call_to: phone}}
+  - {name: lead, source: crm, mode: live, purpose: service, call: {call_to: phone}}
 `, longSecret)
 	for contentType, body := range map[string]string{
 		"application/x-www-form-urlencoded": "id=1&form_fields%5Bphone%5D=%2B12025550142",
@@ -197,7 +197,7 @@ func TestWhatIsFoundInsteadIsNamed(t *testing.T) {
       consent: {path: consent, type: bool}
 policy: {countries: [US]}
 routes:
-  - {name: lead, source: crm, mode: live, when: consent, call: {call_to: phone}}
+  - {name: lead, source: crm, mode: live, purpose: service, when: consent, call: {call_to: phone}}
 `
 	for name, c := range map[string]struct{ key, body, want string }{
 		"JSON in a text":         {"body:id", `{"id":1,"at":1795433000,"consent":true,"data":"{\"phone\":\"+12025550142\"}"}`, `data is a text with JSON inside, which is not read: have the CRM send it as JSON`},
@@ -244,7 +244,7 @@ func TestFieldWithItsOwnPathKeepsTheTypeOfThePreset(t *testing.T) {
       first_name: {path: score, type: number}
 policy: {countries: [US]}
 routes:
-  - {name: lead, source: crm, mode: live, when: first_name > 5, call: {call_to: phone}}
+  - {name: lead, source: crm, mode: live, purpose: service, when: first_name > 5, call: {call_to: phone}}
 `, longSecret)
 	got := outcomeOf(config.Map(read(t, config, "crm", "application/json", `{"id": 1, "mobile": "(202) 555-0142", "score": 6}`)[0])[0])
 	if got.Outcome != "requested" || !strings.Contains(string(got.Call), "+12025550142") {

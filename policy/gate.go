@@ -244,8 +244,8 @@ func (p Policy) rules(places []Place) (rules []*hours.Rule, missing string) {
 	return rules, ""
 }
 
-// oldRule names a rule that nobody has compared with its source for long; it matters for
-// marketing.
+// oldRule names a rule whose last comparison with its source is too long ago; it matters
+// for marketing.
 func (p Policy) oldRule(rules []*hours.Rule, now time.Time) string {
 	for _, rule := range rules {
 		if p.Purpose == Marketing && !rule.Checked.IsZero() && now.Sub(rule.Checked) > maxDataAge {

@@ -1,6 +1,6 @@
 // Package policy decides whether a person may be called now: facts and an instant in, a
 // verdict out, with the value of every gate. It is pure: it has no clock, and asks
-// nobody. A fact that could not be read means no call. The hours of countries and
+// no server. A fact that could not be read means no call. The hours of countries and
 // profiles are in policy/hours, public holidays in policy/holiday.
 //
 //   - policy.go: what is decided, and from what
@@ -82,7 +82,7 @@ type Policy struct {
 	// calendar, and in 30 days; 0 is no limit. Gap is the time between two calls.
 	DayCap, MonthCap int
 	Gap              time.Duration
-	// CoolDown is how long nobody is called after a call that ended in a class.
+	// CoolDown is how long a person is not called after a call that ended in a class.
 	CoolDown map[string]time.Duration
 }
 
@@ -108,7 +108,7 @@ type Call struct {
 type Stop struct {
 	// Scope names what is stopped, for people: everything, source website.
 	Scope, By, Why string
-	// Until is zero for a stop that somebody has to end.
+	// Until is zero for a stop without an end.
 	Until time.Time
 }
 
@@ -122,8 +122,8 @@ type Suppression struct {
 // Facts are what is known about a request when it is judged.
 type Facts struct {
 	Request string
-	// Unread names what could not be read, such as the memory of people; then nobody is
-	// called.
+	// Unread names what could not be read, such as the memory of people; then there is no
+	// call.
 	Unread string
 	Stops  []Stop
 	// RouteOff and BadNumber say in words why the configuration in force does not dial

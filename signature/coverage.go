@@ -148,7 +148,7 @@ func (c Coverage) or(other Coverage) Coverage {
 	return other
 }
 
-// Covers reports whether somebody who recorded a webhook cannot change the part and
+// Covers reports whether an attacker who recorded a webhook cannot change the part and
 // send it again. Without a signature every part is covered: see Signs.
 func (c Coverage) Covers(p Part) bool {
 	switch {

@@ -50,6 +50,7 @@ func TestRefusedKeyOfOneCRMAndRefusedTokenLeaveTheProcessReady(t *testing.T) {
   - name: at-once
     source: website
     mode: live
+    purpose: service
     policy: {countries: [US]}
     call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}
 `

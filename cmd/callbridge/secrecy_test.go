@@ -34,8 +34,8 @@ sources:
       contact: {path: contact}
       phone: {path: "lookup:phone", type: phone}
 routes:
-  - {name: form, source: form, mode: live, policy: {countries: [US]}, call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}}
-  - {name: crm, source: crm, mode: live, policy: {countries: [US]}, call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}}
+  - {name: form, source: form, mode: live, purpose: service, policy: {countries: [US]}, call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}}
+  - {name: crm, source: crm, mode: live, purpose: service, policy: {countries: [US]}, call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}}
 `
 
 // startMarked starts a bridge whose secrets are easy to find in its output: each is the name

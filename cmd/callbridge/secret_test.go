@@ -61,6 +61,7 @@ routes:
   - name: all
     source: crm
     mode: live
+    purpose: service
     policy: {countries: [US]}
     call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}
 `

@@ -38,7 +38,7 @@ const testConfig = `sources:
     fields:
       phone: {path: phone, type: phone}
 routes:
-  - {name: lead, source: crm, mode: live, policy: {countries: [US]}, call: {call_to: phone}}
+  - {name: lead, source: crm, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone}}
 `
 
 // testFolder writes a configuration and its cases, and returns the cases' file.

@@ -280,7 +280,7 @@ const requested = "requested"
 var Reasons = map[string][]event.Reason{
 	requested: {},
 	string(event.Skipped): {
-		event.ReasonNoRoute, event.ReasonDryRun, event.ReasonNotAllowed, event.ReasonSameEvent, event.ReasonTooOld,
+		event.ReasonNoRoute, event.ReasonDryRun, event.ReasonNotAllowed, event.ReasonNoConsent, event.ReasonDoNotCall, event.ReasonSameEvent, event.ReasonTooOld,
 	},
 	string(event.Rejected): {
 		event.ReasonMissingField, event.ReasonBadField, event.ReasonBadPhone, event.ReasonRuleFailed,

@@ -34,6 +34,7 @@ routes:
   - name: fresh
     source: crm
     mode: live
+    purpose: service
     policy: {countries: [US]}
     when: hours_since(time) < 24
     call:
@@ -43,6 +44,7 @@ routes:
   - name: asked
     source: asking
     mode: live
+    purpose: service
     policy: {countries: [US]}
     call: {call_to: phone}
 `

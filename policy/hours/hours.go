@@ -42,8 +42,8 @@ type Rule struct {
 	HolidaysDiffer bool
 	// Source is the law or the practice, Strength how sure it is.
 	Source, Strength string
-	// ValidFrom is the first day of the rule, or zero; Checked when somebody has last
-	// compared it with the source.
+	// ValidFrom is the first day of the rule, or zero; Checked the day of the
+	// last comparison with the source.
 	ValidFrom, Checked time.Time
 }
 
@@ -150,7 +150,7 @@ func (s Schedule) longestWait(at, limit time.Time) (longest time.Duration, ok bo
 	return longest, true
 }
 
-// untilChange shortens a wait to the next change of the clock in the zone of local: behind
+// untilChange shortens a wait to the next change of the clock in the zone of local: after
 // it the clock on the wall shows another time.
 func untilChange(local time.Time, wait time.Duration) time.Duration {
 	_, change := local.ZoneBounds()

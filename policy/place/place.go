@@ -16,7 +16,7 @@ import (
 	"callbridge/zonedata"
 )
 
-// Person is what is known about where somebody is. Every part may be empty.
+// Person is what is known about the place of a person. Every part may be empty.
 type Person struct {
 	// Zone is the name of a zone, such as America/New_York, that the CRM has for the
 	// person.
