@@ -9,8 +9,12 @@ import (
 // Until: facts may have changed by then.
 func Decide(p Policy, f Facts, now time.Time) Verdict {
 	v := Verdict{Action: Go}
-	if f.Unread != "" {
+	if f.Unread != "" && now.Before(expiry(f)) {
 		return Verdict{Action: Wait, Reason: Unread, Detail: f.Unread, Until: now.Add(askAgain)}
+	}
+	if f.Unread != "" {
+		late := expired(p, f, now)
+		return Verdict{Action: Skip, Reason: Expired, Detail: late.Value, Gates: []Finding{late}}
 	}
 	for _, g := range gates {
 		found := g(p, f, now)
@@ -28,6 +32,14 @@ func Decide(p Policy, f Facts, now time.Time) Verdict {
 	}
 	v.Until = until
 	return v
+}
+
+// expiry is when a call is too late; a request that never expires has a far one.
+func expiry(f Facts) time.Time {
+	if f.Expires.IsZero() {
+		return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return f.Expires
 }
 
 // Unread: a fact could not be read, so nothing is decided.

@@ -126,6 +126,9 @@ func TestGates(t *testing.T) {
 			old.Checked = at(t, "2025-10-01T00:00:00Z")
 			p.Hours[0] = &old
 		}, "go"},
+		"no hours at all":              {func(p *Policy, _ *Facts) { p.Hours, p.LocalLaw = nil, false }, "skip outside_hours"},
+		"at any time, anywhere":        {func(p *Policy, f *Facts) { p.Hours, p.LocalLaw, p.AnyTime, f.Places = nil, false, true, nil }, "go"},
+		"not read until it is late":    {func(_ *Policy, f *Facts) { f.Unread, f.Expires = "the memory of people", at(t, monday) }, "skip expired"},
 		"what could not be read":       {func(_ *Policy, f *Facts) { f.Unread = "the memory of people" }, "wait unread 2026-11-30T17:05:00Z"},
 		"not read, and also forbidden": {func(_ *Policy, f *Facts) { f.Unread, f.DoNotCall = "the memory of people", Yes }, "wait unread 2026-11-30T17:05:00Z"},
 	} {

@@ -198,6 +198,12 @@ const maxDataAge = 400 * 24 * time.Hour
 
 // open is the gate of the person's own time. It has four reasons.
 func open(p Policy, f Facts, now time.Time) Finding {
+	if p.AnyTime {
+		return pass(OutsideHours, "no hours are set")
+	}
+	if len(p.Hours) == 0 && !p.LocalLaw {
+		return skip(OutsideHours, "the policy has no hours")
+	}
 	if len(f.Places) == 0 {
 		return skip(NoZone, "it is not known where the person is")
 	}

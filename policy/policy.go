@@ -74,6 +74,9 @@ type Policy struct {
 	// rules of the person's regions count too.
 	Hours    []*hours.Rule
 	LocalLaw bool
+	// AnyTime calls at any hour and needs no place: for a file without hours. A policy
+	// with none of the three calls nobody.
+	AnyTime bool
 	// CloseMargin is how long before closing the last call begins.
 	CloseMargin time.Duration
 	// IgnoreHolidays calls on public holidays as on other days.

@@ -21,26 +21,34 @@ type Person struct {
 	// Zone is the name of a zone, such as America/New_York, that the CRM has for the
 	// person.
 	Zone string
-	// Country and State are the address: ISO 3166 codes, such as US and FL.
+	// Country is the country of the address, as an ISO 3166 code, such as US. State is the
+	// state, province or Land there: FL, US-FL or Florida. It counts in the United States,
+	// in Canada and in Germany.
 	Country, State string
 	// Number is the number to dial, in E.164, and NumberCountry its country.
 	Number, NumberCountry string
 }
 
-// Of returns all places where the person may be. No place means that it is not known. An
-// unknown name of a zone is an error: the person may be anywhere.
+// Of returns all places where the person may be. No place means that it is not known. A
+// zone or a state that is not known is an error: the person may be anywhere.
 //
-// In the United States and in Canada the state of the area code counts beside the address,
-// because Florida and Oklahoma presume that people live there (Fla. Stat. 501.059, 15 O.S.
-// 775C). Elsewhere a number names a country: its zones count if nothing says more.
+// What the zone, the address and the number say all counts. One of them that allows the
+// place of another one, as the United States allow New York, adds nothing; one that
+// contradicts it adds its own places. In the United States and in Canada the
+// state of the area code always counts beside the address, because Florida and Oklahoma
+// presume that people live there (Fla. Stat. 501.059, 15 O.S. 775C).
 func Of(p Person) (places []policy.Place, err error) {
-	address, number := p.address(), p.number()
+	address, err := p.address()
+	if err != nil {
+		return nil, err
+	}
+	number := p.number()
 	if p.Zone != "" {
 		named, err := zonedata.Load(p.Zone)
 		if err != nil {
 			return nil, fmt.Errorf("where the person is: %w", err)
 		}
-		return inZone(named, address, number), nil
+		return inZone(named, address, number)
 	}
 	if address.country() != "" && (address.country() == number.country() && !number.isArea() || number.country() == "") {
 		return address.places()
@@ -48,8 +56,9 @@ func Of(p Person) (places []policy.Place, err error) {
 	return join(address.places, number.places)
 }
 
-// inZone is the named zone with each region that is known, and what an area code adds.
-func inZone(named *time.Location, address, number origin) (places []policy.Place) {
+// inZone is the named zone with each region that is known, and what an area code, or an
+// address or a number in other zones, adds.
+func inZone(named *time.Location, address, number origin) (places []policy.Place, err error) {
 	regions := append(slices.Clone(address.regions), number.regions...)
 	if len(regions) == 0 {
 		regions = []string{""}
@@ -57,13 +66,33 @@ func inZone(named *time.Location, address, number origin) (places []policy.Place
 	for _, region := range unique(regions) {
 		places = append(places, policy.Place{Zone: named, Region: region})
 	}
-	if number.isArea() {
-		more, err := number.places()
-		if err == nil {
+	for _, o := range []origin{address, number} {
+		more, err := o.places()
+		if err != nil {
+			return nil, err
+		}
+		if o.isArea() || !slices.ContainsFunc(more, func(p policy.Place) bool { return sameClock(p.Zone, named) }) {
 			places = append(places, more...)
 		}
 	}
-	return places
+	return places, nil
+}
+
+// sameClock reports whether two zones show the same time from November 2026 to October
+// 2028, as countries.txt takes it, at least once a week.
+func sameClock(a, b *time.Location) bool {
+	if a == b {
+		return true
+	}
+	const week = 7 * 24 * time.Hour
+	end := time.Date(2028, 11, 1, 0, 0, 0, 0, time.UTC)
+	for at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC); at.Before(end); at = at.Add(week) {
+		_, here := at.In(a).Zone()
+		if _, there := at.In(b).Zone(); here != there {
+			return false
+		}
+	}
+	return true
 }
 
 // origin is what one thing says about where a person is.
@@ -112,17 +141,26 @@ func join(all ...func() ([]policy.Place, error)) (places []policy.Place, err err
 	return places, nil
 }
 
-// address is the origin of the address. A state that is not known leaves the country.
-func (p Person) address() origin {
-	country := strings.ToUpper(p.Country)
-	region := country + "-" + strings.ToUpper(p.State)
-	if zones, ok := tables().states[region]; ok {
-		return origin{regions: []string{region}, zones: zones}
+// address is the origin of the address. Where states have rules of their own, one that is
+// not known is an error.
+func (p Person) address() (origin, error) {
+	country := strings.ToUpper(strings.TrimSpace(p.Country))
+	zones, known := tables().countries[country]
+	if !known {
+		return origin{}, nil
 	}
-	if zones, ok := tables().countries[country]; ok {
-		return origin{regions: []string{country}, zones: zones}
+	names, hasStates := tables().names[country]
+	if written := strings.TrimSpace(p.State); hasStates && written != "" {
+		region, ok := names[strings.ToLower(written)]
+		if !ok {
+			return origin{}, fmt.Errorf("where the person is: %q is no state of %s", written, country)
+		}
+		if own, ok := tables().states[region]; ok {
+			zones = own
+		}
+		return origin{regions: []string{region}, zones: zones}, nil
 	}
-	return origin{}
+	return origin{regions: []string{country}, zones: zones}, nil
 }
 
 // number is the origin of the number: its area code, else its country.
@@ -151,15 +189,20 @@ var areaCodes string
 //go:embed countries.txt
 var countryZones string
 
+//go:embed states.txt
+var stateNames string
+
 // table are the data: areas by area code, zones by country, and by state, such as US-IN:
-// the zones of all its area codes.
+// the zones of all its area codes. names are the states of a country by how they are
+// written, in lower case.
 type table struct {
 	areas             map[string]origin
 	countries, states map[string][]string
+	names             map[string]map[string]string
 }
 
 var tables = sync.OnceValue(func() table {
-	t := table{areas: map[string]origin{}, countries: map[string][]string{}, states: map[string][]string{}}
+	t := table{areas: map[string]origin{}, countries: map[string][]string{}, states: map[string][]string{}, names: map[string]map[string]string{}}
 	for _, fields := range rows(areaCodes, 3) {
 		area := origin{regions: strings.Split(fields[1], ","), zones: strings.Split(fields[2], ","), area: true}
 		t.areas[fields[0]] = area
@@ -170,8 +213,33 @@ var tables = sync.OnceValue(func() table {
 	for _, fields := range rows(countryZones, 2) {
 		t.countries[fields[0]] = strings.Split(fields[1], ",")
 	}
+	for region := range t.states {
+		t.name(region, "")
+	}
+	for line := range strings.Lines(stateNames) {
+		if region, written, ok := strings.Cut(strings.TrimSpace(line), " "); ok && region != "#" {
+			t.name(region, written)
+		}
+	}
 	return t
 })
+
+// name adds the ways in which a state is written: its code with and without the country,
+// and names.
+func (t table) name(region, written string) {
+	country, code, isState := strings.Cut(region, "-")
+	if !isState {
+		return
+	}
+	if t.names[country] == nil {
+		t.names[country] = map[string]string{}
+	}
+	for _, text := range append(strings.Split(written, ", "), region, code) {
+		if text != "" {
+			t.names[country][strings.ToLower(text)] = region
+		}
+	}
+}
 
 // rows are the lines of a table that have n words and are no comments.
 func rows(text string, n int) (rows [][]string) {

@@ -26,7 +26,7 @@ func TestOf(t *testing.T) {
 		{Person{Country: "us", State: "fl", Number: "+12125550142", NumberCountry: "US"}, "US-FL America/Chicago, US-FL America/New_York, US-NY America/New_York"},
 		{Person{Country: "US", State: "NY", Number: "+12125550142", NumberCountry: "US"}, "US-NY America/New_York"},
 		{Person{Country: "DE", Number: "+12125550142", NumberCountry: "US"}, "DE Europe/Berlin, US-NY America/New_York"},
-		{Person{Country: "DE", State: "BY", Number: "+493012345678", NumberCountry: "DE"}, "DE Europe/Berlin"},
+		{Person{Country: "DE", State: "BY", Number: "+493012345678", NumberCountry: "DE"}, "DE-BY Europe/Berlin"},
 		{Person{Country: "US", State: "HI", Number: "+493012345678", NumberCountry: "DE"}, "US-HI Pacific/Honolulu, DE Europe/Berlin"},
 		{Person{Country: "US", State: "HI", Number: "+18005550142", NumberCountry: "US"}, "US-HI Pacific/Honolulu"},
 		{Person{Country: "ZZ", Number: "+493012345678", NumberCountry: "DE"}, "DE Europe/Berlin"},
@@ -35,6 +35,13 @@ func TestOf(t *testing.T) {
 		{Person{Zone: "Atlantic/Canary", Number: "+34612345678", NumberCountry: "ES"}, "ES Atlantic/Canary"},
 		{Person{Zone: "America/Denver", Number: "+12125550142", NumberCountry: "US"}, "US-NY America/Denver, US-NY America/New_York"},
 		{Person{Zone: "Europe/Berlin"}, " Europe/Berlin"},
+		// The same clock under another name adds nothing; another clock does.
+		{Person{Zone: "America/Detroit", Country: "US", State: "NY"}, "US-NY America/Detroit"},
+		{Person{Zone: "America/New_York", Country: "US", State: "California"}, "US-CA America/New_York, US-CA America/Los_Angeles"},
+		{Person{Zone: "America/New_York", Number: "+493012345678", NumberCountry: "DE"}, "DE America/New_York, DE Europe/Berlin"},
+		{Person{Country: "US", State: "US-HI"}, "US-HI Pacific/Honolulu"},
+		{Person{Country: "DE", State: "Bayern"}, "DE-BY Europe/Berlin"},
+		{Person{Country: "FR", State: "Bretagne"}, "FR Europe/Paris"},
 	} {
 		places, err := Of(c.person)
 		if err != nil {
@@ -50,6 +57,11 @@ func TestOf(t *testing.T) {
 	}
 	if places, err := Of(Person{Zone: "Europe/Berln", Number: "+493012345678", NumberCountry: "DE"}); err == nil {
 		t.Errorf("an unknown zone: %v", places)
+	}
+	for _, state := range []string{"Fla", "Bavaria", "XX"} {
+		if places, err := Of(Person{Country: "US", State: state, Number: "+12125550142", NumberCountry: "US"}); err == nil {
+			t.Errorf("%s in the United States: %v", state, places)
+		}
 	}
 }
 
