@@ -161,9 +161,10 @@ func TestHoursOfAPlace(t *testing.T) {
 		{"America/New_York", "US-NY", "2026-11-30T20:50:00-05:00", "wait outside_hours 2026-12-01T13:00:00Z"},
 		{"America/New_York", "US-FL", "2026-11-30T19:50:00-05:00", "wait outside_hours 2026-12-01T13:00:00Z"},
 		{"America/Chicago", "US-TX", "2026-11-29T11:59:00-06:00", "wait outside_hours 2026-11-29T18:00:00Z"},
-		{"America/Chicago", "US-LA", "2026-11-29T12:00:00-06:00", "skip outside_hours"}, // a Sunday; Monday at 8 is 20 hours later
-		{"America/Chicago", "US-LA", "2026-11-26T12:00:00-06:00", "skip holiday"},       // Thanksgiving, and the next day is Acadian Day
-		{"America/New_York", "US-NY", "2026-11-26T12:00:00-05:00", "go"},                // the federal rule knows no holidays
+		{"America/Chicago", "US-LA", "2026-11-29T12:00:00-06:00", "skip outside_hours"},                     // a Sunday; Monday at 8 is 20 hours later
+		{"America/Chicago", "US-LA", "2026-11-26T12:00:00-06:00", "skip holiday"},                           // Thanksgiving, and the next day is Acadian Day
+		{"America/Denver", "US-UT", "2026-11-29T16:00:00-07:00", "wait outside_hours 2026-11-30T15:00:00Z"}, // a Sunday
+		{"America/New_York", "US-NY", "2026-11-26T12:00:00-05:00", "go"},                                    // the federal rule knows no holidays
 		{"America/New_York", "US-NY", "2028-01-03T12:00:00-05:00", "skip policy_data_old"},
 	} {
 		p, f := callable(t)
