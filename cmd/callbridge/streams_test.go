@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"callbridge/bus"
 	"callbridge/bus/bustest"
 	"callbridge/bus/stream"
 	"callbridge/event"
@@ -58,7 +60,7 @@ func TestStreamsNeedsNoAddress(t *testing.T) {
 			for variable, value := range env {
 				t.Setenv(variable, value)
 			}
-			if code, out, errs := callbridge(t, "", "streams"); code != 0 || strings.Count(out, "nats stream add ") != 5 {
+			if code, out, errs := callbridge(t, "", "streams"); code != 0 || strings.Count(out, "nats stream add ") != len(defined.Streams) {
 				t.Errorf("exit code %d: %s\n%s", code, errs, out)
 			}
 		})
@@ -126,6 +128,9 @@ echo "$*" >> "$CALLS"
 ! echo "$*" | grep -q "$FAIL"
 `
 
+// defined are the streams and consumers that are made.
+var defined = bus.Define(bus.Config{Prefix: "callbridge", Replicas: 1, Retention: 168 * time.Hour, AckWait: time.Minute})
+
 // ranScript runs the script of streams, and returns the commands that change something.
 func ranScript(t *testing.T, fail string) (changes []string, err error) {
 	t.Helper()
@@ -163,12 +168,13 @@ func ranScript(t *testing.T, fail string) (changes []string, err error) {
 // first error with an exit code.
 func TestTheScriptOfStreams(t *testing.T) {
 	t.Parallel()
+	all := len(defined.Streams) + len(defined.Consumers)
 	const ledger = "stream add CALLBRIDGE_LEDGER --config CALLBRIDGE_LEDGER.json"
-	if made, err := ranScript(t, " info "); err != nil || len(made) != 7 || !slices.Contains(made, ledger) {
+	if made, err := ranScript(t, " info "); err != nil || len(made) != all || !slices.Contains(made, ledger) {
 		t.Errorf("on an empty server: %v\n%s", err, strings.Join(made, "\n"))
 	}
 	const dispatch = "consumer edit CALLBRIDGE_REQUESTS dispatch --force --config CALLBRIDGE_REQUESTS.dispatch.json"
-	if changed, err := ranScript(t, "nothing"); err != nil || len(changed) != 7 || !slices.Contains(changed, dispatch) {
+	if changed, err := ranScript(t, "nothing"); err != nil || len(changed) != all || !slices.Contains(changed, dispatch) {
 		t.Errorf("again: %v\n%s", err, strings.Join(changed, "\n"))
 	}
 	if changed, err := ranScript(t, " edit CALLBRIDGE_LEDGER"); err == nil || !strings.Contains(changed[len(changed)-1], " edit CALLBRIDGE_LEDGER ") {
