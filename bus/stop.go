@@ -112,6 +112,20 @@ func (b *Bus) logStops(d control.Document, err error) {
 	}
 }
 
+// KnownStop is Stopped by what WatchStops or a claim last read.
+func (b *Bus) KnownStop(call control.Scope) (control.Stop, bool) {
+	if k := b.stopped.known.Load(); k != nil {
+		return k.document.Stopped(call, time.Now())
+	}
+	return control.Stop{}, false
+}
+
+// AllStopped reports whether everything is stopped, by what WatchStops or a claim last read.
+func (b *Bus) AllStopped() bool {
+	k := b.stopped.known.Load()
+	return k != nil && k.document.StopsAll(time.Now())
+}
+
 // Stops returns the stops that are active, as WatchStops or a claim last read them.
 func (b *Bus) Stops() []control.Stop { return b.stopped.active() }
 
@@ -149,8 +163,8 @@ func (s *stopped) collectors() []prometheus.Collector {
 	}
 }
 
-// acting connects for a command that changes what is stopped or who may be called: to
-// config.URL, or to the embedded server of a process on this machine, as an operator.
+// acting connects for a command of an operator: to
+// config.URL, or to the embedded server of a process on this machine.
 func acting(ctx context.Context, config Config, name string, fn func(context.Context, Config, jetstream.JetStream) error) error {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()

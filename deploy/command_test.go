@@ -44,6 +44,9 @@ var commands = map[string]command{
 	"nats consumer pause":                {role.Administrator, role.Operator, (*actor).pause},
 	"nats consumer resume":               {role.Administrator, role.Operator, (*actor).resume},
 	"callbridge results":                 {role.Reader, role.Results, callbridge("results")},
+	"callbridge stop":                    {role.Operator, role.Reader, callbridge("stop", "--why", "test")},
+	"callbridge stop list":               {role.Reader, role.Results, callbridge("stop", "list")},
+	"callbridge resume":                  {role.Operator, role.Reader, (*actor).resumeCalls},
 	"callbridge streams apply":           {role.Administrator, role.Operator, callbridge("streams", "apply")},
 	"callbridge streams acknowledge":     {role.Operator, role.Reader, (*actor).acknowledge},
 	"callbridge streams apply --dry-run": {role.Operator, role.Reader, callbridge("streams", "apply", "--dry-run")},
@@ -105,13 +108,13 @@ func commandOf(text string) string {
 	text = regexp.MustCompile(`^\s*(NATS_\w+=\S+ |RETENTION=\S+ )*|--context \w+ |-s \S+ |-s "[^"]+" `).ReplaceAllString(text, "")
 	words := append(strings.Fields(text), "", "", "")
 	switch {
-	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams"}, words[1]):
+	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams", "stop", "resume"}, words[1]):
 		return ""
 	case words[1] == "streams" && !regexp.MustCompile(`^[a-z]+$`).MatchString(words[2]):
 		return "" // it only prints
 	case strings.Contains(text, "streams apply --dry-run"):
 		return "callbridge streams apply --dry-run"
-	case words[1] == "stream" || words[1] == "streams" || words[1] == "consumer":
+	case words[1] == "stream" || words[1] == "streams" || words[1] == "consumer" || words[1] == "stop" && words[2] == "list":
 		return strings.Join(words[:3], " ")
 	}
 	return words[0] + " " + words[1]
@@ -188,6 +191,15 @@ func (a *actor) api(request string, body, answer any) error {
 		}
 		return nil
 	})
+}
+
+// resume ends a stop that an operator has made.
+func (a *actor) resumeCalls() error {
+	operator := &actor{t: a.t, role: role.Operator, url: a.url}
+	if err := callbridge("stop", "--why", "test")(operator); err != nil {
+		return err
+	}
+	return callbridge("resume")(a)
 }
 
 func (a *actor) subscribe() error {

@@ -18,7 +18,7 @@ import (
 
 // dial claims a request, places its call and records the answer. This is the
 // only step that can make a phone ring. The order is fixed: pause, slot, token,
-// judgement, claim, POST. The judgement is also made first, so that a request
+// judgement, gate, claim, POST. The judgement is also made first, so that a request
 // that may not be dialled uses no token, and again if the configuration has changed
 // since. A claim that waited for a slot or token would lose its write
 // window.
@@ -35,6 +35,9 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 	judgedBy := d.generation()
 	if refused, is := d.judge(r); is {
 		return d.refuse(ctx, r, refused, e)
+	}
+	if t, is := d.waitStopped(r); is {
+		return t, nil
 	}
 	probe, again, err := d.breaker.Enter(ctx)
 	if err != nil {
@@ -59,6 +62,9 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 	}
 	// Something may have been lost while the request waited for its slot.
 	if t, concerned, err := d.afterLoss(ctx, r, e); concerned {
+		return t, err
+	}
+	if t, closed, err := d.gate(ctx, r); closed {
 		return t, err
 	}
 	claim, window, err := d.claim(r, e)

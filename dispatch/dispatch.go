@@ -8,6 +8,7 @@
 //   - request.go: parse a delivered request, add its id to the call
 //   - before.go: requests that end without being dialled
 //   - permit.go: the judgement before each claim
+//   - gate.go: what forbids a call in the last moment before its claim
 //   - limiter.go: concurrency and rate
 //   - dial.go: claim, fence, POST; nothing else calls the create endpoint
 //   - classify.go: the state after an answer: accepted, rejected, free, failed, unknown
@@ -77,6 +78,9 @@ type Config struct {
 	// Generation is the number of the configuration by which Permits judges: a
 	// request that has waited is judged again only if it has changed. Nil: always.
 	Generation func() int
+
+	// Country is the country of a number, for stops of a country; nil: never known.
+	Country Country
 
 	// Tracer records spans; nil for none.
 	Tracer *span.Tracer
@@ -203,6 +207,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { d.bus.ConsumeRequests(ctx, d.config.Concurrency, d.worker()) })
 	workers.Go(func() { d.sweepLoop(ctx) })
+	workers.Go(func() { d.bus.WatchStops(ctx) })
 	workers.Go(func() { d.searchAfterOutages(ctx) })
 	workers.Wait()
 }

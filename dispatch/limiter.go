@@ -25,11 +25,11 @@ func newLimiter(b *bus.Bus, config Config) limiter {
 		if config.Rate > 0 {
 			limit = rate.Limit(config.Rate)
 		}
-		return localLimiter{rate.NewLimiter(limit, 1)}
+		return localLimiter{rate.NewLimiter(limit, 1), b.Share}
 	}
 	// The lease outlasts a call from its claim to Callab's last byte, so that
 	// the slot of a process that was frozen meanwhile is not given away.
-	l := sharedLimiter{slots: b.Slots(config.Concurrency, config.WriteWindow+config.CallTimeout+stopMargin)}
+	l := sharedLimiter{slots: b.Slots(config.Concurrency, config.WriteWindow+config.CallTimeout+stopMargin), share: b.Share}
 	if config.Rate > 0 {
 		l.rate = b.Limiter(config.Rate)
 	}
@@ -38,16 +38,31 @@ func newLimiter(b *bus.Bus, config Config) limiter {
 
 // localLimiter limits the rate of one process. The number of its workers
 // already limits the concurrency.
-type localLimiter struct{ tokens *rate.Limiter }
+type localLimiter struct {
+	rate *rate.Limiter
+	// share is the share of the rate that may be used now.
+	share func() float64
+}
 
 func (l localLimiter) acquire(ctx context.Context) (release func(), err error) {
-	return func() {}, l.tokens.Wait(ctx)
+	return func() {}, take(ctx, l.rate, l.share())
+}
+
+// take takes the tokens of one call.
+func take(ctx context.Context, from interface{ Wait(context.Context) error }, share float64) error {
+	for range tokens(share) {
+		if err := from.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sharedLimiter limits all processes that share a NATS.
 type sharedLimiter struct {
 	slots *limit.Slots
 	rate  *limit.Limiter // nil: no limit
+	share func() float64
 }
 
 // acquire takes the concurrency slot before the rate token: tokens collected
@@ -60,7 +75,7 @@ func (l sharedLimiter) acquire(ctx context.Context) (release func(), err error) 
 	if l.rate == nil {
 		return slot.Release, nil
 	}
-	err = l.rate.Wait(ctx)
+	err = take(ctx, l.rate, l.share())
 	if err == nil {
 		err = slot.Renew(ctx)
 	}

@@ -107,7 +107,7 @@ func (d *Dispatcher) busFailed(r request, err error) bus.Disposition {
 // none, so that another process can take them.
 func (d *Dispatcher) worker() bus.Worker {
 	return bus.Worker{
-		Paused: d.breaker.Active, WaitResume: d.waitWhilePaused, Handle: d.handle, Alive: d.markAlive, Log: d.log,
+		Paused: d.paused, WaitResume: d.waitResume, Handle: d.handle, Alive: d.markAlive, Log: d.log,
 		Acked: func() { point("acked") },
 	}
 }

@@ -77,3 +77,12 @@ func refusedNumber(to string, countries []string, needsPolicy bool) string {
 	}
 	return ""
 }
+
+// CountryOf is the ISO 3166 code of a number's country, or "" if it is not known.
+func CountryOf(number event.Phone) string {
+	n, err := phone.Parse(number.Reveal(), phone.Options{})
+	if err != nil {
+		return ""
+	}
+	return n.Region
+}

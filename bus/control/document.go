@@ -44,7 +44,7 @@ func (s Scope) covers(call Scope) bool {
 // Stop is one decision of a person that calls are not placed.
 type Stop struct {
 	Scope
-	// By and Why are who has stopped it, and the reason.
+	// By is the person who has stopped it, Why the reason.
 	By  string `json:"by"`
 	Why string `json:"why"`
 	// Since is when.
@@ -97,6 +97,11 @@ func (d Document) Stopped(call Scope, now time.Time) (Stop, bool) {
 		}
 	}
 	return Stop{}, false
+}
+
+// StopsAll reports whether everything is stopped at an instant.
+func (d Document) StopsAll(now time.Time) bool {
+	return slices.ContainsFunc(d.Stops, func(s Stop) bool { return s.Scope == (Scope{}) && !s.ended(now) })
 }
 
 // Active returns the stops that have not ended, oldest first.

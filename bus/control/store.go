@@ -69,7 +69,7 @@ func (s Store) Resume(ctx context.Context, scope Scope, all bool, r Resume) (end
 // contendedPause is the pause before a change is repeated because of another writer.
 const contendedPause = 20 * time.Millisecond
 
-// change writes what fn makes of the document, and repeats both while somebody else writes
+// change writes what fn makes of the document, and repeats both while another writes
 // at the same moment, until ctx ends. fn gets the error of a message that is no document.
 func (s Store) change(ctx context.Context, fn func(Document, error) (Document, error)) (Document, error) {
 	for {

@@ -46,3 +46,6 @@ func (n *natsClient) explain(err error) error {
 	}
 	return err
 }
+
+// actSettings is the configuration of the commands of package act.
+func actSettings(ctx context.Context) (bus.Config, error) { return new(natsClient).config(ctx) }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/act"
 	"callbridge/untrusted"
 )
 
@@ -71,7 +72,7 @@ Requests and results are messages on NATS JetStream.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), newSchema(), newSources(), newStreams(),
-		newSimulate(), newHealth(), newVersion())
+		act.NewStop(actSettings), act.NewResume(actSettings), newSimulate(), newHealth(), newVersion())
 	return root
 }
 

@@ -21,6 +21,7 @@ import (
 	"callbridge/dispatch"
 	"callbridge/handlers"
 	"callbridge/lookup"
+	"callbridge/mapping"
 	"callbridge/span"
 )
 
@@ -84,7 +85,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	p.tracer = s.OTel.Tracer(version(), p.registry, p.log)
 	dispatching := s.dispatch()
 	dispatching.Tracer = p.tracer
-	dispatching.Generation = p.config.generation
+	dispatching.Generation, dispatching.Country = p.config.generation, mapping.CountryOf
 	dispatching.Permits = p.config.permits
 	if p.dispatcher, err = dispatch.New(p.bus, api, dispatching, p.registry, p.log); err != nil {
 		return err
@@ -101,7 +102,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 			{Name: "secrets", Severity: handlers.Minor, Ask: p.config.secretsReady(token, password)},
 		},
 		Sources: p.lookups.Held,
-		Info:    p.config.info,
+		Info:    p.info,
 	}
 	p.registry.MustRegister(health.Collector(), p.bus.RouteMetric(p.config.routes))
 	if err := p.listenPublic(s, health); err != nil {
@@ -197,7 +198,6 @@ func (p *process) run(ctx context.Context) error {
 		}
 	})
 	parts.Go(func() { p.bus.ReconcileStreams(ctx) })
-	parts.Go(func() { p.bus.WatchStops(ctx) })
 	parts.Go(func() {
 		if err := p.bus.StoreFailed(ctx); err != nil {
 			cancel(err)
@@ -220,6 +220,15 @@ func (p *process) run(ctx context.Context) error {
 		return cause
 	}
 	return nil
+}
+
+// info is what /readyz shows beside its checks.
+func (p *process) info() map[string]any {
+	all := p.config.info()
+	if stopped := p.bus.Stops(); len(stopped) > 0 {
+		all["stopped"] = stopped
+	}
+	return all
 }
 
 // running fails while the process stops, so that load balancers send it no more webhooks.

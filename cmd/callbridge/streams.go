@@ -12,6 +12,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/stream"
+	"callbridge/cmd/callbridge/act"
 	"callbridge/untrusted"
 )
 
@@ -42,7 +43,7 @@ the nats command, and checks all of them before it changes the first.`,
 	}
 	addOutput(cmd, &output)
 	cmd.AddCommand(newStreamsApply())
-	cmd.AddCommand(newAcknowledge())
+	cmd.AddCommand(act.NewAcknowledge(actSettings))
 	return cmd
 }
 

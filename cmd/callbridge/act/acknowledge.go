@@ -1,10 +1,8 @@
-package main
+package act
 
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/user"
 	"strings"
 	"time"
 
@@ -15,9 +13,9 @@ import (
 	"callbridge/untrusted"
 )
 
-func newAcknowledge() *cobra.Command {
-	var nats natsClient
-	var why, by string
+// NewAcknowledge makes the command streams acknowledge.
+func NewAcknowledge(settings Settings) *cobra.Command {
+	a := &actor{settings: settings, output: "text"}
 	cmd := &cobra.Command{
 		Use:   "acknowledge --why TEXT",
 		Short: "Say that a person knows of a loss of streams, so that readiness is no longer degraded",
@@ -27,37 +25,24 @@ Requests from before the loss stay as they are: none is dialled by it. It connec
 NATS_URL, else to NATS_LISTEN of a process on this machine, and needs the role operator.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if strings.TrimSpace(why) == "" {
+			if strings.TrimSpace(a.why) == "" {
 				return errors.New("--why is empty: write what was lost and what you did about it")
 			}
-			config, err := nats.config(cmd.Context())
+			config, err := a.config(cmd.Context())
 			if err != nil {
 				return err
 			}
-			problems, err := bus.AcknowledgeLoss(cmd.Context(), config, by, why)
+			problems, err := bus.AcknowledgeLoss(cmd.Context(), config, a.by, a.why)
 			if errors.Is(err, loss.ErrNothing) {
 				return fmt.Errorf("%w: there is nothing to do", err)
 			}
 			for _, p := range problems {
 				untrusted.Fprintf(cmd.OutOrStdout(), "acknowledged: %s was %s, found at %s\n", p.Stream, p.Kind, p.At.UTC().Format(time.RFC3339))
 			}
-			return nats.explain(err)
+			return explain(err)
 		},
 	}
-	cmd.Flags().StringVar(&why, "why", "", "what was lost, and what was done about it (required)")
-	cmd.Flags().StringVar(&by, "by", person(), "who acknowledges it")
-	nats.addTo(cmd)
+	a.addPerson(cmd, "what was lost, and what was done about it (required)")
+	cmd.Flags().StringVar(&a.url, "nats", "", addressHelp)
 	return cmd
-}
-
-// person is the user of this machine, as user@host.
-func person() string {
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if host, err := os.Hostname(); err == nil {
-		name += "@" + host
-	}
-	return name
 }

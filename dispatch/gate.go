@@ -1,0 +1,77 @@
+package dispatch
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"callbridge/bus/control"
+	"callbridge/event"
+)
+
+const (
+	// stoppedRetry is the delay until a request that is stopped is delivered again, and
+	// half of the longest.
+	stoppedRetry = 5 * time.Second
+	// stoppedPoll is how often a process in which everything is stopped looks whether
+	// it still is.
+	stoppedPoll = 100 * time.Millisecond
+)
+
+// scope is what a stop may cover. The country is unknown without Config.Country.
+func (d *Dispatcher) scope(r request) control.Scope {
+	s := control.Scope{Source: r.Event.Source, Route: r.Route}
+	if d.config.Country != nil {
+		s.Country = d.config.Country(r.callTo)
+	}
+	return s
+}
+
+// waitStopped has a request that is stopped wait, by what this process knows of stops: it
+// then takes no slot and no token.
+func (d *Dispatcher) waitStopped(r request) (t transition, is bool) {
+	if _, is := d.bus.KnownStop(d.scope(r)); is {
+		return retryAfter(stoppedRetry + rand.N(stoppedRetry)), true
+	}
+	return transition{}, false
+}
+
+// gate is the last question before a claim: does anything forbid this call now? It reads
+// from the leaders of the streams. An error means no call.
+func (d *Dispatcher) gate(ctx context.Context, r request) (t transition, closed bool, err error) {
+	_, stopped, err := d.bus.Stopped(ctx, d.scope(r))
+	if err != nil {
+		return transition{}, true, err
+	}
+	if stopped {
+		return retryAfter(stoppedRetry + rand.N(stoppedRetry)), true, nil
+	}
+	return transition{}, false, nil
+}
+
+// paused reports that no request may be fetched: Callab takes no calls, or a person has
+// stopped all.
+func (d *Dispatcher) paused() bool { return d.breaker.Active() || d.bus.AllStopped() }
+
+// waitResume returns when requests may be fetched, or soon: it is called again.
+func (d *Dispatcher) waitResume(ctx context.Context) error {
+	if d.bus.AllStopped() {
+		sleep(ctx, stoppedPoll)
+		return ctx.Err()
+	}
+	return d.waitWhilePaused(ctx)
+}
+
+// tokens is how many tokens of the rate a call takes while only a share of it may be used:
+// one at a share of 1, four at a quarter, and a mean of 1/share between.
+func tokens(share float64) int {
+	n := 1 / max(share, 0.05)
+	whole := int(n)
+	if rand.Float64() < n-float64(whole) {
+		whole++
+	}
+	return whole
+}
+
+// Country returns the ISO 3166 code of a number's country, or "" if it is not known.
+type Country func(event.Phone) string
