@@ -123,3 +123,41 @@ func TestTheLastReadBeforeAClaimCounts(t *testing.T) {
 		t.Errorf("after resume: %s, dialled %d times", got.Outcome, f.dialled(r.ID))
 	}
 }
+
+// TestNoCallIsPlacedASecondAfterAStop while two processes place calls as fast as they can.
+func TestNoCallIsPlacedASecondAfterAStop(t *testing.T) {
+	t.Parallel()
+	const events = 300
+	f := newFixture(t, callabsim.Options{Latency: 20 * time.Millisecond})
+	other := f.process()
+	f.sendMany(events)
+	f.run(fast(), good)
+	f.runOn(other, f.url, fast(), good)
+	testkit.Eventually(t, "calls are placed", func() bool { return f.sim.Posts() > 20 })
+	f.stopCalls(control.Scope{})
+	stopped := time.Now()
+	for _, b := range []*bus.Bus{f.bus, other} {
+		testkit.Eventually(t, "the process knows the stop", b.AllStopped)
+	}
+	known := time.Since(stopped)
+	testkit.Eventually(t, "more than a second passes", func() bool { return time.Since(stopped) > 1500*time.Millisecond })
+	placed := f.sim.Placed()
+	if len(placed) >= events {
+		t.Fatal("all calls were placed before the stop")
+	}
+	f.resumeCalls()
+	resumed := time.Now()
+	testkit.Eventually(t, "all are called", func() bool { return f.sim.Posts() >= events })
+	f.done()
+	f.placedOnce(events)
+	last := time.Duration(0)
+	for _, p := range f.sim.Placed() {
+		if p.Time.Before(resumed) {
+			last = max(last, p.Time.Sub(stopped))
+		}
+	}
+	if last > time.Second {
+		t.Errorf("a call was placed %s after the stop", last)
+	}
+	t.Logf("%d of %d calls before the stop; the last %s after its answer, known everywhere after %s", len(placed), events, last, known)
+}
