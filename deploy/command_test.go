@@ -41,8 +41,6 @@ var commands = map[string]command{
 	"nats stream rm":                     {role.Administrator, role.Operator, (*actor).remove},
 	"nats stream restore":                {role.Administrator, role.Operator, (*actor).restore},
 	"nats stream rmm":                    {role.Administrator, role.Operator, (*actor).removeMessage},
-	"nats consumer pause":                {role.Administrator, role.Operator, (*actor).pause},
-	"nats consumer resume":               {role.Administrator, role.Operator, (*actor).resume},
 	"callbridge results":                 {role.Reader, role.Results, callbridge("results")},
 	"callbridge stop":                    {role.Operator, role.Reader, callbridge("stop", "--why", "test")},
 	"callbridge stop list":               {role.Reader, role.Results, callbridge("stop", "list")},
@@ -243,15 +241,6 @@ func (a *actor) removeMessage() error {
 	a.asBridge("callbridge.result.accepted.website."+uuid.NewString(), "{}")
 	var answer any
 	return a.api("$JS.API.STREAM.MSG.DELETE.CALLBRIDGE_RESULTS", map[string]any{"seq": 1}, &answer)
-}
-
-func (a *actor) pause() error { return a.pauseUntil(time.Now().Add(time.Hour)) }
-
-func (a *actor) resume() error { return a.pauseUntil(time.Time{}) }
-
-func (a *actor) pauseUntil(until time.Time) error {
-	var answer any
-	return a.api("$JS.API.CONSUMER.PAUSE.CALLBRIDGE_REQUESTS.dispatch", map[string]any{"pause_until": until}, &answer)
 }
 
 func (a *actor) backup() error {

@@ -83,8 +83,8 @@ func TestRefusedKeyOfOneCRMAndRefusedTokenLeaveTheProcessReady(t *testing.T) {
 	contract.holds(t, "degraded", contract.response(t, "get", "/readyz", 200)+"/content/application~1json/schema", []byte(b.admin("/readyz")))
 }
 
-// TestAPauseOfAllCallsKeepsWebhooks as docs/operations.md says.
-func TestAPauseOfAllCallsKeepsWebhooks(t *testing.T) {
+// TestAPausedConsumerKeepsWebhooks: it stops calls, not webhooks.
+func TestAPausedConsumerKeepsWebhooks(t *testing.T) {
 	t.Parallel()
 	b := startBridge(t, map[string]string{"CONFIG_FILE": testkit.File(t, "callbridge.yaml", strings.Replace(openConfig, "dry_run", "live", 1))})
 	js := testkit.JetStream(t, b.process.bus.UserURL(role.Administrator), nats.CustomInboxPrefix(role.Inbox(role.Administrator)))
