@@ -52,8 +52,8 @@ type powerAccount struct {
 func TestPowerCutsLoseNoEventAndDialNobodyTwice(t *testing.T) {
 	t.Parallel()
 	runs := []powerRun{
-		{name: "names by directory", options: power.Options{Names: power.OfDirectory}, short: 3, long: 12},
-		{name: "names in order", options: power.Options{Names: power.InOrder}, torn: true, environ: redial, short: 3, long: 12},
+		{name: "names by directory", options: power.Options{Names: power.OfDirectory}, short: 2, long: 12},
+		{name: "names in order", options: power.Options{Names: power.InOrder}, torn: true, environ: redial, short: 2, long: 12},
 		{name: "XFS", longOnly: true, image: power.XFS, torn: true, environ: redial, long: 10},
 		{name: "ext4", longOnly: true, image: power.Ext4, torn: true, environ: redial, long: 10},
 		{name: "btrfs", longOnly: true, image: power.Btrfs, torn: true, environ: redial, long: 10},

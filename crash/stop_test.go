@@ -18,13 +18,13 @@ const stopSignal = syscall.SIGTERM
 
 // startWithRunningCalls returns a bridge with eight calls in progress that Callab
 // answers slowly, with a timeout that is long enough on a busy machine.
-func startWithRunningCalls(t *testing.T) (*fixture, *process) {
+func startWithRunningCalls(t *testing.T, delay time.Duration) (*fixture, *process) {
 	t.Helper()
 	const calls = 8
 	f := newFixture(t, scenario{environ: map[string]string{
 		"DIAL_CONCURRENCY": "8", "CALLAB_TIMEOUT": longCallTimeout.String(), "DIAL_CLAIM_AGE": (2 * longCallTimeout).String(),
 	}})
-	f.callab.Fail(callabsim.Fault{Kind: callabsim.Slow, Delay: callabTimeout * 8 / 10, Times: calls})
+	f.callab.Fail(callabsim.Fault{Kind: callabsim.Slow, Delay: delay, Times: calls})
 	p := f.launch()
 	for range calls {
 		f.crm.newEvent(1)
@@ -36,7 +36,7 @@ func startWithRunningCalls(t *testing.T) (*fixture, *process) {
 
 func TestStopWaitsForRunningCalls(t *testing.T) {
 	t.Parallel()
-	f, p := startWithRunningCalls(t)
+	f, p := startWithRunningCalls(t, callabTimeout*8/10)
 	p.signal(stopSignal)
 	await(t, longCallTimeout+5*time.Second, "the process ends", p.gone)
 	if p.exitCode() != 0 {
@@ -53,7 +53,7 @@ func TestStopWaitsForRunningCalls(t *testing.T) {
 
 func TestSecondSignalStopsImmediately(t *testing.T) {
 	t.Parallel()
-	f, p := startWithRunningCalls(t)
+	f, p := startWithRunningCalls(t, longCallTimeout*8/10)
 	p.signal(stopSignal)
 	await(t, 5*time.Second, "the stop begins", func() bool { return p.logged("process.stopping") })
 	p.signal(stopSignal)
