@@ -106,6 +106,47 @@ func TestALossIsAStateUntilItIsAcknowledged(t *testing.T) {
 	testkit.Eventually(t, "another loss is shown", func() bool { return b.Intact(t.Context()) != nil })
 }
 
+// TestALossIsFoundOnceByTwoProcesses, whether or not the one that meets it first knows that
+// there were records: what the other has written to the lost ledger says nothing about the
+// new one.
+func TestALossIsFoundOnceByTwoProcesses(t *testing.T) {
+	t.Parallel()
+	for _, firstKnows := range []bool{true, false} {
+		t.Run(fmt.Sprint("the first knows the records: ", firstKnows), func(t *testing.T) {
+			t.Parallel()
+			s, config := remote(t, "")
+			first, second := open(t, config), open(t, config)
+			for i := range 20 {
+				if _, err := second.Ledger().Put(t.Context(), request(fmt.Sprint("lead-", i)).ID, []byte("{}"), 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if firstKnows {
+				declare(t, first)
+			}
+			deleteStreams(t, testkit.JetStream(t, s.ClientURL()), "LEDGER")
+			declare(t, first)
+			for range 2 {
+				declare(t, second)
+				if record, err := second.Losses(t.Context()); err != nil || len(record.Problems) != 1 || record.Problems[0].Kind != loss.Lost {
+					t.Fatalf("found %+v, %v", record.Problems, err)
+				}
+			}
+			if _, err := second.Ledger().Put(t.Context(), request("after").ID, []byte("{}"), 0); err != nil {
+				t.Errorf("a record after the loss: %v", err)
+			}
+		})
+	}
+}
+
+// declare makes what is missing, and checks what was lost.
+func declare(t *testing.T, b *bus.Bus) {
+	t.Helper()
+	if err := b.Declare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestAServerThatLosesEverythingIsNoticed: the memory of the process is all that is left.
 func TestAServerThatLosesEverythingIsNoticed(t *testing.T) {
 	t.Parallel()

@@ -209,6 +209,10 @@ func (s *Server) Failed(ctx context.Context) error {
 	}
 }
 
+// smallest is a webhook with one small event: if there is no room for it, there is none for
+// any.
+var smallest = taken{events: 1, bytes: 512}
+
 // Ready returns why webhooks cannot be stored now, or nil. It is nil for a nil Server.
 func (s *Server) Ready() error {
 	if s == nil {
@@ -219,7 +223,7 @@ func (s *Server) Ready() error {
 	if err := s.writableLocked(); err != nil {
 		return err
 	}
-	return s.acceptsLocked(taken{})
+	return s.acceptsLocked(smallest)
 }
 
 // Writable returns why the store takes no writes, or nil. It is nil for a nil Server.

@@ -30,3 +30,21 @@ func TestRoomForWebhooks(t *testing.T) {
 		t.Error("a restart needs 64 MB of a large limit")
 	}
 }
+
+// TestAStoreThatRefusesTheSmallestWebhookIsNotReady: the last webhook that fitted leaves less
+// than one more needs.
+func TestAStoreThatRefusesTheSmallestWebhookIsNotReady(t *testing.T) {
+	t.Parallel()
+	s := &Server{}
+	s.monitor.room = room{limit: 1_000_000, used: 895_000}
+	if err := s.Accept(1, 100); err == nil {
+		t.Fatal("a webhook is accepted")
+	}
+	if err := s.Ready(); err == nil {
+		t.Error("ready, although every webhook is refused")
+	}
+	s.monitor.room.used = 880_000
+	if err := s.Ready(); err != nil {
+		t.Errorf("with room for one: %v", err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -199,11 +200,7 @@ func (k *Keeper) checkOnce(ctx context.Context, interval time.Duration) error {
 	if err != nil {
 		return err
 	}
-	record = merge(k.record, record)
-	if m, known := record.Marks[k.config.Ledger]; known {
-		m.Last = max(m.Last, ledger)
-		record.Marks[k.config.Ledger] = m
-	}
+	record = k.merged(record, ledger)
 	streams, err := k.ask(ctx)
 	if err != nil {
 		return err
@@ -220,6 +217,34 @@ func (k *Keeper) checkOnce(ctx context.Context, interval time.Duration) error {
 	}
 	k.now.Store(&knowledge{record: record, doubts: doubts})
 	return nil
+}
+
+// merged adds what this process remembers to a record of the stream. ledger is the highest
+// sequence that it knows of the ledger.
+func (k *Keeper) merged(stored Record, ledger uint64) Record {
+	own := k.record.Marks[k.config.Ledger]
+	record := merge(k.record, stored)
+	switch m, known := record.Marks[k.config.Ledger]; {
+	case !known:
+	case own.Created.IsZero(), k.isNews(stored):
+		// Another process has found that the ledger was lost: what this one knows is of
+		// the ledger before.
+		k.ledger.Store(m.Last)
+	default:
+		record.Marks[k.config.Ledger] = Mark{Created: own.Created, Last: max(own.Last, ledger)}
+		if m.Created.Equal(own.Created) {
+			record.Marks[k.config.Ledger] = Mark{Created: m.Created, Last: max(m.Last, ledger)}
+		}
+	}
+	return record
+}
+
+// isNews reports whether another process has found a loss of the ledger that this one does
+// not know.
+func (k *Keeper) isNews(stored Record) bool {
+	return stored.Acknowledged.Until.After(k.record.Acknowledged.Until) || slices.ContainsFunc(stored.Problems, func(p Problem) bool {
+		return p.Stream == k.config.Ledger && !slices.Contains(k.record.Problems, p)
+	})
 }
 
 // stored reads the record and the newest acknowledgement from their stream.
