@@ -233,8 +233,7 @@ func (b *Bus) startFlushers() error {
 	if err := b.server.StartFlushers(streams); err != nil {
 		return err
 	}
-	b.server.StartMonitor()
-	return nil
+	return b.server.StartMonitor()
 }
 
 // StoreFailed returns why the process has to end so that the embedded server can be

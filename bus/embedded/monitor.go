@@ -50,9 +50,14 @@ type monitor struct {
 	ended chan error
 }
 
-// StartMonitor begins to try and to measure the store. The streams must exist.
-func (s *Server) StartMonitor() {
+// StartMonitor begins to try and to measure the store. The streams must exist. It fails if
+// the store holds more than it may.
+func (s *Server) StartMonitor() error {
 	s.look(true)
+	if used := s.monitor.room.used; s.config.MaxStoreBytes > 0 && used > s.config.MaxStoreBytes {
+		return fmt.Errorf("NATS_MAX_STORE is %d bytes, and the store has %d already: nothing that was accepted could be called; set it to at least %d",
+			s.config.MaxStoreBytes, used, used/intakePercent*100+recordBytes)
+	}
 	s.background.Go(func() {
 		ticker := time.NewTicker(monitorInterval)
 		defer ticker.Stop()
@@ -67,6 +72,7 @@ func (s *Server) StartMonitor() {
 			}
 		}
 	})
+	return nil
 }
 
 // wake makes the monitor look now: the server has logged an error.

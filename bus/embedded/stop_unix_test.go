@@ -56,7 +56,9 @@ func TestAServerThatStopsWritingEndsTheProcess(t *testing.T) {
 func stopWriting(t *testing.T, dir string) {
 	signal.Ignore(syscall.SIGXFSZ)
 	s, js := run(t, dir)
-	s.StartMonitor()
+	if err := s.StartMonitor(); err != nil {
+		t.Fatal(err)
+	}
 	if err := put(t, s, js, "first", 100); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +130,9 @@ func TestADirectoryThatTakesNoWritesIsNotReady(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s, _ := run(t, dir)
-	s.StartMonitor()
+	if err := s.StartMonitor(); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Ready(); err != nil {
 		t.Fatal(err)
 	}
