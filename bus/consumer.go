@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/stream"
+	"callbridge/internal/wait"
 )
 
 // Delivery is a message that NATS has delivered: a call to make, or an event to
@@ -196,7 +197,7 @@ func (p *puller) next(ctx context.Context) jetstream.Msg {
 			if p.bus.conn.IsConnected() { // else the loss of the connection was logged
 				p.worker.Log.Warn("nats.pull_failed", "consumer", p.name, "error", err)
 			}
-			_ = sleep(ctx, pullRetryDelay)
+			_ = wait.For(ctx, pullRetryDelay)
 		}
 	}
 	return nil
@@ -278,16 +279,4 @@ func (p *puller) returnBatch() {
 func (p *puller) endBatch() {
 	p.cancel()
 	p.batch = nil
-}
-
-// sleep waits for a duration, or returns the error of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"callbridge/bus/loss"
 	"callbridge/bus/role"
 	"callbridge/bus/stream"
+	"callbridge/internal/wait"
 )
 
 // Memory configures what is remembered of the streams outside NATS.
@@ -91,7 +92,7 @@ func (b *Bus) checkLoss(ctx context.Context) error {
 		if !errors.Is(err, loss.ErrUnconfirmed) {
 			return err
 		}
-		if sleep(ctx, time.Second) != nil {
+		if wait.For(ctx, time.Second) != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"callbridge/bus/loss"
 	"callbridge/bus/role"
 	"callbridge/bus/stream"
+	"callbridge/internal/wait"
 )
 
 const (
@@ -92,7 +93,7 @@ func (b *Bus) WatchStops(ctx context.Context) {
 			b.logStops(d, err)
 			last = now
 		}
-		if sleep(ctx, watchInterval) != nil {
+		if wait.For(ctx, watchInterval) != nil {
 			return
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"callbridge/bus/embedded"
 	"callbridge/bus/stream"
+	"callbridge/internal/wait"
 )
 
 // settings are what the definitions of streams and consumers depend on.
@@ -75,7 +76,7 @@ const reconcileInterval = 2 * time.Second
 // ends, and declares streams and consumers again that the server has lost. With
 // Config.CheckOnly it makes nothing: Ready reports what is missing.
 func (b *Bus) ReconcileStreams(ctx context.Context) {
-	for sleep(ctx, reconcileInterval) == nil {
+	for wait.For(ctx, reconcileInterval) == nil {
 		if !b.conn.IsConnected() {
 			b.loss.Doubt()
 			continue

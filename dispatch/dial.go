@@ -13,6 +13,7 @@ import (
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/event"
+	"callbridge/internal/wait"
 	"callbridge/span"
 )
 
@@ -191,7 +192,7 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 			}
 		}
 		d.logger(r).Warn("dispatch.record_failed", "error", err)
-		sleep(d.drain, busRetryDelay)
+		_ = wait.For(d.drain, busRetryDelay)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"callbridge/bus/control"
 	"callbridge/event"
+	"callbridge/internal/wait"
 )
 
 const (
@@ -56,7 +57,7 @@ func (d *Dispatcher) paused() bool { return d.breaker.Active() || d.bus.AllStopp
 // waitResume returns when requests may be fetched, or soon: it is called again.
 func (d *Dispatcher) waitResume(ctx context.Context) error {
 	if d.bus.AllStopped() {
-		sleep(ctx, stoppedPoll)
+		_ = wait.For(ctx, stoppedPoll)
 		return ctx.Err()
 	}
 	return d.waitWhilePaused(ctx)

@@ -149,12 +149,3 @@ func (d *Dispatcher) waitWhilePaused(ctx context.Context) error {
 		}
 	}
 }
-
-func sleep(ctx context.Context, delay time.Duration) {
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}

@@ -11,6 +11,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/limit"
+	"callbridge/internal/wait"
 	"callbridge/span"
 )
 
@@ -41,12 +42,11 @@ func (d *Dispatcher) sweepLoop(ctx context.Context) {
 	defer s.release()
 	// The first sweep comes early, for the metrics. A process without the lease looks
 	// for it more often, so that another one that ends is soon replaced.
-	for wait := every / 10; ; wait = every {
+	for pause := every / 10; ; pause = every {
 		if s.lease == nil {
-			wait = min(wait, every/5)
+			pause = min(pause, every/5)
 		}
-		sleep(ctx, wait+rand.N(wait/4))
-		if ctx.Err() != nil {
+		if wait.For(ctx, pause+rand.N(pause/4)) != nil {
 			return
 		}
 		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {

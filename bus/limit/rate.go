@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"callbridge/internal/wait"
 )
 
 // Limiter limits a rate over all processes. Time is divided by the server's clock
@@ -39,8 +41,8 @@ func (l *Limiter) Wait(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		n, wait := l.nextWindow(now)
-		if err := sleep(ctx, wait); err != nil {
+		n, pause := l.nextWindow(now)
+		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
 		subject := l.store.Prefix + ".rate." + strconv.FormatInt(int64(l.window), 10) + "." + strconv.FormatInt(n, 10)
@@ -49,7 +51,7 @@ func (l *Limiter) Wait(ctx context.Context) error {
 		case errors.Is(err, errTaken):
 		case err != nil:
 			return err
-		case time.Since(asked)-wait < l.window+tokenGrace:
+		case time.Since(asked)-pause < l.window+tokenGrace:
 			return nil
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/stream"
+	"callbridge/internal/wait"
 )
 
 const (
@@ -75,8 +76,8 @@ type Slots struct {
 	lock chan struct{}
 }
 
-// Slots returns a limit of n for what name stands for. If processes use different
-// limits, the largest limit applies.
+// Slots returns a semaphore of n slots; processes that use the same name share it. If
+// they use different n, the largest applies.
 func (s Store) Slots(name string, n int, lease time.Duration) *Slots {
 	return &Slots{store: s, prefix: s.Prefix + "." + name + ".", n: n, lease: lease, lock: make(chan struct{}, 1)}
 }
@@ -94,7 +95,7 @@ func (s *Slots) Acquire(ctx context.Context) (*Slot, error) {
 		if slot != nil || err != nil {
 			return slot, err
 		}
-		if err := sleep(ctx, slotPollInterval); err != nil {
+		if err := wait.For(ctx, slotPollInterval); err != nil {
 			return nil, err
 		}
 	}
@@ -166,7 +167,7 @@ func (s *Slot) Renew(ctx context.Context) error {
 }
 
 func (s *Slot) renewUntil(ctx context.Context) {
-	for sleep(ctx, s.lease/3) == nil {
+	for wait.For(ctx, s.lease/3) == nil {
 		// After a failure the next renewal tries again; the holder calls Renew itself.
 		_ = s.Renew(ctx)
 	}
@@ -181,16 +182,4 @@ func (s *Slot) Release() {
 	defer cancel()
 	// By sequence, so that the message of a later holder is not deleted.
 	_ = s.store.Stream.DeleteMsg(ctx, s.revision)
-}
-
-// sleep waits for a duration, or returns the error of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/stream"
+	"callbridge/internal/wait"
 )
 
 // Config says what to watch and where to remember it.
@@ -23,7 +24,7 @@ type Config struct {
 	// where the record is kept.
 	Requests, Ledger, Results, State string
 	// Forbids are the full names of the streams that forbid calls. What they have lost
-	// says nothing about requests from before, but nobody may be called meanwhile.
+	// says nothing about requests from before, but no call may be placed until that is acknowledged.
 	Forbids []string
 	// Subject and Acknowledged are the subjects of the record and of acknowledgements.
 	Subject, Acknowledged string
@@ -182,10 +183,8 @@ func (k *Keeper) check(ctx context.Context, interval time.Duration) error {
 		if !stream.IsContended(err) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if wait.For(ctx, contendedPause) != nil {
 			return err
-		case <-time.After(contendedPause):
 		}
 	}
 }
@@ -231,10 +230,11 @@ func (k *Keeper) merged(stored Record, ledger uint64) Record {
 		// the ledger before.
 		k.ledger.Store(m.Last)
 	default:
-		record.Marks[k.config.Ledger] = Mark{Created: own.Created, Last: max(own.Last, ledger)}
+		last := own.Last
 		if m.Created.Equal(own.Created) {
-			record.Marks[k.config.Ledger] = Mark{Created: m.Created, Last: max(m.Last, ledger)}
+			last = m.Last
 		}
+		record.Marks[k.config.Ledger] = Mark{Created: own.Created, Last: max(last, ledger)}
 	}
 	return record
 }

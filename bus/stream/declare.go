@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/difference"
+	"callbridge/internal/wait"
 )
 
 // Declarer makes and checks the streams and consumers of one server.
@@ -190,7 +191,7 @@ func (d *Declarer) makeStream(ctx context.Context, want jetstream.StreamConfig) 
 		if !logged {
 			d.Log.Info("nats.waiting_for_servers", "stream", want.Name, "error", err)
 		}
-		if sleep(ctx, answerTimeout/2) != nil {
+		if wait.For(ctx, answerTimeout/2) != nil {
 			return err
 		}
 	}
@@ -252,13 +253,4 @@ func (d *Declarer) check(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("NATS_MANAGE=false, and NATS is not ready for callbridge: %s; `callbridge streams` prints how to make what is missing", strings.Join(problems, "; "))
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }
