@@ -44,7 +44,7 @@ func (s Scope) covers(call Scope) bool {
 // Stop is one decision of a person that calls are not placed.
 type Stop struct {
 	Scope
-	// By is the person who has stopped it, Why the reason.
+	// By is who stopped the calls, Why is the reason.
 	By  string `json:"by"`
 	Why string `json:"why"`
 	// Since is when.

@@ -37,7 +37,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	m := &c.server.monitor
 	m.mu.Lock()
 	writable := c.server.writableLocked() == nil
-	accepting := writable && c.server.acceptsLocked(smallest) == nil
+	accepting := c.server.takesLocked(smallest) == nil
 	room := m.room
 	m.mu.Unlock()
 	gauge := func(d *prometheus.Desc, value float64) {

@@ -32,8 +32,8 @@ const (
 // monitor is what is known of the store.
 type monitor struct {
 	mu sync.Mutex
-	// broken is why nats-server writes no more to a stream. It does not write again
-	// before it is started anew, also if the disk does.
+	// broken is why nats-server writes no more to a stream. It writes again only
+	// after a restart, even if the disk is fine before.
 	broken error
 	// unwritable is why the last write to the directory failed, probed is when it ended.
 	unwritable error
@@ -226,10 +226,7 @@ func (s *Server) Ready() error {
 	}
 	s.monitor.mu.Lock()
 	defer s.monitor.mu.Unlock()
-	if err := s.writableLocked(); err != nil {
-		return err
-	}
-	return s.acceptsLocked(smallest)
+	return s.takesLocked(smallest)
 }
 
 // Writable returns why the store takes no writes, or nil. It is nil for a nil Server.
@@ -250,11 +247,8 @@ func (s *Server) Accept(events, bytes int) error {
 	}
 	s.monitor.mu.Lock()
 	defer s.monitor.mu.Unlock()
-	if err := s.writableLocked(); err != nil {
-		return err
-	}
 	more := taken{int64(events), int64(bytes)}
-	if err := s.acceptsLocked(more); err != nil {
+	if err := s.takesLocked(more); err != nil {
 		return err
 	}
 	s.monitor.now = s.monitor.now.plus(more)
@@ -276,8 +270,12 @@ func (s *Server) writableLocked() error {
 	return nil
 }
 
-func (s *Server) acceptsLocked(more taken) error {
+// takesLocked returns why the webhooks cannot be stored now, or nil.
+func (s *Server) takesLocked(more taken) error {
 	m := &s.monitor
+	if err := s.writableLocked(); err != nil {
+		return err
+	}
 	if m.room.limit == 0 || m.room.accepts(m.now.plus(m.before).plus(more)) {
 		return nil
 	}
