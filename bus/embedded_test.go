@@ -168,7 +168,8 @@ func TestAStoreWithoutRoomForWebhooksTakesTheEndsOfLookups(t *testing.T) {
 	}
 }
 
-// A copy of a store as it was 8 days ago stands for a clock that is 8 days ahead.
+// TestAClockThatIsAheadDeletesNothingThatIsNotDone opens a store of 8 days ago: for the store
+// that is the same as a clock that is 8 days ahead.
 func TestAClockThatIsAheadDeletesNothingThatIsNotDone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

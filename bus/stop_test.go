@@ -125,7 +125,7 @@ func TestWhatCannotBeReadMeansNoCall(t *testing.T) {
 	}
 }
 
-// TestALostStreamOfStopsMeansNoCall until somebody has acknowledged the loss.
+// TestALostStreamOfStopsMeansNoCall until the loss is acknowledged.
 func TestALostStreamOfStopsMeansNoCall(t *testing.T) {
 	t.Parallel()
 	config := embedded(t)
@@ -153,7 +153,7 @@ func TestALostStreamOfStopsMeansNoCall(t *testing.T) {
 	})
 }
 
-// TestABackupWithoutStopsHoldsNothing: nobody has used the stream.
+// TestABackupWithoutStopsHoldsNothing: the stream of stops was never used.
 func TestABackupWithoutStopsHoldsNothing(t *testing.T) {
 	t.Parallel()
 	config := embedded(t)

@@ -67,18 +67,7 @@ func TestAcceptanceEndsWhatOthersWrote(t *testing.T) {
 			f.run(config, good)
 			r := request("lead-1", "+12025550142")
 			f.send(r)
-			testkit.Eventually(t, "a call is placed", func() bool { return len(f.sim.Placed()) > 0 })
-			entry, err := f.bus.Ledger().Get(t.Context(), r.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var record dispatch.Record
-			if err := json.Unmarshal(entry.Data, &record); err != nil || record.State != dispatch.Claimed {
-				t.Fatalf("ledger has %s: %v", record.State, err)
-			}
-			if _, err := f.bus.Ledger().Put(t.Context(), r.ID, write(record), entry.Revision); err != nil {
-				t.Fatal(err)
-			}
+			f.overwriteClaim(r, write)
 			if got := f.result(); got.Outcome != event.Accepted || got.Reason != event.ReasonCreated || got.Attempts != 1 {
 				t.Errorf("ended %s (%s) after %d attempts", got.Outcome, got.Reason, got.Attempts)
 			}
@@ -88,6 +77,23 @@ func TestAcceptanceEndsWhatOthersWrote(t *testing.T) {
 			}
 			f.oneResult(r, event.Accepted)
 		})
+	}
+}
+
+// overwriteClaim replaces the claim of a call that is being placed.
+func (f *fixture) overwriteClaim(r event.Request, write func(dispatch.Record) []byte) {
+	f.t.Helper()
+	testkit.Eventually(f.t, "a call is placed", func() bool { return len(f.sim.Placed()) > 0 })
+	entry, err := f.bus.Ledger().Get(f.t.Context(), r.ID)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var record dispatch.Record
+	if err := json.Unmarshal(entry.Data, &record); err != nil || record.State != dispatch.Claimed {
+		f.t.Fatalf("ledger has %s: %v", record.State, err)
+	}
+	if _, err := f.bus.Ledger().Put(f.t.Context(), r.ID, write(record), entry.Revision); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
@@ -103,7 +109,7 @@ func TestARequestAndItsClosingAtTheSameMoment(t *testing.T) {
 	for i := range requests {
 		r := request(fmt.Sprint("lead-", i), "+12025550142")
 		requests[i] = r
-		skipped := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonDryRun, Route: r.Route, Event: r.Event, Time: time.Now()}
+		skipped := inDryRun(r)
 		var both sync.WaitGroup
 		both.Go(func() {
 			if _, err := f.bus.Store(t.Context(), "", event.Item{Request: &r}); err != nil {

@@ -1,7 +1,6 @@
 package dispatch_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -109,23 +108,14 @@ func TestAnswerReplacesAFreeRecordOfItsAttempt(t *testing.T) {
 	f.run(fast(), good)
 	r := request("lead-1", "+12025550142")
 	f.send(r)
-	testkit.Eventually(t, "a call is placed", func() bool { return len(f.sim.Placed()) > 0 })
-	entry, err := f.bus.Ledger().Get(t.Context(), r.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var record dispatch.Record
-	if err := json.Unmarshal(entry.Data, &record); err != nil || record.State != dispatch.Claimed {
-		t.Fatalf("ledger has %s: %v", record.State, err)
-	}
-	record.State, record.Nonce = dispatch.Free, "of another process"
-	data, err := event.Marshal(record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.bus.Ledger().Put(t.Context(), r.ID, data, entry.Revision); err != nil {
-		t.Fatal(err)
-	}
+	f.overwriteClaim(r, func(record dispatch.Record) []byte {
+		record.State, record.Nonce = dispatch.Free, "of another process"
+		data, err := event.Marshal(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	})
 	if got := f.result(); got.Outcome != event.Accepted || got.Reason != event.ReasonCreated || got.Attempts != 1 {
 		t.Errorf("ended %s (%s) after %d attempts", got.Outcome, got.Reason, got.Attempts)
 	}

@@ -34,10 +34,9 @@ func (f *fixture) oneResult(r event.Request, want event.Outcome) {
 	}
 }
 
-// TestARequestThatWasMadeIsNotSkipped: the event was called, its route is switched to
-// dry_run, and the CRM sends the event again.
-func TestARequestThatWasMadeIsNotSkipped(t *testing.T) {
-	t.Parallel()
+// called returns a fixture in which a request was accepted.
+func called(t *testing.T) (*fixture, event.Request) {
+	t.Helper()
 	f := newFixture(t, callabsim.Options{})
 	f.run(fast(), good)
 	r := request("lead-1", "+12025550142")
@@ -45,7 +44,20 @@ func TestARequestThatWasMadeIsNotSkipped(t *testing.T) {
 	if got := f.result(); got.Outcome != event.Accepted {
 		t.Fatalf("ended %s", got.Outcome)
 	}
-	again := event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonDryRun, Route: r.Route, Event: r.Event, Time: time.Now()}
+	return f, r
+}
+
+// inDryRun is the result of a request whose route is in dry_run.
+func inDryRun(r event.Request) event.Result {
+	return event.Result{RequestID: r.ID, Outcome: event.Skipped, Reason: event.ReasonDryRun, Route: r.Route, Event: r.Event, Time: time.Now()}
+}
+
+// TestARequestThatWasMadeIsNotSkipped: the event was called, its route is switched to
+// dry_run, and the CRM sends the event again.
+func TestARequestThatWasMadeIsNotSkipped(t *testing.T) {
+	t.Parallel()
+	f, r := called(t)
+	again := inDryRun(r)
 	if seen, err := f.bus.Store(t.Context(), "", event.Item{Result: &again}); err != nil || !seen[0] {
 		t.Errorf("stored as new: %v", err)
 	}
@@ -53,7 +65,7 @@ func TestARequestThatWasMadeIsNotSkipped(t *testing.T) {
 
 	// The other way round the closing message refuses the request.
 	dry := request("lead-2", "+12025550142")
-	skipped := event.Result{RequestID: dry.ID, Outcome: event.Skipped, Reason: event.ReasonDryRun, Route: dry.Route, Event: dry.Event, Time: time.Now()}
+	skipped := inDryRun(dry)
 	if seen, err := f.bus.Store(t.Context(), "", event.Item{Result: &skipped}); err != nil || seen[0] {
 		t.Errorf("the first result counts as seen: %v", err)
 	}
@@ -65,13 +77,7 @@ func TestARequestThatWasMadeIsNotSkipped(t *testing.T) {
 // TestAnEventThatWasCalledIsNotTooOld: it comes again after max_age.
 func TestAnEventThatWasCalledIsNotTooOld(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, callabsim.Options{})
-	f.run(fast(), good)
-	r := request("lead-1", "+12025550142")
-	f.send(r)
-	if got := f.result(); got.Outcome != event.Accepted {
-		t.Fatalf("ended %s", got.Outcome)
-	}
+	f, r := called(t)
 	again := event.Result{
 		RequestID: event.RequestID(r.Event.ID, ""), Outcome: event.Skipped, Reason: event.ReasonTooOld,
 		Event: r.Event, Time: time.Now(), Closes: []string{"other", r.Route},

@@ -48,23 +48,11 @@ func (m *mounted) set(files map[string]string) {
 	}
 }
 
-const rotating = `
-sources:
-  crm:
-    verify: {kind: token, header: X-Token, values: ["${file:%[1]s/webhook}"]}
-    key: body:id
-    lookup: {url: "%[2]s/contacts/{{contact}}", auth: {kind: basic, user: "${file:%[1]s/api}", password: "${file:%[1]s/api}"}}
-    fields:
-      contact: {path: contact}
-      phone: {path: "lookup:phone", type: phone}
-routes:
-  - name: all
-    source: crm
-    mode: live
-    purpose: service
-    policy: {countries: [US]}
-    call: {ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11, call_from: "+12025550100", call_to: phone}
-`
+// rotating is lookupConfig with the files webhook and api of a directory.
+var rotating = strings.NewReplacer(
+	`"${file:%[1]s}"]`, `"${file:%[1]s/webhook}"]`,
+	`{kind: bearer, token: "${file:%[1]s}"}`, `{kind: basic, user: "${file:%[1]s/api}", password: "${file:%[1]s/api}"}`,
+).Replace(lookupConfig)
 
 func TestSecretsOfTheConfigurationAreReadAgain(t *testing.T) {
 	t.Parallel()
@@ -192,7 +180,7 @@ func TestSecretThatCannotBeUsedKeepsTheOldOne(t *testing.T) {
 		if strings.Contains(b.logs.String(), "not-base64") {
 			t.Errorf("%s: the log shows the secret:\n%s", name, b.logs)
 		}
-		// Written anew, it is fine again.
+		// The secret is written again, and is used.
 		if err := os.WriteFile(secret, []byte(encoded), 0o600); err != nil {
 			t.Fatal(err)
 		}
