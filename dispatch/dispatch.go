@@ -79,6 +79,10 @@ type Config struct {
 	// request that has waited is judged again only if it has changed. Nil: always.
 	Generation func() int
 
+	// Policy is what holds for a request by the configuration in force; nil: no gate but
+	// stops and the do-not-call list.
+	Policy Policy
+
 	// Country is the country of a number, for stops of a country; nil: never known.
 	Country Country
 

@@ -8,6 +8,7 @@ import (
 	"callbridge/bus/control"
 	"callbridge/event"
 	"callbridge/internal/wait"
+	"callbridge/policy"
 )
 
 const (
@@ -73,6 +74,10 @@ func tokens(share float64) int {
 	}
 	return whole
 }
+
+// Policy returns the policy of a request and the facts that the request itself holds: its
+// places, consent and expiry. It is pure.
+type Policy func(*event.Request) (policy.Policy, policy.Facts)
 
 // Country returns the ISO 3166 code of a number's country, or "" if it is not known.
 type Country func(event.Phone) string

@@ -53,6 +53,22 @@ type Request struct {
 	// Config is the hash of the configuration that decided to make the call. Empty in a
 	// request of another service, and of a version before this field.
 	Config string `json:"config,omitzero"`
+	// Person is what the event says about where the person is.
+	Person Person `json:"person,omitzero"`
+	// Consent is "yes" if the event says that the person agreed to be called. Anything
+	// else is no consent.
+	Consent string `json:"consent,omitzero"`
+}
+
+// Person is where the person who is called may be, in the words of the CRM. The hours in
+// which they may be called depend on it (package policy/place).
+type Person struct {
+	// Timezone is a name of a time zone, such as America/New_York.
+	Timezone string `json:"timezone,omitzero"`
+	// Country, Region (a state or province) and PostalCode are those of the address.
+	Country    string `json:"country,omitzero"`
+	Region     string `json:"region,omitzero"`
+	PostalCode string `json:"postal_code,omitzero"`
 }
 
 // RequestKey is the member of a call's metadata that holds the request id, so
