@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus/connect"
+	"callbridge/bus/dnc"
 	"callbridge/bus/embedded"
 	"callbridge/bus/loss"
 	"callbridge/bus/role"
@@ -65,6 +66,10 @@ type Config struct {
 	// once. Waiting, if set, gets the reason after each attempt.
 	Wait    time.Duration
 	Waiting func(error)
+	// PersonKeyFile has the key of the do-not-call list. Empty selects a file beside the
+	// store of the embedded server, which is made at the first start, and none for a
+	// remote one.
+	PersonKeyFile string
 	// Memory configures what is remembered of the streams.
 	Memory Memory
 	// Log receives connection events and the log lines of the embedded server.
@@ -85,7 +90,10 @@ type Bus struct {
 	// endUse remembers that the store was in use until now.
 	endUse func()
 	// Streams are bound by name: they stay valid when a stream is made again.
-	requests, ledger, results, limits, control jetstream.Stream
+	requests, ledger, results, limits, control, dnc jetstream.Stream
+
+	// people is the do-not-call list.
+	people *dnc.List
 
 	loss    *loss.Keeper
 	stopped stopped
@@ -218,7 +226,7 @@ func (b *Bus) connectEmbedded(options []nats.Option) (conn *nats.Conn, err error
 
 // flushed are the streams that callers depend on: what they have acknowledged has to be
 // on the disk.
-var flushed = []string{stream.Requests, stream.Ledger, stream.Results, stream.Control}
+var flushed = []string{stream.Requests, stream.Ledger, stream.Results, stream.Control, stream.DNC}
 
 // startFlushers lets the embedded server flush what callers depend on, and watch its
 // store.

@@ -16,6 +16,7 @@ import (
 	"callbridge/bus"
 	"callbridge/bus/bustest"
 	"callbridge/bus/control"
+	"callbridge/bus/dnc"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -139,6 +140,14 @@ func useAll(t *testing.T, b *bus.Bus) {
 		t.Errorf("the stored items are not found: %+v", earlier)
 	}
 	_, _, err = b.Stopped(ctx, control.Scope{Source: "website"})
+	must(err)
+	if b.People().Key.IsZero() {
+		b.People().Key, err = dnc.NewKey([]byte(strings.Repeat("k", 32)))
+		must(err)
+	}
+	_, err = b.People().Add(ctx, []string{"+12025550142"}, dnc.Entry{Since: time.Now()})
+	must(err)
+	_, _, err = b.DoNotCall(ctx, "+12025550142", dnc.Scope{})
 	must(err)
 	if outcome, err := b.ResultOf(ctx, "website", result.RequestID); err != nil || outcome != result.Outcome {
 		t.Errorf("the result is not found: %q, %v", outcome, err)

@@ -50,18 +50,29 @@ func (b *Bus) Stopped(ctx context.Context, call control.Scope) (control.Stop, bo
 }
 
 func (b *Bus) readStops(ctx context.Context) (control.Document, error) {
-	record, err := b.loss.Record(ctx)
-	if err != nil {
+	if err := b.remembered(ctx); err != nil {
 		return control.Document{}, fmt.Errorf("%w: %w", control.ErrUnreadable, err)
-	}
-	if p, lost := record.Of(b.config.forbids()...); lost {
-		return control.Document{}, forgotten(p)
 	}
 	d, _, err := b.config.controls(b.js).ReadFrom(ctx, b.control)
 	if err == nil {
 		b.stopped.known.Store(&known{d})
 	}
 	return d, err
+}
+
+// remembered returns why what forbids calls may be missing, or nil.
+func (b *Bus) remembered(ctx context.Context) error {
+	record, err := b.loss.Record(ctx)
+	if err != nil {
+		return err
+	}
+	p, lost := record.Of(b.config.forbids()...)
+	if !lost {
+		return nil
+	}
+	// The stream of the list may have been made again, with another key.
+	b.people.Forget()
+	return forgotten(p)
 }
 
 // forgotten is the error of a stream that forbids calls and has lost messages.

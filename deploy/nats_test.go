@@ -21,6 +21,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/bustest"
+	"callbridge/bus/dnc"
 	"callbridge/bus/role"
 	"callbridge/event"
 	"callbridge/internal/testkit"
@@ -72,6 +73,9 @@ func TestNATSHasTheRolesOfTheEmbeddedServer(t *testing.T) {
 		publish := u.Permissions.Publish
 		if len(r.Publish) == 0 && !slices.Equal(publish.Deny, []string{">"}) || len(r.Publish) > 0 && !sameSet(publish.Allow, r.Publish) {
 			t.Errorf("%s may publish to\n%v, want\n%v", r.Name, publish, r.Publish)
+		}
+		if got := u.Permissions.Response; (got != nil) != r.Responses || got != nil && (got.MaxMsgs != 1 || got.Expires != role.ResponseTime) {
+			t.Errorf("%s may answer: %v, want %t", r.Name, got, r.Responses)
 		}
 		if !sameSet(u.Permissions.Subscribe.Allow, r.Subscribe) {
 			t.Errorf("%s may subscribe to %v, want %v", r.Name, u.Permissions.Subscribe.Allow, r.Subscribe)
@@ -287,6 +291,12 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 	found := slices.ContainsFunc(read, func(id uuid.UUID) bool { _, err := b.StoredRequest(t.Context(), id); return err == nil })
 	if !found {
 		t.Error("no stored request can be read")
+	}
+	if b.People().Key, err = dnc.NewKey([]byte(strings.Repeat("k", 32))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.People().Add(t.Context(), []string{"+12025550142"}, dnc.Entry{Since: time.Now()}); err != nil {
+		t.Fatal(err)
 	}
 	waiting := event.Pending{Event: event.Event{ID: uuid.New(), Source: "website"}}
 	if seen, err := b.Store(t.Context(), "", event.Item{Pending: &waiting}); err != nil || seen[0] {

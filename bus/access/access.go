@@ -70,7 +70,11 @@ func permissions(r role.Role) *server.Permissions {
 	if len(r.Publish) == 0 {
 		publish = &server.SubjectPermission{Deny: []string{">"}}
 	}
-	return &server.Permissions{Publish: publish, Subscribe: &server.SubjectPermission{Allow: r.Subscribe}}
+	p := &server.Permissions{Publish: publish, Subscribe: &server.SubjectPermission{Allow: r.Subscribe}}
+	if r.Responses {
+		p.Response = &server.ResponsePermission{MaxMsgs: 1, Expires: role.ResponseTime}
+	}
+	return p
 }
 
 // Check implements server.Authentication.

@@ -4,7 +4,10 @@
 // imports no package of this module.
 package role
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Names of the roles.
 const (
@@ -29,6 +32,9 @@ var Names = []string{Bridge, Operator, Results, Reader, Producer, Administrator}
 type Role struct {
 	Name               string
 	Publish, Subscribe []string
+	// Responses says that the user may answer each request that it receives once, on the
+	// subject that the sender has chosen. It answers only subjects that begin with _INBOX.
+	Responses bool
 	// Apart says that the user belongs to an account of its own, which imports the
 	// subjects of Publish as services and those of Subscribe as streams. NATS sends the
 	// acknowledgement of a message to the reply subject that its sender has chosen,
@@ -45,7 +51,10 @@ func All(prefix string) []Role {
 	stream := strings.ToUpper(strings.ReplaceAll(prefix, ".", "_")) + "_"
 	own := strings.ReplaceAll(prefix, ".", "_")
 	return []Role{
-		{Name: Bridge, Publish: filled(bridge, prefix, stream), Subscribe: []string{Inbox(own) + ".>"}},
+		{
+			Name: Bridge, Publish: filled(bridge, prefix, stream), Responses: true,
+			Subscribe: append(filled(answers, prefix, stream), Inbox(own)+".>"),
+		},
 		{Name: Operator, Publish: filled(operator, prefix, stream), Subscribe: []string{prefix + ".>", Inbox(Operator) + ".>"}},
 		{Name: Results, Subscribe: []string{prefix + ".result.>"}},
 		{Name: Reader, Publish: filled(reader, prefix, stream), Subscribe: []string{prefix + ".result.>", Inbox(Reader) + ".>"}},
@@ -68,6 +77,7 @@ func filled(subjects []string, prefix, stream string) []string {
 
 var bridge = []string{
 	"{P}.request.*.*.ready", "{P}.request.*.*.closed", "{P}.lookup.*.*", "{P}.ledger.*", "{P}.result.*.*.*", "{P}.limit.>", "{P}.state.streams",
+	"{P}.dnc.person.*", "{P}.dnc.key",
 	// Its streams: created if missing, then only read.
 	"$JS.API.STREAM.CREATE.{S}REQUESTS", "$JS.API.STREAM.INFO.{S}REQUESTS", "$JS.API.STREAM.MSG.GET.{S}REQUESTS",
 	"$JS.API.STREAM.CREATE.{S}LEDGER", "$JS.API.STREAM.INFO.{S}LEDGER", "$JS.API.STREAM.MSG.GET.{S}LEDGER",
@@ -75,12 +85,19 @@ var bridge = []string{
 	"$JS.API.STREAM.CREATE.{S}LIMITS", "$JS.API.STREAM.INFO.{S}LIMITS", "$JS.API.STREAM.MSG.DELETE.{S}LIMITS",
 	"$JS.API.STREAM.CREATE.{S}STATE", "$JS.API.STREAM.INFO.{S}STATE", "$JS.API.STREAM.MSG.GET.{S}STATE",
 	"$JS.API.STREAM.CREATE.{S}CONTROL", "$JS.API.STREAM.INFO.{S}CONTROL", "$JS.API.STREAM.MSG.GET.{S}CONTROL",
+	"$JS.API.STREAM.CREATE.{S}DNC", "$JS.API.STREAM.INFO.{S}DNC", "$JS.API.STREAM.MSG.GET.{S}DNC",
 	// The two consumers of requests.
 	"$JS.API.CONSUMER.CREATE.{S}REQUESTS.dispatch.>", "$JS.API.CONSUMER.CREATE.{S}REQUESTS.lookup.>",
 	"$JS.API.CONSUMER.INFO.{S}REQUESTS.*", "$JS.API.CONSUMER.MSG.NEXT.{S}REQUESTS.*", "$JS.ACK.{S}REQUESTS.>",
 	// The periodic read of the whole ledger.
 	"$JS.API.CONSUMER.CREATE.{S}LEDGER.>", "$JS.API.CONSUMER.MSG.NEXT.{S}LEDGER.*",
 }
+
+// answers are the requests that a bridge answers.
+var answers = []string{"{P}.dnc.add", "{P}.dnc.remove", "{P}.dnc.check"}
+
+// ResponseTime is how long a request may be answered.
+const ResponseTime = time.Minute
 
 var operator = []string{
 	// A call that is still wanted is requested again under a new id.
@@ -91,6 +108,9 @@ var operator = []string{
 	"{P}.state.acknowledged", "$JS.API.STREAM.INFO.{S}STATE", "$JS.API.STREAM.MSG.GET.{S}STATE",
 	// Calls are stopped and resumed.
 	"{P}.control", "$JS.API.STREAM.INFO.{S}CONTROL", "$JS.API.STREAM.MSG.GET.{S}CONTROL",
+	// The do-not-call list: a callbridge process changes it.
+	"{P}.dnc.add", "{P}.dnc.remove", "{P}.dnc.check",
+	"$JS.API.STREAM.INFO.{S}DNC", "$JS.API.CONSUMER.CREATE.{S}DNC.>", "$JS.API.CONSUMER.MSG.NEXT.{S}DNC.*",
 	// Single messages and the state of every stream; no consumer of requests, which
 	// could take them from callbridge.
 	"$JS.API.STREAM.INFO.{S}REQUESTS", "$JS.API.STREAM.MSG.GET.{S}REQUESTS", "$JS.API.CONSUMER.INFO.{S}REQUESTS.*",

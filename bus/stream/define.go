@@ -19,6 +19,7 @@ const (
 	Limits   = "limits"
 	State    = "state"
 	Control  = "control"
+	DNC      = "dnc"
 )
 
 // Names of the durable consumers of the stream of requests, from which every process
@@ -126,6 +127,17 @@ func (s Settings) Forbidding() []jetstream.StreamConfig {
 			MaxMsgs:     controlMessages, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
 			Discard: jetstream.DiscardOld, DenyDelete: true, DenyPurge: true,
 			Storage: jetstream.FileStorage, Replicas: s.Replicas,
+		},
+		{
+			Name:        s.Name(DNC),
+			Description: "who must not be called, by a keyed hash of the number; the newest message of each counts",
+			Subjects:    []string{s.Prefix + ".dnc.person.*", s.Prefix + ".dnc.key"},
+			// Without any limit: each would drop a person.
+			MaxMsgsPerSubject: difference.UnlimitedPerSubject,
+			Discard:           jetstream.DiscardNew, DenyDelete: true, DenyPurge: true,
+			// At its start the server reads each message of the window.
+			Duplicates: shortestWindow,
+			Storage:    jetstream.FileStorage, Replicas: s.Replicas,
 		},
 	}
 }

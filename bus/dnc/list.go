@@ -1,0 +1,297 @@
+package dnc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/stream"
+)
+
+// List is the do-not-call list of one server.
+type List struct {
+	JS jetstream.JetStream
+	// Stream is open for reading.
+	Stream jetstream.Stream
+	// Prefix of the subjects, such as "callbridge.dnc".
+	Prefix string
+	// Key may be the zero Key as long as the list is empty.
+	Key Key
+	// Flush returns when what the stream has acknowledged is on the disk.
+	Flush func(context.Context) error
+	// Begun is called when the list is no longer empty.
+	Begun func(context.Context) error
+
+	// matched is set when the stream was found to be of Key. It never changes back while
+	// the stream is there, because no message of it can be deleted.
+	matched atomic.Bool
+}
+
+var (
+	// ErrNoKey: the list is not empty, or a person is added, and there is no person key.
+	ErrNoKey = errors.New("PERSON_KEY_FILE is not set")
+	// ErrOtherKey: the stream was made with another person key, so that no person would
+	// be found in it.
+	ErrOtherKey = errors.New("the person key is another one")
+)
+
+// Match checks that the stream is of Key, and returns false if it is of no key yet: then
+// the list is empty.
+func (l *List) Match(ctx context.Context) (bool, error) {
+	if l.matched.Load() {
+		return true, nil
+	}
+	msg, err := l.Stream.GetLastMsgForSubject(ctx, l.Prefix+".key")
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read %s.key: %w", l.Prefix, err)
+	case l.Key.IsZero():
+		return false, fmt.Errorf("%w, and the do-not-call list is not empty: set it to the file with the key that all callbridge processes share", ErrNoKey)
+	case string(msg.Data) != l.Key.Check():
+		return false, fmt.Errorf("%w than that of the do-not-call list, so that nobody would be found in it: put back the file of the person key from before (PERSON_KEY_FILE, with the embedded NATS %s in NATS_STORE_DIR)", ErrOtherKey, KeyFileName)
+	}
+	l.matched.Store(true)
+	return true, nil
+}
+
+// Forget makes the next read check the key again: the stream may have been made again.
+func (l *List) Forget() { l.matched.Store(false) }
+
+// Forbids returns the entry that covers a call to a number in E.164 now, read from the
+// leader of the stream. An error means that no call may be placed.
+func (l *List) Forbids(ctx context.Context, e164 string, call Scope) (Entry, bool, error) {
+	d, _, err := l.Read(ctx, e164)
+	if err != nil {
+		return Entry{}, false, err
+	}
+	e, is := d.Forbids(call, time.Now())
+	return e, is, nil
+}
+
+// Read returns the newest document of the person of a number and its sequence, from the
+// leader of the stream. Every error wraps ErrUnreadable.
+func (l *List) Read(ctx context.Context, e164 string) (Document, uint64, error) {
+	used, err := l.Match(ctx)
+	if err != nil {
+		return Document{}, 0, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	if !used {
+		return Document{}, 0, nil
+	}
+	msg, err := l.Stream.GetLastMsgForSubject(ctx, l.subject(e164))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Document{}, 0, nil
+	}
+	if err != nil {
+		return Document{}, 0, fmt.Errorf("%w: read a person: %w", ErrUnreadable, err)
+	}
+	d, err := parse(msg.Data)
+	return d, msg.Sequence, err
+}
+
+func (l *List) subject(e164 string) string { return l.Prefix + ".person." + l.Key.Person(e164) }
+
+// Add puts the persons of numbers in E.164 on the list, and returns for each whether that
+// was new. It returns when all are on the disk. After an error some may be on the list; it
+// can be repeated.
+func (l *List) Add(ctx context.Context, numbers []string, e Entry) ([]bool, error) {
+	if err := l.makeKey(ctx); err != nil {
+		return nil, err
+	}
+	return l.all(ctx, numbers, func(ctx context.Context, number string) (bool, error) {
+		return l.add(ctx, number, e)
+	})
+}
+
+// Remove takes an entry of the persons of numbers away, or with all every entry, and
+// returns for each whether there was one. It returns when that is on the disk.
+func (l *List) Remove(ctx context.Context, numbers []string, s Scope, all bool, r Removal) ([]bool, error) {
+	return l.all(ctx, numbers, func(ctx context.Context, number string) (bool, error) {
+		return l.change(ctx, number, func(d Document, unreadable error) (Document, bool, error) {
+			next, changed := d.Without(s, all, r)
+			return next, changed, unreadable
+		})
+	})
+}
+
+// makeKey writes the check value of the key with the first person.
+func (l *List) makeKey(ctx context.Context) error {
+	if l.Key.IsZero() {
+		return fmt.Errorf("%w: set it to a file with at least %d random bytes, the same for every callbridge process (`openssl rand -hex 32`)", ErrNoKey, minKeyBytes)
+	}
+	used, err := l.Match(ctx)
+	if err != nil || used {
+		return err
+	}
+	_, err = l.JS.Publish(ctx, l.Prefix+".key", []byte(l.Key.Check()), jetstream.WithExpectLastSequencePerSubject(0))
+	if err != nil && !stream.IsContended(err) {
+		return fmt.Errorf("write %s.key: %w", l.Prefix, err)
+	}
+	// Another process, with another key, may have been first.
+	for {
+		if used, err = l.Match(ctx); used {
+			return l.Begun(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("read %s.key: %w", l.Prefix, err)
+		}
+	}
+}
+
+// parallel is how many persons are changed at the same time.
+const parallel = 32
+
+// all calls fn for each number, several at a time, and waits for the disk.
+func (l *List) all(ctx context.Context, numbers []string, fn func(context.Context, string) (bool, error)) ([]bool, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make([]bool, len(numbers))
+	next := atomic.Int64{}
+	var workers sync.WaitGroup
+	for range min(parallel, len(numbers)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(numbers) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				var err error
+				if done[i], err = fn(ctx, numbers[i]); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return done, l.Flush(ctx)
+}
+
+// add writes the first document of a person at once, and reads only the others.
+func (l *List) add(ctx context.Context, number string, e Entry) (bool, error) {
+	first, _ := Document{}.With(e)
+	err := l.write(ctx, number, first, 0)
+	if err == nil || !stream.IsContended(err) {
+		return err == nil, err
+	}
+	return l.change(ctx, number, func(d Document, unreadable error) (Document, bool, error) {
+		if unreadable != nil && e.Scope != (Scope{}) {
+			return d, false, unreadable
+		}
+		next, changed := d.With(e)
+		return next, changed, nil
+	})
+}
+
+// contendedPause is the pause before a change is repeated because of another writer.
+const contendedPause = 20 * time.Millisecond
+
+// change writes what fn makes of a document, and repeats both while another writes at the
+// same moment, until ctx ends. fn gets the error of a message that is no document.
+func (l *List) change(ctx context.Context, number string, fn func(Document, error) (Document, bool, error)) (bool, error) {
+	for {
+		old, revision, err := l.Read(ctx, number)
+		if err != nil && revision == 0 {
+			return false, err
+		}
+		next, changed, err := fn(old, err)
+		if err != nil || !changed {
+			return false, err
+		}
+		if err = l.write(ctx, number, next, revision); err == nil {
+			return true, nil
+		}
+		if !stream.IsContended(err) {
+			return false, err
+		}
+		if err := pause(ctx); err != nil {
+			return false, err
+		}
+	}
+}
+
+func (l *List) write(ctx context.Context, number string, d Document, revision uint64) error {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	_, err = l.JS.Publish(ctx, l.subject(number), data, jetstream.WithExpectLastSequencePerSubject(revision))
+	if err != nil {
+		return fmt.Errorf("write a person: %w", err)
+	}
+	return nil
+}
+
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(contendedPause):
+		return nil
+	}
+}
+
+// Person is the document of one person, without a number.
+type Person struct {
+	// Person is the name that Key.Person gives.
+	Person string `json:"person"`
+	Document
+}
+
+const (
+	// exportBatch is the number of persons of one pull request.
+	exportBatch = 1000
+	// createTimeout is how long the server may take to find the newest message of each of
+	// some million persons.
+	createTimeout = time.Minute
+)
+
+// Export calls fn with every person of the stream whose entries have not ended, and stops
+// at its error. It needs no key.
+func Export(ctx context.Context, from jetstream.Stream, prefix string, fn func(Person) error) error {
+	creating, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	consumer, err := from.CreateConsumer(creating, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubject: prefix + ".person.*",
+		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return fmt.Errorf("read people: %w", err)
+	}
+	now := time.Now()
+	for left := consumer.CachedInfo().NumPending; left > 0; {
+		batch, err := consumer.Fetch(int(min(left, exportBatch)), jetstream.FetchContext(ctx))
+		if err != nil {
+			return fmt.Errorf("read people: %w", err)
+		}
+		read := uint64(0)
+		for msg := range batch.Messages() {
+			read++
+			d, err := parse(msg.Data())
+			if err != nil {
+				return err
+			}
+			if d.Entries = d.Active(now); len(d.Entries) == 0 {
+				continue
+			}
+			if err := fn(Person{strings.TrimPrefix(msg.Subject(), prefix+".person."), d}); err != nil {
+				return err
+			}
+		}
+		if batch.Error() != nil || read == 0 {
+			return fmt.Errorf("read people: %w", errors.Join(batch.Error(), ctx.Err()))
+		}
+		left -= min(left, read)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/dnc"
+	"callbridge/bus/role"
+	"callbridge/bus/stream"
+	"callbridge/event"
+)
+
+// personKey reads the person key. With the embedded server it is made at the first start.
+func (c Config) personKey() (dnc.Key, error) {
+	switch {
+	case c.PersonKeyFile != "":
+		key, err := dnc.ReadKey(c.PersonKeyFile)
+		if err != nil {
+			return key, fmt.Errorf("PERSON_KEY_FILE: %w", err)
+		}
+		return key, nil
+	case c.URL == "":
+		return dnc.EnsureKey(c.Embedded.Dir)
+	}
+	return dnc.Key{}, nil
+}
+
+// openPeople opens the do-not-call list, and refuses the stream of another person key.
+func (b *Bus) openPeople(ctx context.Context) error {
+	key, err := b.config.personKey()
+	if err != nil {
+		return err
+	}
+	b.people = &dnc.List{
+		JS: b.js, Stream: b.dnc, Prefix: b.config.Prefix + ".dnc", Key: key,
+		Flush: func(ctx context.Context) error { return b.server.Flush(ctx, stream.DNC) },
+		// A stream that was empty when it was last remembered can be lost unseen.
+		Begun: func(ctx context.Context) error { return b.loss.Finish(ctx) },
+	}
+	_, err = b.people.Match(ctx)
+	return err
+}
+
+// DoNotCall returns the entry that forbids a call now, read from the leader of the stream.
+// An error means that no call may be placed.
+func (b *Bus) DoNotCall(ctx context.Context, number event.Phone, call dnc.Scope) (dnc.Entry, bool, error) {
+	if err := b.remembered(ctx); err != nil {
+		return dnc.Entry{}, false, fmt.Errorf("%w: %w", dnc.ErrUnreadable, err)
+	}
+	return b.people.Forbids(ctx, number.Reveal(), call)
+}
+
+// People is the do-not-call list.
+func (b *Bus) People() *dnc.List { return b.people }
+
+// ServePeople answers requests about the do-not-call list until ctx ends.
+func (b *Bus) ServePeople(ctx context.Context, parse dnc.Parse) error {
+	return dnc.Service{List: b.people, Parse: parse, Log: b.config.Log}.Serve(ctx, b.conn)
+}
+
+// AskPeople connects for requests about the do-not-call list, which a running callbridge
+// answers. It needs the role operator; the error is ErrUnreachable if no
+// server answers.
+func AskPeople(ctx context.Context, config Config, fn func(context.Context, dnc.Client) error) error {
+	config, err := config.localAs(role.Operator)
+	if err != nil {
+		return err
+	}
+	return client(ctx, config, "callbridge dnc", role.Operator, func(ctx context.Context, js jetstream.JetStream) error {
+		return fn(ctx, dnc.Client{Conn: js.Conn(), Prefix: config.Prefix + ".dnc"})
+	})
+}
+
+// ExportPeople calls fn with every person of the do-not-call list, and stops at its error.
+// It needs the role operator; the error is ErrUnreachable if no server answers.
+func ExportPeople(ctx context.Context, config Config, fn func(dnc.Person) error) error {
+	config, err := config.localAs(role.Operator)
+	if err != nil {
+		return err
+	}
+	return client(ctx, config, "callbridge dnc export", role.Operator, func(ctx context.Context, js jetstream.JetStream) error {
+		found, err := js.Stream(ctx, config.settings().Name(stream.DNC))
+		if err != nil {
+			return missingStream(err)
+		}
+		return dnc.Export(ctx, found, config.Prefix+".dnc", fn)
+	})
+}
