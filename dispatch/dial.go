@@ -65,7 +65,7 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 	if t, concerned, err := d.afterLoss(ctx, r, e); concerned {
 		return t, err
 	}
-	if t, closed, err := d.gate(ctx, r); closed {
+	if t, closed, err := d.gate(ctx, r, e); closed {
 		return t, err
 	}
 	claim, window, err := d.claim(r, e)

@@ -83,6 +83,9 @@ type Config struct {
 	// stops and the do-not-call list.
 	Policy Policy
 
+	// Listed is a list of this process of numbers that must not be called; nil: none.
+	Listed Listed
+
 	// Country is the country of a number, for stops of a country; nil: never known.
 	Country Country
 

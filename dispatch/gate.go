@@ -2,13 +2,16 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"callbridge/bus/control"
+	"callbridge/bus/dnc"
 	"callbridge/event"
 	"callbridge/internal/wait"
 	"callbridge/policy"
+	"callbridge/untrusted"
 )
 
 const (
@@ -40,7 +43,7 @@ func (d *Dispatcher) waitStopped(r request) (t transition, is bool) {
 
 // gate is the last question before a claim: does anything forbid this call now? It reads
 // from the leaders of the streams. An error means no call.
-func (d *Dispatcher) gate(ctx context.Context, r request) (t transition, closed bool, err error) {
+func (d *Dispatcher) gate(ctx context.Context, r request, e entry) (t transition, closed bool, err error) {
 	_, stopped, err := d.bus.Stopped(ctx, d.scope(r))
 	if err != nil {
 		return transition{}, true, err
@@ -48,8 +51,33 @@ func (d *Dispatcher) gate(ctx context.Context, r request) (t transition, closed 
 	if stopped {
 		return retryAfter(stoppedRetry + rand.N(stoppedRetry)), true, nil
 	}
-	return transition{}, false, nil
+	detail, forbidden, err := d.doNotCall(ctx, r)
+	if err != nil || !forbidden {
+		return transition{}, err != nil, err
+	}
+	t, err = d.end(ctx, r, Record{State: Skipped, Reason: event.ReasonDoNotCall, Detail: detail}, e)
+	return t, true, err
 }
+
+// doNotCall reports whether the person of a request must not be called, and why: by the
+// file of DNC_FILE or by the list on NATS. No request is exempt.
+func (d *Dispatcher) doNotCall(ctx context.Context, r request) (detail string, is bool, err error) {
+	if d.config.Listed != nil {
+		if detail, is, err = d.config.Listed(r.callTo); err != nil || is {
+			return detail, is, err
+		}
+	}
+	e, is, err := d.bus.DoNotCall(ctx, r.callTo, dnc.Scope{Source: r.Event.Source, Route: r.Route})
+	if err != nil || !is {
+		return "", false, err
+	}
+	return fmt.Sprintf("the person must not be called (%s) since %s, said by %q: %s",
+		e.Scope, e.Since.UTC().Format(time.RFC3339), untrusted.Cut(e.By, maxKept), untrusted.Cut(e.Why, maxKept)), true, nil
+}
+
+// Listed reports whether a number must not be called by a list of this process, and why.
+// An error means that the list is not known, and that no call may be placed.
+type Listed func(event.Phone) (detail string, is bool, err error)
 
 // paused reports that no request may be fetched: Callab takes no calls, or a person has
 // stopped all.

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"time"
@@ -64,7 +65,12 @@ func (d *Dispatcher) refuse(ctx context.Context, r request, refused Record, e en
 			return retryAfter(giveBack + rand.N(giveBack)), nil
 		}
 	}
-	refused.Attempt = e.Attempt
+	return d.end(ctx, r, refused, e)
+}
+
+// end writes the final record of a request that is not dialled.
+func (d *Dispatcher) end(ctx context.Context, r request, refused Record, e entry) (transition, error) {
+	refused.Attempt, refused.Config = e.Attempt, cmp.Or(refused.Config, r.Config)
 	written, err := d.compareAndSet(ctx, r, refused, e)
 	if err != nil {
 		return transition{}, err

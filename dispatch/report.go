@@ -230,7 +230,7 @@ func (m *metrics) startAtZero() {
 	}
 	for outcome, reasons := range map[event.Outcome][]event.Reason{
 		event.Accepted: {event.ReasonCreated, event.ReasonFound}, event.Rejected: {event.ReasonRefused, event.ReasonBadRequest, event.ReasonBadNumber},
-		event.Skipped: {event.ReasonRouteOff}, event.Failed: {event.ReasonNotSent}, event.Unknown: {event.ReasonNotFound},
+		event.Skipped: {event.ReasonRouteOff, event.ReasonDoNotCall}, event.Failed: {event.ReasonNotSent}, event.Unknown: {event.ReasonNotFound},
 	} {
 		for _, reason := range reasons {
 			m.results.WithLabelValues(string(outcome), string(reason))

@@ -37,7 +37,8 @@ const (
 	// ReasonNoConsent: the person has not agreed to be called, and the route needs that
 	// (skipped).
 	ReasonNoConsent Reason = "no_consent"
-	// ReasonDoNotCall: the CRM says that the person must not be called (skipped).
+	// ReasonDoNotCall: the CRM or the do-not-call list says that the person must not be
+	// called (skipped).
 	ReasonDoNotCall Reason = "do_not_call"
 	// ReasonSameEvent: an earlier route calls the same number for the event
 	// (skipped).

@@ -59,7 +59,7 @@ var ours = map[string][]string{
 	"internal/wait":           nil,
 	"handlers":                {"untrusted", "event", "signature", "mapping", "mapping/payload", "bus", "span"},
 	"lookup":                  {"untrusted", "event", "mapping", "mapping/lookups", "bus", "span"},
-	"dispatch":                {"internal/wait", "untrusted", "event", "callab", "bus", "bus/limit", "bus/loss", "dispatch/breaker", "dispatch/search", "span", "bus/control", "policy"},
+	"dispatch": {"internal/wait", "untrusted", "event", "callab", "bus", "bus/limit", "bus/loss", "dispatch/breaker", "dispatch/search", "span", "bus/control", "policy", "bus/dnc"},
 	"dispatch/breaker":        {},
 	"dispatch/search":         {"untrusted", "event", "callab"},
 	"crash":                   {},
