@@ -17,6 +17,7 @@ import (
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/cmd/callbridge/listener"
+	"callbridge/cmd/callbridge/numberfile"
 	"callbridge/credential"
 	"callbridge/dispatch"
 	"callbridge/handlers"
@@ -34,8 +35,10 @@ type process struct {
 	bus        *bus.Bus
 	lookups    *lookup.Service
 	dispatcher *dispatch.Dispatcher
-	public     *listener.Listener
-	admin      *listener.Listener
+	// forbidden is DNC_FILE; nil without one.
+	forbidden *numberfile.File
+	public    *listener.Listener
+	admin     *listener.Listener
 	// operators is what the admin listener shows.
 	operators handlers.Operators
 	// waiting is why the start waits for NATS.
@@ -83,11 +86,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	}
 	p.registry.MustRegister(buildInfo(), zoneDataReleased(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.tracer = s.OTel.Tracer(version(), p.registry, p.log)
-	dispatching := s.dispatch()
-	dispatching.Tracer = p.tracer
-	dispatching.Generation, dispatching.Country = p.config.generation, mapping.CountryOf
-	dispatching.Permits = p.config.permits
-	if p.dispatcher, err = dispatch.New(p.bus, api, dispatching, p.registry, p.log); err != nil {
+	if err := p.openDispatcher(s, api); err != nil {
 		return err
 	}
 	p.lookups = lookup.New(p.bus, p.config.current, p.registry, p.tracer, p.log)
@@ -99,6 +98,7 @@ func (p *process) wire(ctx context.Context, s settings) error {
 			{Name: "consumers", Severity: handlers.Minor, Ask: p.bus.Paused},
 			{Name: "lookup", Severity: handlers.Minor, Ask: func(context.Context) error { return p.lookups.Ready() }},
 			{Name: "dispatch", Severity: handlers.Minor, Ask: func(context.Context) error { return p.dispatcher.Ready() }},
+			{Name: "do_not_call", Severity: handlers.Minor, Ask: p.forbiddenReady},
 			{Name: "secrets", Severity: handlers.Minor, Ask: p.config.secretsReady(token, password)},
 		},
 		Sources: p.lookups.Held,
@@ -111,6 +111,18 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	p.operators.Health = health
 	p.admin.Handle(handlers.Admin(p.operators))
 	return nil
+}
+
+func (p *process) openDispatcher(s settings, api *callab.Client) (err error) {
+	config := s.dispatch()
+	config.Tracer = p.tracer
+	config.Generation, config.Country = p.config.generation, mapping.CountryOf
+	config.Permits = p.config.permits
+	if p.forbidden = s.forbidden(p.log); p.forbidden != nil {
+		config.Listed = p.forbidden.Listed
+	}
+	p.dispatcher, err = dispatch.New(p.bus, api, config, p.registry, p.log)
+	return err
 }
 
 // listenPublic opens the listener for webhooks.
@@ -205,6 +217,11 @@ func (p *process) run(ctx context.Context) error {
 	})
 	parts.Go(func() { p.config.watch(ctx, p.log, p.registry) })
 	parts.Go(func() { p.lookups.Run(ctx) })
+	parts.Go(func() {
+		if err := p.bus.ServePeople(ctx, readPerson); err != nil {
+			cancel(err)
+		}
+	})
 	dispatched := make(chan struct{})
 	go func() { defer close(dispatched); p.dispatcher.Run(ctx) }()
 

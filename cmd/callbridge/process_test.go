@@ -236,6 +236,7 @@ func TestStartErrorIsOneSentence(t *testing.T) {
 		"admin port taken": {map[string]string{"ADMIN_ADDR": taken.Addr().String()}, "ADMIN_ADDR"},
 		"NATS port taken":  {map[string]string{"NATS_LISTEN": taken.Addr().String()}, "NATS_LISTEN"},
 		"store in use":     {map[string]string{"NATS_STORE_DIR": running.dir}, "in use by another callbridge"},
+		"no person key":    {map[string]string{"PERSON_KEY_FILE": "nowhere"}, "PERSON_KEY_FILE: read person key"},
 		"NATS unreachable": {map[string]string{"NATS_URL": "nats://127.0.0.1:1"}, "NATS_URL cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,14 +38,18 @@ type settings struct {
 	AdminPProf         bool     `env:"ADMIN_PPROF, default=false"`
 	ConfigFile         string   `env:"CONFIG_FILE, default=callbridge.yaml"`
 	// TZDataFile is read by useZoneData, for every command.
-	TZDataFile string        `env:"TZDATA_FILE"`
-	Retention  time.Duration `env:"RETENTION, default=168h"`
-	LogLevel   logLevel      `env:"LOG_LEVEL, default=info"`
-	LogFormat  string        `env:"LOG_FORMAT, default=json"`
-	NATS       natsSettings
-	Callab     callabSettings
-	Dial       dialSettings
-	OTel       span.Settings
+	TZDataFile string `env:"TZDATA_FILE"`
+	// DNCFile has numbers that must not be called.
+	DNCFile       string        `env:"DNC_FILE"`
+	DNCFileMaxAge time.Duration `env:"DNC_FILE_MAX_AGE, default=0s"`
+	PersonKeyFile string        `env:"PERSON_KEY_FILE"`
+	Retention     time.Duration `env:"RETENTION, default=168h"`
+	LogLevel      logLevel      `env:"LOG_LEVEL, default=info"`
+	LogFormat     string        `env:"LOG_FORMAT, default=json"`
+	NATS          natsSettings
+	Callab        callabSettings
+	Dial          dialSettings
+	OTel          span.Settings
 	// restoredFrom is --restored-from of serve.
 	restoredFrom time.Time
 }
@@ -140,6 +144,8 @@ func (s settings) validate() error {
 	require(s.AdminPassword == "" || s.AdminPasswordFile == "", "ADMIN_PASSWORD and ADMIN_PASSWORD_FILE are both set: keep one")
 	require(s.ConfigFile != "", "CONFIG_FILE is empty: set it to the path of callbridge.yaml")
 	require(s.Retention >= minRetention, "RETENTION %s is too short: CRMs repeat webhooks for 72h, so it must be at least %s", s.Retention, minRetention)
+	require(s.DNCFileMaxAge >= 0, "DNC_FILE_MAX_AGE %s is below zero: set how old DNC_FILE may be, 0 for any age", s.DNCFileMaxAge)
+	require(s.DNCFileMaxAge == 0 || s.DNCFile != "", "DNC_FILE_MAX_AGE is set and DNC_FILE is not: set both or none")
 	require(s.LogFormat == "json" || s.LogFormat == "text", "LOG_FORMAT %q is neither json nor text", s.LogFormat)
 	require(s.NATS.Sync == "always" || s.NATS.Sync == "interval", "NATS_SYNC %q is neither always nor interval", s.NATS.Sync)
 	require(s.NATS.Replicas == 1 || s.NATS.Replicas == 3 || s.NATS.Replicas == 5, "NATS_REPLICAS %d is none of 1, 3, 5", s.NATS.Replicas)
@@ -179,7 +185,7 @@ func (s settings) bus(log *slog.Logger, registry prometheus.Registerer) bus.Conf
 	n := s.NATS
 	return bus.Config{
 		URL: n.URL, Prefix: n.SubjectPrefix, Replicas: n.Replicas, Retention: s.Retention,
-		Domain: n.Domain, CheckOnly: !n.Manage, AckWait: s.Dial.AckWait, Wait: n.Wait, Log: log, Registry: registry,
+		Domain: n.Domain, CheckOnly: !n.Manage, AckWait: s.Dial.AckWait, Wait: n.Wait, PersonKeyFile: s.PersonKeyFile, Log: log, Registry: registry,
 		Auth: bus.Auth{
 			CredsFile: n.Creds, NKeySeedFile: n.NKeySeedFile, User: n.User, Password: n.Password, PasswordFile: n.PasswordFile,
 			Token: n.Token, TokenFile: n.TokenFile,
