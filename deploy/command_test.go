@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +23,9 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/bustest"
+	"callbridge/bus/dnc"
 	"callbridge/bus/role"
+	"callbridge/event"
 	"callbridge/internal/testkit"
 )
 
@@ -45,6 +50,11 @@ var commands = map[string]command{
 	"callbridge stop":                    {role.Operator, role.Reader, callbridge("stop", "--why", "test")},
 	"callbridge stop list":               {role.Reader, role.Results, callbridge("stop", "list")},
 	"callbridge resume":                  {role.Operator, role.Reader, (*actor).resumeCalls},
+	"callbridge dnc add":                 {role.Operator, role.Reader, callbridge("dnc", "add", "+12025550142", "--why", "test")},
+	"callbridge dnc remove":              {role.Operator, role.Reader, callbridge("dnc", "remove", "+12025550142", "--why", "test")},
+	"callbridge dnc check":               {role.Operator, role.Reader, callbridge("dnc", "check", "+12025550142")},
+	"callbridge dnc import":              {role.Operator, role.Reader, (*actor).importNumbers},
+	"callbridge dnc export":              {role.Operator, role.Reader, callbridge("dnc", "export")},
 	"callbridge streams apply":           {role.Administrator, role.Operator, callbridge("streams", "apply")},
 	"callbridge streams acknowledge":     {role.Operator, role.Reader, (*actor).acknowledge},
 	"callbridge streams apply --dry-run": {role.Operator, role.Reader, callbridge("streams", "apply", "--dry-run")},
@@ -106,13 +116,13 @@ func commandOf(text string) string {
 	text = regexp.MustCompile(`^\s*(NATS_\w+=\S+ |RETENTION=\S+ )*|--context \w+ |-s \S+ |-s "[^"]+" `).ReplaceAllString(text, "")
 	words := append(strings.Fields(text), "", "", "")
 	switch {
-	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams", "stop", "resume"}, words[1]):
+	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams", "stop", "resume", "dnc"}, words[1]):
 		return ""
 	case words[1] == "streams" && !regexp.MustCompile(`^[a-z]+$`).MatchString(words[2]):
 		return "" // it only prints
 	case strings.Contains(text, "streams apply --dry-run"):
 		return "callbridge streams apply --dry-run"
-	case words[1] == "stream" || words[1] == "streams" || words[1] == "consumer" || words[1] == "stop" && words[2] == "list":
+	case words[1] == "stream" || words[1] == "streams" || words[1] == "consumer" || words[1] == "dnc" || words[1] == "stop" && words[2] == "list":
 		return strings.Join(words[:3], " ")
 	}
 	return words[0] + " " + words[1]
@@ -132,11 +142,37 @@ func populated(t *testing.T) (url string) {
 	url = bustest.Server(t, o).ClientURL()
 	config := bustest.Remote(url)
 	config.Auth.User, config.Auth.Password = role.Bridge, "demo-bridge-password"
+	config.PersonKeyFile = filepath.Join(t.TempDir(), "person-key")
+	if err := os.WriteFile(config.PersonKeyFile, []byte(strings.Repeat("k", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	b := bustest.Open(t, config)
+	answerRequests(t, b, url)
 	if _, err := b.Ledger().Put(t.Context(), recorded, []byte("{}"), 0); err != nil {
 		t.Fatal(err)
 	}
 	return url
+}
+
+// answerRequests has a bridge answer requests about the do-not-call list.
+func answerRequests(t *testing.T, b *bus.Bus, url string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := b.ServePeople(ctx, func(text string) (event.Phone, error) { return event.Phone(text), nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { stop(); serving.Wait() })
+	operator := bustest.Remote(url)
+	operator.Auth.User, operator.Auth.Password = role.Operator, "demo-operator-password"
+	testkit.Eventually(t, "the bridge answers", func() bool {
+		return bus.AskPeople(t.Context(), operator, func(ctx context.Context, c dnc.Client) error {
+			_, err := c.Ask(ctx, dnc.VerbCheck, dnc.Request{Numbers: []string{"+12025550142"}})
+			return err
+		}) == nil
+	})
 }
 
 var recorded = uuid.MustParse("3c90c3cc-0d44-4b50-8888-8dd25736052a")
@@ -198,6 +234,14 @@ func (a *actor) resumeCalls() error {
 		return err
 	}
 	return callbridge("resume")(a)
+}
+
+func (a *actor) importNumbers() error {
+	file := filepath.Join(a.t.TempDir(), "numbers.csv")
+	if err := os.WriteFile(file, []byte("+12025550142\n"), 0o600); err != nil {
+		return err
+	}
+	return callbridge("dnc", "import", file, "--why", "test")(a)
 }
 
 func (a *actor) subscribe() error {

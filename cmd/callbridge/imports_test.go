@@ -41,7 +41,7 @@ var ours = map[string][]string{
 	"bus": {"internal/wait", "untrusted", "event", "bus/connect", "bus/difference", "bus/earlier", "bus/embedded", "bus/limit", "bus/loss", "bus/role", "bus/stream", "bus/control", "bus/dnc"},
 	"bus/control": {"bus/stream"},
 	"bus/dnc": {"bus/flush", "bus/stream", "event"},
-	"cmd/callbridge/act": {"untrusted", "bus", "bus/control", "bus/loss", "mapping/phone"},
+	"cmd/callbridge/act": {"untrusted", "bus", "bus/control", "bus/loss", "mapping/phone", "bus/dnc", "cmd/callbridge/numberfile", "event"},
 	"cmd/callbridge/numberfile": {"event", "mapping/phone"},
 	"bus/embedded": {"bus/access", "bus/difference", "bus/flush", "bus/role", "bus/storelock", "bus/streamfile"},
 	"bus/connect": {"bus/role", "credential"},

@@ -72,7 +72,7 @@ Requests and results are messages on NATS JetStream.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), newSchema(), newSources(), newStreams(),
-		act.NewStop(actSettings), act.NewResume(actSettings), newSimulate(), newHealth(), newVersion())
+		act.NewStop(actSettings), act.NewResume(actSettings), act.NewDNC(actSettings), newSimulate(), newHealth(), newVersion())
 	return root
 }
 
