@@ -10,6 +10,7 @@ import (
 
 	"github.com/sethvargo/go-envconfig"
 
+	"callbridge/bus/dnc"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -38,6 +39,21 @@ func TestAFileThatCannotBeReadHoldsCallsAndTakesWebhooks(t *testing.T) {
 	}
 	if n := b.sim.Posts(); n != 0 {
 		t.Errorf("%d calls", n)
+	}
+}
+
+// TestRequestsAboutPeopleFollowTheContract compares them with docs/asyncapi.yaml.
+func TestRequestsAboutPeopleFollowTheContract(t *testing.T) {
+	t.Parallel()
+	contract := newContract(t)
+	for _, r := range []dnc.Request{
+		{Numbers: []string{"+12025550142"}},
+		{
+			Numbers: []string{"+12025550142"}, Scope: dnc.Scope{Source: "crm", Route: "new-lead"}, Until: time.Now().UTC(), All: true,
+			By: "ada", Why: "asked",
+		},
+	} {
+		contract.holds(t, "a request", contract.payload(t, "doNotCall"), []byte(testkit.JSON(t, r)))
 	}
 }
 

@@ -53,7 +53,7 @@ type imported struct {
 }
 
 // mostListed is how many bad lines are printed with their reason.
-const mostListed = 20
+const mostListed = 1000
 
 func (i *importer) run(cmd *cobra.Command, name string) error {
 	if err := errors.Join(i.needWhy("list of the regulator of November"), i.checkRegion()); err != nil {
