@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/stream"
+	"callbridge/internal/wait"
 )
 
 // List is the do-not-call list of one server.
@@ -144,7 +145,7 @@ func (l *List) makeKey(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := pause(ctx); err != nil {
+		if err := wait.For(ctx, contendedPause); err != nil {
 			return fmt.Errorf("read %s.key: %w", l.Prefix, err)
 		}
 	}
@@ -214,7 +215,7 @@ func (l *List) change(ctx context.Context, number string, fn func(Document, erro
 		if !stream.IsContended(err) {
 			return false, err
 		}
-		if err := pause(ctx); err != nil {
+		if err := wait.For(ctx, contendedPause); err != nil {
 			return false, err
 		}
 	}
@@ -230,15 +231,6 @@ func (l *List) write(ctx context.Context, number string, d Document, revision ui
 		return fmt.Errorf("write a person: %w", err)
 	}
 	return nil
-}
-
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(contendedPause):
-		return nil
-	}
 }
 
 // Person is the document of one person, without a number.
