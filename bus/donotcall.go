@@ -7,24 +7,25 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/dnc"
+	"callbridge/bus/personkey"
 	"callbridge/bus/role"
 	"callbridge/bus/stream"
 	"callbridge/event"
 )
 
 // personKey reads the person key. With the embedded server it is made at the first start.
-func (c Config) personKey() (dnc.Key, error) {
+func (c Config) personKey() (personkey.Key, error) {
 	switch {
 	case c.PersonKeyFile != "":
-		key, err := dnc.ReadKey(c.PersonKeyFile)
+		key, err := personkey.Read(c.PersonKeyFile)
 		if err != nil {
 			return key, fmt.Errorf("PERSON_KEY_FILE: %w", err)
 		}
 		return key, nil
 	case c.URL == "":
-		return dnc.EnsureKey(c.Embedded.Dir)
+		return personkey.Ensure(c.Embedded.Dir)
 	}
-	return dnc.Key{}, nil
+	return personkey.Key{}, nil
 }
 
 // openPeople opens the do-not-call list, and refuses the stream of another person key.
@@ -34,10 +35,13 @@ func (b *Bus) openPeople(ctx context.Context) error {
 		return err
 	}
 	b.people = &dnc.List{
-		JS: b.js, Stream: b.dnc, Prefix: b.config.Prefix + ".dnc", Key: key,
-		Flush: func(ctx context.Context) error { return b.server.Flush(ctx, stream.DNC) },
-		// A stream that was empty when it was last remembered can be lost unseen.
-		Begun: func(ctx context.Context) error { return b.loss.Finish(ctx) },
+		Keyed: personkey.Keyed{
+			JS: b.js, Stream: b.dnc, CheckSubject: b.config.Prefix + ".dnc.key", Content: "the do-not-call list", Key: key,
+			// A stream that was empty when it was last remembered can be lost unseen.
+			Begun: func(ctx context.Context) error { return b.loss.Finish(ctx) },
+		},
+		Prefix: b.config.Prefix + ".dnc",
+		Flush:  func(ctx context.Context) error { return b.server.Flush(ctx, stream.DNC) },
 	}
 	_, err = b.people.Match(ctx)
 	return err

@@ -15,6 +15,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/dnc"
+	"callbridge/bus/personkey"
 	"callbridge/bus/role"
 	"callbridge/event"
 	"callbridge/internal/testkit"
@@ -126,7 +127,7 @@ func TestTheListNeedsItsKey(t *testing.T) {
 	if forbidden(t, none, "crm") || forbidden(t, other, "crm") {
 		t.Error("forbidden from the beginning")
 	}
-	if _, err := none.People().Add(t.Context(), []string{person}, dnc.Entry{}); !errors.Is(err, dnc.ErrNoKey) {
+	if _, err := none.People().Add(t.Context(), []string{person}, dnc.Entry{}); !errors.Is(err, personkey.ErrNoKey) {
 		t.Errorf("added without a key: %v", err)
 	}
 	if _, err := own.People().Add(t.Context(), []string{person}, dnc.Entry{Since: time.Now()}); err != nil {
@@ -137,7 +138,7 @@ func TestTheListNeedsItsKey(t *testing.T) {
 			t.Errorf("a process without the key of the list calls: %v", err)
 		}
 	}
-	if _, err := other.People().Add(t.Context(), []string{person}, dnc.Entry{}); !errors.Is(err, dnc.ErrOtherKey) {
+	if _, err := other.People().Add(t.Context(), []string{person}, dnc.Entry{}); !errors.Is(err, personkey.ErrOtherKey) {
 		t.Errorf("added with another key: %v", err)
 	}
 	refused(t, plain, "PERSON_KEY_FILE is not set, and the do-not-call list is not empty")
@@ -164,7 +165,7 @@ func TestTheListSurvivesARestart(t *testing.T) {
 		t.Error("the list is forgotten")
 	}
 	b.Close()
-	if err := os.Remove(filepath.Join(config.Embedded.Dir, dnc.KeyFileName)); err != nil {
+	if err := os.Remove(filepath.Join(config.Embedded.Dir, personkey.FileName)); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, config, "put back the file of the person key")

@@ -17,6 +17,7 @@ import (
 	"callbridge/bus/bustest"
 	"callbridge/bus/control"
 	"callbridge/bus/dnc"
+	"callbridge/bus/personkey"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -142,7 +143,7 @@ func useAll(t *testing.T, b *bus.Bus) {
 	_, _, err = b.Stopped(ctx, control.Scope{Source: "website"})
 	must(err)
 	if b.People().Key.IsZero() {
-		b.People().Key, err = dnc.NewKey([]byte(strings.Repeat("k", 32)))
+		b.People().Key, err = personkey.New([]byte(strings.Repeat("k", 32)))
 		must(err)
 	}
 	_, err = b.People().Add(ctx, []string{"+12025550142"}, dnc.Entry{Since: time.Now()})

@@ -22,6 +22,7 @@ import (
 	"callbridge/bus"
 	"callbridge/bus/bustest"
 	"callbridge/bus/dnc"
+	"callbridge/bus/personkey"
 	"callbridge/bus/role"
 	"callbridge/event"
 	"callbridge/internal/testkit"
@@ -292,7 +293,7 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 	if !found {
 		t.Error("no stored request can be read")
 	}
-	if b.People().Key, err = dnc.NewKey([]byte(strings.Repeat("k", 32))); err != nil {
+	if b.People().Key, err = personkey.New([]byte(strings.Repeat("k", 32))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.People().Add(t.Context(), []string{"+12025550142"}, dnc.Entry{Since: time.Now()}); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"callbridge/bus/bustest"
 	"callbridge/bus/dnc"
+	"callbridge/bus/personkey"
 	"callbridge/callab/callabsim"
 	"callbridge/event"
 	"callbridge/internal/testkit"
@@ -106,7 +107,7 @@ func TestNobodyIsCalledAfterBeingPutOnTheList(t *testing.T) {
 	own := bustest.Config(t)
 	f := newFixtureOn(t, callabsim.Options{Latency: 20 * time.Millisecond}, own)
 	config := bustest.Remote(f.bus.UserURL("bridge"))
-	config.PersonKeyFile = filepath.Join(own.Embedded.Dir, dnc.KeyFileName)
+	config.PersonKeyFile = filepath.Join(own.Embedded.Dir, personkey.FileName)
 	other := bustest.Open(t, config)
 	f.sendMany(events)
 	f.run(fast(), good)

@@ -2,9 +2,6 @@ package dnc
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -107,26 +104,5 @@ func TestADocumentThatCannotBeReadIsAnError(t *testing.T) {
 		if _, is := d.Forbids(Scope{Source: "crm"}, noon); strings.Contains(text, "agent") && !is {
 			t.Errorf("%s forbids nothing", text)
 		}
-	}
-}
-
-func TestAKeyIsMadeOnce(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	first, err := EnsureKey(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := EnsureKey(dir)
-	if err != nil || again.Check() != first.Check() || again.Person("+12025550142") != first.Person("+12025550142") {
-		t.Errorf("another key after a restart: %v", err)
-	}
-	info, err := os.Stat(filepath.Join(dir, KeyFileName))
-	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info, err)
-	}
-	other, err := EnsureKey(t.TempDir())
-	if err != nil || other.Check() == first.Check() || len(other.Person("+12025550142")) != 32 || other.Person("+12025550142") == other.Person("+12025550143") {
-		t.Errorf("names of persons are not their own: %v", err)
 	}
 }

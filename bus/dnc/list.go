@@ -12,60 +12,20 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/personkey"
 	"callbridge/bus/stream"
 	"callbridge/internal/wait"
 )
 
 // List is the do-not-call list of one server.
 type List struct {
-	JS jetstream.JetStream
-	// Stream is open for reading.
-	Stream jetstream.Stream
+	// Keyed is its stream.
+	personkey.Keyed
 	// Prefix of the subjects, such as "callbridge.dnc".
 	Prefix string
-	// Key may be the zero Key as long as the list is empty.
-	Key Key
 	// Flush returns when what the stream has acknowledged is on the disk.
 	Flush func(context.Context) error
-	// Begun is called when the list is no longer empty.
-	Begun func(context.Context) error
-
-	// matched is set when the stream was found to be of Key. It never changes back while
-	// the stream is there, because no message of it can be deleted.
-	matched atomic.Bool
 }
-
-var (
-	// ErrNoKey: the list is not empty, or a person is added, and there is no person key.
-	ErrNoKey = errors.New("PERSON_KEY_FILE is not set")
-	// ErrOtherKey: the stream was made with another person key, so that no person would
-	// be found in it.
-	ErrOtherKey = errors.New("the person key is another one")
-)
-
-// Match checks that the stream is of Key, and returns false if it is of no key yet: then
-// the list is empty.
-func (l *List) Match(ctx context.Context) (bool, error) {
-	if l.matched.Load() {
-		return true, nil
-	}
-	msg, err := l.Stream.GetLastMsgForSubject(ctx, l.Prefix+".key")
-	switch {
-	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("read %s.key: %w", l.Prefix, err)
-	case l.Key.IsZero():
-		return false, fmt.Errorf("%w, and the do-not-call list is not empty: set it to the file with the key that all callbridge processes share", ErrNoKey)
-	case string(msg.Data) != l.Key.Check():
-		return false, fmt.Errorf("%w than that of the do-not-call list, so that nobody would be found in it: put back the file of the person key from before (PERSON_KEY_FILE, with the embedded NATS %s in NATS_STORE_DIR)", ErrOtherKey, KeyFileName)
-	}
-	l.matched.Store(true)
-	return true, nil
-}
-
-// Forget makes the next read check the key again: the stream may have been made again.
-func (l *List) Forget() { l.matched.Store(false) }
 
 // Forbids returns the entry that covers a call to a number in E.164 now, read from the
 // leader of the stream. An error means that no call may be placed.
@@ -105,7 +65,7 @@ func (l *List) subject(e164 string) string { return l.Prefix + ".person." + l.Ke
 // was new. It returns when all are on the disk. After an error some may be on the list; it
 // can be repeated.
 func (l *List) Add(ctx context.Context, numbers []string, e Entry) ([]bool, error) {
-	if err := l.makeKey(ctx); err != nil {
+	if err := l.Begin(ctx); err != nil {
 		return nil, err
 	}
 	return l.all(ctx, numbers, func(ctx context.Context, number string) (bool, error) {
@@ -122,33 +82,6 @@ func (l *List) Remove(ctx context.Context, numbers []string, s Scope, all bool, 
 			return next, changed, unreadable
 		})
 	})
-}
-
-// makeKey writes the check value of the key with the first person.
-func (l *List) makeKey(ctx context.Context) error {
-	if l.Key.IsZero() {
-		return fmt.Errorf("%w: set it to a file with at least %d random bytes, the same for every callbridge process (`openssl rand -hex 32`)", ErrNoKey, minKeyBytes)
-	}
-	used, err := l.Match(ctx)
-	if err != nil || used {
-		return err
-	}
-	_, err = l.JS.Publish(ctx, l.Prefix+".key", []byte(l.Key.Check()), jetstream.WithExpectLastSequencePerSubject(0))
-	if err != nil && !stream.IsContended(err) {
-		return fmt.Errorf("write %s.key: %w", l.Prefix, err)
-	}
-	// Another process, with another key, may have been first.
-	for {
-		if used, err = l.Match(ctx); used {
-			return l.Begun(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		if err := wait.For(ctx, contendedPause); err != nil {
-			return fmt.Errorf("read %s.key: %w", l.Prefix, err)
-		}
-	}
 }
 
 // parallel is how many persons are changed at the same time.

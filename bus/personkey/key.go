@@ -1,4 +1,6 @@
-package dnc
+// Package personkey names persons: by the keyed hash of their number. A stream whose subjects
+// have such names knows its key by a check value. It belongs to package bus.
+package personkey
 
 import (
 	"bytes"
@@ -14,12 +16,12 @@ import (
 	"callbridge/bus/flush"
 )
 
-// KeyFileName is the file with the person key that is made beside the store of the
+// FileName is the file with the person key that is made beside the store of the
 // embedded NATS.
-const KeyFileName = "person-key"
+const FileName = "person-key"
 
-// minKeyBytes is the length of the shortest key that is accepted.
-const minKeyBytes = 32
+// minBytes is the length of the shortest key that is accepted.
+const minBytes = 32
 
 // Key turns numbers into names of persons. The zero Key is none.
 type Key struct{ secret []byte }
@@ -46,42 +48,42 @@ func (k Key) sum(text string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// NewKey makes a key of 32 random bytes or more, as text or not.
-func NewKey(secret []byte) (Key, error) {
+// New makes a key of 32 random bytes or more, as text or not.
+func New(secret []byte) (Key, error) {
 	secret = bytes.TrimSpace(secret)
-	if len(secret) < minKeyBytes {
-		return Key{}, fmt.Errorf("it has %d bytes and needs at least %d random ones: make one with `openssl rand -hex 32`", len(secret), minKeyBytes)
+	if len(secret) < minBytes {
+		return Key{}, fmt.Errorf("it has %d bytes and needs at least %d random ones: make one with `openssl rand -hex 32`", len(secret), minBytes)
 	}
 	return Key{bytes.Clone(secret)}, nil
 }
 
-// ReadKey reads the key in a file. The error is os.ErrNotExist if there is none.
-func ReadKey(file string) (Key, error) {
+// Read reads the key in a file. The error is os.ErrNotExist if there is none.
+func Read(file string) (Key, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return Key{}, fmt.Errorf("read person key: %w", err)
 	}
-	key, err := NewKey(content)
+	key, err := New(content)
 	if err != nil {
 		return Key{}, fmt.Errorf("person key %s: %w", file, err)
 	}
 	return key, nil
 }
 
-// EnsureKey reads the key in a directory, and makes it if there is none. A crash leaves no
+// Ensure reads the key in a directory, and makes it if there is none. A crash leaves no
 // file or the whole one.
-func EnsureKey(dir string) (Key, error) {
-	file := filepath.Join(dir, KeyFileName)
-	key, err := ReadKey(file)
+func Ensure(dir string) (Key, error) {
+	file := filepath.Join(dir, FileName)
+	key, err := Read(file)
 	if !errors.Is(err, os.ErrNotExist) {
 		return key, err
 	}
-	secret := make([]byte, minKeyBytes)
+	secret := make([]byte, minBytes)
 	if _, err := rand.Read(secret); err != nil {
 		return Key{}, fmt.Errorf("make person key: %w", err)
 	}
 	if err := flush.Replace(file, []byte(hex.EncodeToString(secret)+"\n")); err != nil {
 		return Key{}, fmt.Errorf("write person key: %w", err)
 	}
-	return ReadKey(file)
+	return Read(file)
 }

@@ -1,0 +1,96 @@
+package personkey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callbridge/bus/stream"
+	"callbridge/internal/wait"
+)
+
+// Keyed is a stream with names of persons.
+type Keyed struct {
+	JS jetstream.JetStream
+	// Stream is open for reading.
+	Stream jetstream.Stream
+	// CheckSubject is the subject of the check value.
+	CheckSubject string
+	// Content says for people what the stream has, such as "the do-not-call list".
+	Content string
+	// Key may be the zero Key as long as the stream is empty.
+	Key Key
+	// Begun is called when the stream is no longer empty.
+	Begun func(context.Context) error
+
+	// matched is set when the stream was found to be of Key. It never changes back while
+	// the stream is there, because no message of it can be deleted.
+	matched atomic.Bool
+}
+
+var (
+	// ErrNoKey: the stream is not empty, or a person is written, and there is no person
+	// key.
+	ErrNoKey = errors.New("PERSON_KEY_FILE is not set")
+	// ErrOtherKey: the stream was made with another person key, so that no person would
+	// be found in it.
+	ErrOtherKey = errors.New("the person key is another one")
+)
+
+// Match checks that the stream is of Key, and returns false if it is of no key yet: then
+// it has no person.
+func (k *Keyed) Match(ctx context.Context) (bool, error) {
+	if k.matched.Load() {
+		return true, nil
+	}
+	msg, err := k.Stream.GetLastMsgForSubject(ctx, k.CheckSubject)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read %s: %w", k.CheckSubject, err)
+	case k.Key.IsZero():
+		return false, fmt.Errorf("%w, and %s is not empty: set it to the file with the key that all callbridge processes share", ErrNoKey, k.Content)
+	case string(msg.Data) != k.Key.Check():
+		return false, fmt.Errorf("%w than that of %s, so that nobody would be found in it: put back the file of the person key from before (PERSON_KEY_FILE, with the embedded NATS %s in NATS_STORE_DIR)", ErrOtherKey, k.Content, FileName)
+	}
+	k.matched.Store(true)
+	return true, nil
+}
+
+// Forget makes the next read check the key again: the stream may have been made again.
+func (k *Keyed) Forget() { k.matched.Store(false) }
+
+// contendedPause is the pause before the check value of another writer is read.
+const contendedPause = 20 * time.Millisecond
+
+// Begin writes the check value before the first person, and checks it before others.
+func (k *Keyed) Begin(ctx context.Context) error {
+	if k.Key.IsZero() {
+		return fmt.Errorf("%w: set it to a file with at least %d random bytes, the same for every callbridge process (`openssl rand -hex 32`)", ErrNoKey, minBytes)
+	}
+	used, err := k.Match(ctx)
+	if err != nil || used {
+		return err
+	}
+	_, err = k.JS.Publish(ctx, k.CheckSubject, []byte(k.Key.Check()), jetstream.WithExpectLastSequencePerSubject(0))
+	if err != nil && !stream.IsContended(err) {
+		return fmt.Errorf("write %s: %w", k.CheckSubject, err)
+	}
+	// Another process, with another key, may have been first.
+	for {
+		if used, err = k.Match(ctx); used {
+			return k.Begun(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if err := wait.For(ctx, contendedPause); err != nil {
+			return fmt.Errorf("read %s: %w", k.CheckSubject, err)
+		}
+	}
+}
