@@ -165,21 +165,7 @@ func maskCall(text json.RawMessage) json.RawMessage {
 
 // masked masks numbers in texts. JSON numbers keep their digits, since they are
 // ids.
-func masked(v payload.Value) payload.Value {
-	switch v := v.(type) {
-	case string:
-		return untrusted.Redact(v)
-	case map[string]any:
-		for key, member := range v {
-			v[key] = masked(member)
-		}
-	case []any:
-		for i, item := range v {
-			v[i] = masked(item)
-		}
-	}
-	return v
-}
+func masked(v payload.Value) payload.Value { return untrusted.EachText(v, untrusted.Redact) }
 
 func (s *Source) traceField(values *field.Values, name string) FieldTrace {
 	value := values.Get(name)

@@ -66,3 +66,21 @@ func IsInfinite(number string) bool {
 	_, err := strconv.ParseFloat(number, 64)
 	return errors.Is(err, strconv.ErrRange)
 }
+
+// EachText replaces all texts of a decoded JSON value, but for the names of members, by
+// what fn makes of them, in place. It returns the value.
+func EachText(value any, fn func(string) string) any {
+	switch v := value.(type) {
+	case string:
+		return fn(v)
+	case map[string]any:
+		for name, member := range v {
+			v[name] = EachText(member, fn)
+		}
+	case []any:
+		for i, item := range v {
+			v[i] = EachText(item, fn)
+		}
+	}
+	return value
+}

@@ -2,6 +2,7 @@ package untrusted_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"callbridge/untrusted"
@@ -24,5 +25,15 @@ func TestCheckJSONCountsLevelsAndNumbersOutsideOfStrings(t *testing.T) {
 		if got := untrusted.CheckJSON([]byte(text), 2, long); !errors.Is(got, want) {
 			t.Errorf("%s: %v, want %v", text, got, want)
 		}
+	}
+}
+
+func TestEachTextReachesNestedTextsOnly(t *testing.T) {
+	t.Parallel()
+	value := map[string]any{"a": "x", "b": []any{"x", 1.5, map[string]any{"x": "x"}}, "c": nil}
+	got := untrusted.EachText(value, func(text string) string { return text + "!" })
+	want := map[string]any{"a": "x!", "b": []any{"x!", 1.5, map[string]any{"x": "x!"}}, "c": nil}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"callbridge/callab"
 	"callbridge/event"
+	"callbridge/untrusted"
 )
 
 // maxNoteRunes bounds the notes of a call, id included, as the mapping does for
@@ -35,7 +36,7 @@ func Sign(body []byte, request uuid.UUID) ([]byte, event.Phone, error) {
 	if call.Metadata == nil {
 		call.Metadata = map[string]any{}
 	}
-	cleanIDs(call.Metadata)
+	untrusted.EachText(call.Metadata, withoutIDs)
 	call.Metadata[event.RequestKey] = id
 	for name, value := range call.AgentDynamicVariables {
 		call.AgentDynamicVariables[name] = withoutIDs(value)
@@ -88,23 +89,6 @@ func withoutIDs(text string) string {
 		}
 		text = next
 	}
-}
-
-// cleanIDs applies withoutIDs to all texts of a JSON value.
-func cleanIDs(value any) any {
-	switch v := value.(type) {
-	case string:
-		return withoutIDs(v)
-	case map[string]any:
-		for key, member := range v {
-			v[key] = cleanIDs(member)
-		}
-	case []any:
-		for i, item := range v {
-			v[i] = cleanIDs(item)
-		}
-	}
-	return value
 }
 
 // signedNotes returns the notes of a call with its id on the last line. Notes
