@@ -25,6 +25,7 @@ import (
 	"callbridge/bus/dnc"
 	"callbridge/bus/embedded"
 	"callbridge/bus/loss"
+	"callbridge/bus/people"
 	"callbridge/bus/role"
 	"callbridge/bus/stream"
 )
@@ -90,10 +91,12 @@ type Bus struct {
 	// endUse remembers that the store was in use until now.
 	endUse func()
 	// Streams are bound by name: they stay valid when a stream is made again.
-	requests, ledger, results, limits, control, dnc jetstream.Stream
+	requests, ledger, results, limits, control, dnc, called jetstream.Stream
 
 	// people is the do-not-call list.
 	people *dnc.List
+	// memory is when each person was called.
+	memory *people.Memory
 
 	loss    *loss.Keeper
 	stopped stopped
@@ -226,7 +229,7 @@ func (b *Bus) connectEmbedded(options []nats.Option) (conn *nats.Conn, err error
 
 // flushed are the streams that callers depend on: what they have acknowledged has to be
 // on the disk.
-var flushed = []string{stream.Requests, stream.Ledger, stream.Results, stream.Control, stream.DNC}
+var flushed = []string{stream.Requests, stream.Ledger, stream.Results, stream.Control, stream.DNC, stream.People}
 
 // startFlushers lets the embedded server flush what callers depend on, and watch its
 // store.

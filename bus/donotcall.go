@@ -3,10 +3,12 @@ package bus
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/dnc"
+	"callbridge/bus/people"
 	"callbridge/bus/personkey"
 	"callbridge/bus/role"
 	"callbridge/bus/stream"
@@ -28,24 +30,43 @@ func (c Config) personKey() (personkey.Key, error) {
 	return personkey.Key{}, nil
 }
 
-// openPeople opens the do-not-call list, and refuses the stream of another person key.
+// checkRenewed is the age at which the check value of a stream that deletes by age is
+// written again: long before it is deleted.
+const checkRenewed = 30 * 24 * time.Hour
+
+// openPeople opens the do-not-call list and the memory of calls, and refuses the streams of
+// another person key.
 func (b *Bus) openPeople(ctx context.Context) error {
 	key, err := b.config.personKey()
 	if err != nil {
 		return err
 	}
-	b.people = &dnc.List{
-		Keyed: personkey.Keyed{
-			JS: b.js, Stream: b.dnc, CheckSubject: b.config.Prefix + ".dnc.key", Content: "the do-not-call list", Key: key,
+	keyed := func(in jetstream.Stream, prefix, content string) personkey.Keyed {
+		return personkey.Keyed{
+			JS: b.js, Stream: in, CheckSubject: prefix + ".key", Content: content, Key: key,
 			// A stream that was empty when it was last remembered can be lost unseen.
 			Begun: func(ctx context.Context) error { return b.loss.Finish(ctx) },
-		},
-		Prefix: b.config.Prefix + ".dnc",
-		Flush:  func(ctx context.Context) error { return b.server.Flush(ctx, stream.DNC) },
+		}
 	}
+	list, calls := b.config.Prefix+".dnc", b.config.Prefix+".person"
+	b.people = &dnc.List{
+		Keyed: keyed(b.dnc, list, "the do-not-call list"), Prefix: list,
+		Flush: func(ctx context.Context) error { return b.server.Flush(ctx, stream.DNC) },
+	}
+	b.memory = &people.Memory{
+		Keyed: keyed(b.called, calls, "the memory of calls"), Prefix: calls, Intact: b.remembered,
+		Flush: func(ctx context.Context) error { return b.server.Flush(ctx, stream.People) },
+	}
+	b.memory.Renew = checkRenewed
 	_, err = b.people.Match(ctx)
+	if err == nil {
+		_, err = b.memory.Match(ctx)
+	}
 	return err
 }
+
+// Memory is when each person was called.
+func (b *Bus) Memory() *people.Memory { return b.memory }
 
 // DoNotCall returns the entry that forbids a call now, read from the leader of the stream.
 // An error means that no call may be placed.

@@ -17,6 +17,7 @@ import (
 	"callbridge/bus/bustest"
 	"callbridge/bus/control"
 	"callbridge/bus/dnc"
+	"callbridge/bus/people"
 	"callbridge/bus/personkey"
 	"callbridge/event"
 	"callbridge/internal/testkit"
@@ -145,11 +146,15 @@ func useAll(t *testing.T, b *bus.Bus) {
 	if b.People().Key.IsZero() {
 		b.People().Key, err = personkey.New([]byte(strings.Repeat("k", 32)))
 		must(err)
+		b.Memory().Key = b.People().Key
 	}
 	_, err = b.People().Add(ctx, []string{"+12025550142"}, dnc.Entry{Since: time.Now()})
 	must(err)
 	_, _, err = b.DoNotCall(ctx, "+12025550142", dnc.Scope{})
 	must(err)
+	known, revision, err := b.Memory().Read(ctx, "+12025550142")
+	must(err)
+	must(b.Memory().Reserve(ctx, "+12025550142", known, revision, people.Call{Request: r.ID, Attempt: 1, At: time.Now()}))
 	if outcome, err := b.ResultOf(ctx, "website", result.RequestID); err != nil || outcome != result.Outcome {
 		t.Errorf("the result is not found: %q, %v", outcome, err)
 	}

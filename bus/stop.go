@@ -70,8 +70,9 @@ func (b *Bus) remembered(ctx context.Context) error {
 	if !lost {
 		return nil
 	}
-	// The stream of the list may have been made again, with another key.
+	// A stream with persons may have been made again, with another key.
 	b.people.Forget()
+	b.memory.Forget()
 	return forgotten(p)
 }
 

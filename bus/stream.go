@@ -44,7 +44,7 @@ func (b *Bus) Declare(ctx context.Context) error {
 func (b *Bus) openStreams(ctx context.Context) (err error) {
 	for name, into := range map[string]*jetstream.Stream{
 		stream.Requests: &b.requests, stream.Ledger: &b.ledger, stream.Results: &b.results, stream.Limits: &b.limits,
-		stream.Control: &b.control, stream.DNC: &b.dnc,
+		stream.Control: &b.control, stream.DNC: &b.dnc, stream.People: &b.called,
 	} {
 		if *into, err = b.declarer().Open(ctx, b.streamName(name)); err != nil {
 			return fmt.Errorf("read stream %s: %w", b.streamName(name), err)

@@ -22,6 +22,7 @@ import (
 	"callbridge/bus"
 	"callbridge/bus/bustest"
 	"callbridge/bus/dnc"
+	"callbridge/bus/people"
 	"callbridge/bus/personkey"
 	"callbridge/bus/role"
 	"callbridge/event"
@@ -297,6 +298,10 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 		t.Fatal(err)
 	}
 	if _, err := b.People().Add(t.Context(), []string{"+12025550142"}, dnc.Entry{Since: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	b.Memory().Key = b.People().Key
+	if err := b.Memory().Reserve(t.Context(), "+12025550142", people.Document{}, 0, people.Call{Request: uuid.New(), Attempt: 1, At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	waiting := event.Pending{Event: event.Event{ID: uuid.New(), Source: "website"}}

@@ -26,11 +26,16 @@ type Keyed struct {
 	Key Key
 	// Begun is called when the stream is no longer empty.
 	Begun func(context.Context) error
+	// Renew is the age at which the check value is written again, for a stream that deletes
+	// by age; zero for one that deletes nothing.
+	Renew time.Duration
 
-	// matched is set when the stream was found to be of Key. It never changes back while
-	// the stream is there, because no message of it can be deleted.
-	matched atomic.Bool
+	// matched is when the stream was found to be of Key; zero before.
+	matched atomic.Pointer[time.Time]
 }
+
+// matchAgain is how long a stream that deletes by age counts as matched.
+const matchAgain = 24 * time.Hour
 
 var (
 	// ErrNoKey: the stream is not empty, or a person is written, and there is no person
@@ -44,7 +49,8 @@ var (
 // Match checks that the stream is of Key, and returns false if it is of no key yet: then
 // it has no person.
 func (k *Keyed) Match(ctx context.Context) (bool, error) {
-	if k.matched.Load() {
+	// Without deletes by age, what has matched matches while the stream is there.
+	if at := k.matched.Load(); at != nil && (k.Renew == 0 || time.Since(*at) < matchAgain) {
 		return true, nil
 	}
 	msg, err := k.Stream.GetLastMsgForSubject(ctx, k.CheckSubject)
@@ -58,12 +64,27 @@ func (k *Keyed) Match(ctx context.Context) (bool, error) {
 	case string(msg.Data) != k.Key.Check():
 		return false, fmt.Errorf("%w than that of %s, so that nobody would be found in it: put back the file of the person key from before (PERSON_KEY_FILE, with the embedded NATS %s in NATS_STORE_DIR)", ErrOtherKey, k.Content, FileName)
 	}
-	k.matched.Store(true)
+	now := time.Now()
+	if k.Renew > 0 && now.Sub(msg.Time) > k.Renew {
+		if err := k.write(ctx, msg.Sequence); err != nil {
+			return false, err
+		}
+	}
+	k.matched.Store(&now)
 	return true, nil
 }
 
+// write writes the check value, unless another process is first.
+func (k *Keyed) write(ctx context.Context, revision uint64) error {
+	_, err := k.JS.Publish(ctx, k.CheckSubject, []byte(k.Key.Check()), jetstream.WithExpectLastSequencePerSubject(revision))
+	if err != nil && !stream.IsContended(err) {
+		return fmt.Errorf("write %s: %w", k.CheckSubject, err)
+	}
+	return nil
+}
+
 // Forget makes the next read check the key again: the stream may have been made again.
-func (k *Keyed) Forget() { k.matched.Store(false) }
+func (k *Keyed) Forget() { k.matched.Store(nil) }
 
 // contendedPause is the pause before the check value of another writer is read.
 const contendedPause = 20 * time.Millisecond
@@ -77,9 +98,8 @@ func (k *Keyed) Begin(ctx context.Context) error {
 	if err != nil || used {
 		return err
 	}
-	_, err = k.JS.Publish(ctx, k.CheckSubject, []byte(k.Key.Check()), jetstream.WithExpectLastSequencePerSubject(0))
-	if err != nil && !stream.IsContended(err) {
-		return fmt.Errorf("write %s: %w", k.CheckSubject, err)
+	if err := k.write(ctx, 0); err != nil {
+		return err
 	}
 	// Another process, with another key, may have been first.
 	for {

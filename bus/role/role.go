@@ -77,7 +77,7 @@ func filled(subjects []string, prefix, stream string) []string {
 
 var bridge = []string{
 	"{P}.request.*.*.ready", "{P}.request.*.*.closed", "{P}.lookup.*.*", "{P}.ledger.*", "{P}.result.*.*.*", "{P}.limit.>", "{P}.state.streams",
-	"{P}.dnc.person.*", "{P}.dnc.key",
+	"{P}.dnc.person.*", "{P}.dnc.key", "{P}.person.*",
 	// Its streams: created if missing, then only read.
 	"$JS.API.STREAM.CREATE.{S}REQUESTS", "$JS.API.STREAM.INFO.{S}REQUESTS", "$JS.API.STREAM.MSG.GET.{S}REQUESTS",
 	"$JS.API.STREAM.CREATE.{S}LEDGER", "$JS.API.STREAM.INFO.{S}LEDGER", "$JS.API.STREAM.MSG.GET.{S}LEDGER",
@@ -86,6 +86,7 @@ var bridge = []string{
 	"$JS.API.STREAM.CREATE.{S}STATE", "$JS.API.STREAM.INFO.{S}STATE", "$JS.API.STREAM.MSG.GET.{S}STATE",
 	"$JS.API.STREAM.CREATE.{S}CONTROL", "$JS.API.STREAM.INFO.{S}CONTROL", "$JS.API.STREAM.MSG.GET.{S}CONTROL",
 	"$JS.API.STREAM.CREATE.{S}DNC", "$JS.API.STREAM.INFO.{S}DNC", "$JS.API.STREAM.MSG.GET.{S}DNC",
+	"$JS.API.STREAM.CREATE.{S}PEOPLE", "$JS.API.STREAM.INFO.{S}PEOPLE", "$JS.API.STREAM.MSG.GET.{S}PEOPLE",
 	// The two consumers of requests.
 	"$JS.API.CONSUMER.CREATE.{S}REQUESTS.dispatch.>", "$JS.API.CONSUMER.CREATE.{S}REQUESTS.lookup.>",
 	"$JS.API.CONSUMER.INFO.{S}REQUESTS.*", "$JS.API.CONSUMER.MSG.NEXT.{S}REQUESTS.*", "$JS.ACK.{S}REQUESTS.>",

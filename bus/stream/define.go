@@ -20,6 +20,7 @@ const (
 	State    = "state"
 	Control  = "control"
 	DNC      = "dnc"
+	People   = "people"
 )
 
 // Names of the durable consumers of the stream of requests, from which every process
@@ -53,6 +54,8 @@ const (
 	stateMessages = 10_000
 	// controlMessages bounds the stream of stops. Each is the act of a person.
 	controlMessages = 100_000
+	// peopleAge is how long it is remembered who was called: longer than any cool-down.
+	peopleAge = 400 * 24 * time.Hour
 	// shortestWindow is the shortest duplicate window that nats-server accepts.
 	shortestWindow = 100 * time.Millisecond
 )
@@ -116,8 +119,8 @@ func (s Settings) Streams() []jetstream.StreamConfig {
 	}, s.Forbidding()...)
 }
 
-// Forbidding returns the definitions of the streams that forbid calls. They have no age:
-// what they say does not end because it is old.
+// Forbidding returns the definitions of the streams that forbid calls. What is stopped and
+// who must not be called has no age: it does not end because it is old.
 func (s Settings) Forbidding() []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		{
@@ -136,6 +139,15 @@ func (s Settings) Forbidding() []jetstream.StreamConfig {
 			MaxMsgsPerSubject: difference.UnlimitedPerSubject,
 			Discard:           jetstream.DiscardNew, DenyDelete: true, DenyPurge: true,
 			// At its start the server reads each message of the window.
+			Duplicates: shortestWindow,
+			Storage:    jetstream.FileStorage, Replicas: s.Replicas,
+		},
+		{
+			Name:        s.Name(People),
+			Description: "when each person was called, by a keyed hash of the number; the newest message of each counts",
+			Subjects:    []string{s.Prefix + ".person.*"},
+			MaxAge:      peopleAge, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
+			Discard: jetstream.DiscardNew, DenyDelete: true, DenyPurge: true,
 			Duplicates: shortestWindow,
 			Storage:    jetstream.FileStorage, Replicas: s.Replicas,
 		},
