@@ -20,7 +20,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
-	"callbridge/dispatch"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/untrusted"
 )
@@ -115,7 +115,7 @@ func (p *Printer) print(m *nats.Msg) (event.Result, bool) {
 			p.step("mapped", "route %s: call %s", r.Route, describe(r.Call))
 		}
 	case "ledger":
-		var r dispatch.Record
+		var r record.Record
 		if json.Unmarshal(m.Data, &r) == nil {
 			p.printState(r)
 		}
@@ -129,13 +129,13 @@ func (p *Printer) print(m *nats.Msg) (event.Result, bool) {
 	return event.Result{}, false
 }
 
-func (p *Printer) printState(r dispatch.Record) {
+func (p *Printer) printState(r record.Record) {
 	switch r.State {
-	case dispatch.Claimed:
+	case record.Claimed:
 		p.step("dialling", "attempt %d", r.Attempt)
-	case dispatch.Unknown:
+	case record.Unknown:
 		p.step("unknown", "no usable answer (%s): looking into Callab's call list, not dialling again", r.Detail)
-	case dispatch.Accepted:
+	case record.Accepted:
 		var call struct {
 			ID string `json:"id"`
 		}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"callbridge/callab/callabsim"
-	"callbridge/dispatch"
 	"callbridge/dispatch/breaker"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -44,19 +44,19 @@ func TestTwoProcessesInAnOutagePlaceEachCallOnce(t *testing.T) {
 // ledger gets a later attempt that was not placed, or garbage. Nothing is dialled again.
 func TestAcceptanceEndsWhatOthersWrote(t *testing.T) {
 	t.Parallel()
-	for name, write := range map[string]func(dispatch.Record) []byte{
-		"a later attempt that is free": func(r dispatch.Record) []byte {
-			r.State, r.Attempt, r.Nonce = dispatch.Free, r.Attempt+1, "of another process"
+	for name, write := range map[string]func(record.Record) []byte{
+		"a later attempt that is free": func(r record.Record) []byte {
+			r.State, r.Attempt, r.Nonce = record.Free, r.Attempt+1, "of another process"
 			data, _ := json.Marshal(r)
 			return data
 		},
-		"a later attempt that is unknown": func(r dispatch.Record) []byte {
-			r.State, r.Attempt, r.Nonce = dispatch.Unknown, r.Attempt+1, "of another process"
+		"a later attempt that is unknown": func(r record.Record) []byte {
+			r.State, r.Attempt, r.Nonce = record.Unknown, r.Attempt+1, "of another process"
 			data, _ := json.Marshal(r)
 			return data
 		},
-		"garbage":               func(dispatch.Record) []byte { return []byte("\x00{") },
-		"a newer version's own": func(dispatch.Record) []byte { return []byte(`{"state":"deferred","attempt":1}`) },
+		"garbage":               func(record.Record) []byte { return []byte("\x00{") },
+		"a newer version's own": func(record.Record) []byte { return []byte(`{"state":"deferred","attempt":1}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,18 +81,18 @@ func TestAcceptanceEndsWhatOthersWrote(t *testing.T) {
 }
 
 // overwriteClaim replaces the claim of a call that is being placed.
-func (f *fixture) overwriteClaim(r event.Request, write func(dispatch.Record) []byte) {
+func (f *fixture) overwriteClaim(r event.Request, write func(record.Record) []byte) {
 	f.t.Helper()
 	testkit.Eventually(f.t, "a call is placed", func() bool { return len(f.sim.Placed()) > 0 })
 	entry, err := f.bus.Ledger().Get(f.t.Context(), r.ID)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	var record dispatch.Record
-	if err := json.Unmarshal(entry.Data, &record); err != nil || record.State != dispatch.Claimed {
-		f.t.Fatalf("ledger has %s: %v", record.State, err)
+	var claim record.Record
+	if err := json.Unmarshal(entry.Data, &claim); err != nil || claim.State != record.Claimed {
+		f.t.Fatalf("ledger has %s: %v", claim.State, err)
 	}
-	if _, err := f.bus.Ledger().Put(f.t.Context(), r.ID, write(record), entry.Revision); err != nil {
+	if _, err := f.bus.Ledger().Put(f.t.Context(), r.ID, write(claim), entry.Revision); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -145,7 +145,7 @@ func TestAFreeRecordWithAResultIsNotDialled(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, callabsim.Options{})
 	r := request("lead-1", "+12025550142")
-	f.write(r, dispatch.Record{State: dispatch.Free, Attempt: 1, Source: "website", Owner: "embedded-ended", Nonce: "n"})
+	f.write(r, record.Record{State: record.Free, Attempt: 1, Source: "website", Owner: "embedded-ended", Nonce: "n"})
 	if err := f.bus.PublishResult(t.Context(), event.Result{RequestID: r.ID, Outcome: event.Accepted, Reason: event.ReasonCreated, Event: r.Event, Time: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestAFreeRecordWithAResultIsNotDialled(t *testing.T) {
 	f.run(fast(), good)
 	f.done()
 	states := f.states(r.ID)
-	if f.sim.Posts() != 0 || states[len(states)-1] != dispatch.Accepted {
+	if f.sim.Posts() != 0 || states[len(states)-1] != record.Accepted {
 		t.Errorf("%d create calls, ledger went %v", f.sim.Posts(), states)
 	}
 	f.oneResult(r, event.Accepted)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"callbridge/dispatch/record"
 	"callbridge/event"
 )
 
@@ -25,7 +26,7 @@ type final struct {
 	// done: it has a result already.
 	done bool
 	// record is the final record of the ledger.
-	record Record
+	record record.Record
 }
 
 // beforeDialling returns how a request ends that must not be dialled, or nil: its message
@@ -55,25 +56,15 @@ func (d *Dispatcher) beforeDialling(ctx context.Context, r request, e entry) (*f
 		return nil, err
 	}
 	d.logger(r).Warn("dispatch.result_found", "outcome", outcome, "hint", "the ledger does not know that this request has a result; no call is made")
-	state := stateOf(outcome)
-	if e.revision == 0 || state == none {
+	state := record.Of(outcome)
+	if e.revision == 0 || state == record.None {
 		return &final{done: true}, nil
 	}
-	return &final{record: Record{State: state, Attempt: e.Attempt, Detail: "taken from the result: the ledger had lost it"}}, nil
-}
-
-// stateOf returns the final state that leads to an outcome, or none.
-func stateOf(outcome event.Outcome) State {
-	for state, of := range outcomes {
-		if of == outcome {
-			return state
-		}
-	}
-	return none
+	return &final{record: record.Record{State: state, Attempt: e.Attempt, Detail: "taken from the result: the ledger had lost it"}}, nil
 }
 
 func notSent(e entry, detail string) *final {
-	return &final{record: Record{State: Failed, Attempt: e.Attempt, Reason: event.ReasonNotSent, Detail: detail}}
+	return &final{record: record.Record{State: record.Failed, Attempt: e.Attempt, Reason: event.ReasonNotSent, Detail: detail}}
 }
 
 // conclude ends a request with the answer of beforeDialling.

@@ -7,6 +7,7 @@ import (
 
 	"callbridge/callab"
 	"callbridge/dispatch/breaker"
+	"callbridge/dispatch/record"
 	"callbridge/dispatch/search"
 	"callbridge/event"
 	"callbridge/untrusted"
@@ -15,7 +16,7 @@ import (
 // verdict is what one answer means for its request, and for the requests after
 // it.
 type verdict struct {
-	state  State
+	state  record.State
 	reason event.Reason
 	detail string
 	// delay is the least time until the next attempt of this request.
@@ -57,22 +58,22 @@ func aboutTheCall(status int) bool {
 func classify(a callab.Answer, attempt, attempts int, alone bool) verdict {
 	switch a.Outcome {
 	case callab.Accepted:
-		return verdict{state: Accepted, reason: event.ReasonCreated, api: accepted}
+		return verdict{state: record.Accepted, reason: event.ReasonCreated, api: accepted}
 	case callab.Refused:
 		switch {
 		case aboutTheCall(a.HTTPStatus):
-			return verdict{state: Rejected, reason: event.ReasonRefused, detail: detail(a), api: accepted}
+			return verdict{state: record.Rejected, reason: event.ReasonRefused, detail: detail(a), api: accepted}
 		case alone:
 			return notPlaced(a, attempt, attempts)
 		}
 		// No call was placed.
-		return verdict{state: Free, detail: detail(a), delay: min(a.RetryAfter, maxRetryAfter), api: refused}
+		return verdict{state: record.Free, detail: detail(a), delay: min(a.RetryAfter, maxRetryAfter), api: refused}
 	case callab.NotPlaced:
 		v := notPlaced(a, attempt, attempts)
 		v.pause = min(v.delay, breaker.MaxPause)
 		return v
 	}
-	return verdict{state: Unknown, detail: detail(a)}
+	return verdict{state: record.Unknown, detail: detail(a)}
 }
 
 // verify turns the acceptance of another call into an unknown outcome: an answer
@@ -89,16 +90,16 @@ func verify(a callab.Answer, r request) callab.Answer {
 
 func notPlaced(a callab.Answer, attempt, attempts int) verdict {
 	if attempt >= attempts {
-		return verdict{state: Failed, reason: event.ReasonNotSent, detail: detail(a)}
+		return verdict{state: record.Failed, reason: event.ReasonNotSent, detail: detail(a)}
 	}
-	return verdict{state: Free, detail: detail(a), delay: max(backoff(attempt), min(a.RetryAfter, maxRetryAfter))}
+	return verdict{state: record.Free, detail: detail(a), delay: max(backoff(attempt), min(a.RetryAfter, maxRetryAfter))}
 }
 
 const (
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = 5 * time.Minute
 	// maxRetryAfter bounds a Retry-After that Callab asks for.
-	maxRetryAfter = time.Hour
+	maxRetryAfter = record.MaxWait
 )
 
 // backoff doubles from 0.5 s after the first attempt up to 5 min from the

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"callbridge/callab/callabsim"
-	"callbridge/dispatch"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -66,7 +66,7 @@ func TestOneRefusedRequestDoesNotStopOthers(t *testing.T) {
 	if outcomes[event.Accepted] != 2 || outcomes[event.Failed] != 1 {
 		t.Errorf("outcomes %v, want 2 accepted and 1 failed", outcomes)
 	}
-	if states := f.states(request("refused", "").ID); !slices.Equal(states[len(states)-1:], []dispatch.State{dispatch.Failed}) {
+	if states := f.states(request("refused", "").ID); !slices.Equal(states[len(states)-1:], []record.State{record.Failed}) {
 		t.Errorf("ledger went %v", states)
 	}
 }

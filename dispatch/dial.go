@@ -12,6 +12,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/callab"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/wait"
 	"callbridge/span"
@@ -85,8 +86,8 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 func (d *Dispatcher) claim(r request, e entry) (entry, callab.Window, error) {
 	window := crashtestWindow(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
 	point("claiming")
-	claim, err := d.compareAndSet(d.drain, r, Record{
-		State: Claimed, Attempt: e.Attempt + 1, Claimed: window.Start, Refused: e.Refused,
+	claim, err := d.compareAndSet(d.drain, r, record.Record{
+		State: record.Claimed, Attempt: e.Attempt + 1, Claimed: window.Start, Refused: e.Refused,
 	}, e)
 	if err != nil {
 		return entry{}, callab.Window{}, err
@@ -96,7 +97,7 @@ func (d *Dispatcher) claim(r request, e entry) (entry, callab.Window, error) {
 }
 
 // attempt sends a claimed call and returns the record that the answer leads to.
-func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe bool) Record {
+func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe bool) record.Record {
 	s := d.config.Tracer.Start(string(r.trace), span.Internal, "dial attempt")
 	r.trace = s.Parent()
 	answer := verify(d.send(r, window), r)
@@ -111,7 +112,7 @@ func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe
 	next := claim.Record
 	next.State, next.Reason, next.Detail, next.Call = v.state, v.reason, v.detail, answer.Call.Raw
 	if v.delay > 0 {
-		next.waitFor(v.delay)
+		next.WaitFor(v.delay)
 	}
 	d.noteAnswer(v, answer.HTTPStatus, probe, &next)
 	return next
@@ -162,7 +163,7 @@ func testCall(r request) (callab.TestCall, error) {
 // If NATS has lost the ledger, or another process has expired the claim, the answer
 // replaces the newer record (replaces): an answer is evidence, the state of a lost or
 // expired claim is an assumption.
-func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, error) {
+func (d *Dispatcher) recordAnswer(r request, next record.Record, claim entry) (entry, error) {
 	ctx := context.WithoutCancel(d.drain)
 	for over := claim; ; {
 		written, err := d.compareAndSet(ctx, r, next, over)
@@ -181,7 +182,7 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 			case loadErr != nil:
 			case replaces(next, found, claim):
 				// What a record that cannot be read says may be another attempt.
-				over, next.Park = found, next.Park || found.State == unreadable
+				over, next.Park = found, next.Park || found.State == record.Unreadable
 				continue
 			case found.State == next.State && found.Attempt == next.Attempt:
 				return found, nil
@@ -201,27 +202,26 @@ func (d *Dispatcher) recordAnswer(r request, next Record, claim entry) (entry, e
 // again. Otherwise an unknown or free entry of the same attempt says what another process
 // assumed, and only an answer after which the call is not dialled again replaces a free
 // one, or one that cannot be read.
-func replaces(next Record, found, claim entry) bool {
-	_, final := outcomes[found.State]
+func replaces(next record.Record, found, claim entry) bool {
 	switch {
 	case found.revision == 0:
 		return true
-	case final:
+	case found.State.IsFinal():
 		return false
-	case next.State == Accepted:
+	case next.State == record.Accepted:
 		return true
-	case found.State == unreadable:
-		return next.State == Unknown
+	case found.State == record.Unreadable:
+		return next.State == record.Unknown
 	case found.Attempt != claim.Attempt:
 		return false
 	}
-	return found.State == Unknown || found.State == Free && next.State == Unknown
+	return found.State == record.Unknown || found.State == record.Free && next.State == record.Unknown
 }
 
 // waitLeft is how long a free request still waits: its delay less its age, both without
 // the clock of the process that wrote it.
 func (d *Dispatcher) waitLeft(ctx context.Context, e entry) (time.Duration, error) {
-	delay := e.wait()
+	delay := e.Wait()
 	if delay == 0 && !e.NotBefore.IsZero() {
 		// Of an earlier version, by the clock of its process.
 		delay = min(max(e.NotBefore.Sub(e.stored), 0), backoff(max(e.Attempt, 1)))

@@ -15,7 +15,7 @@
 //   - held.go: calls that are held because Callab cannot take one (package breaker)
 //   - reconcile.go: expired claims, unknown calls (package search), stuck requests
 //   - loss.go: requests about which NATS has lost something
-//   - ledger.go: the record of a request, changed by compare-and-set
+//   - ledger.go: the record of a request (package record), changed by compare-and-set
 //   - report.go: results, log lines, metrics
 //   - point.go: hooks of the crash tests
 //

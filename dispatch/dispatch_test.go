@@ -17,6 +17,7 @@ import (
 	"callbridge/bus/bustest"
 	"callbridge/callab/callabsim"
 	"callbridge/dispatch"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -42,7 +43,7 @@ func TestRequestBecomesOneCallAndOneResult(t *testing.T) {
 	if n := f.dialled(r.ID); n != 1 {
 		t.Errorf("dialled %d times, want 1", n)
 	}
-	if want := []dispatch.State{dispatch.Claimed, dispatch.Accepted}; !slices.Equal(f.states(r.ID), want) {
+	if want := []record.State{record.Claimed, record.Accepted}; !slices.Equal(f.states(r.ID), want) {
 		t.Errorf("ledger went %v, want %v", f.states(r.ID), want)
 	}
 }

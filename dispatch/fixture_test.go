@@ -19,6 +19,7 @@ import (
 	"callbridge/callab"
 	"callbridge/callab/callabsim"
 	"callbridge/dispatch"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -132,13 +133,13 @@ func (f *fixture) send(requests ...event.Request) {
 // claimed writes a claim into the ledger whose owner has recorded no answer.
 func (f *fixture) claimed(r event.Request, owner string) {
 	f.t.Helper()
-	f.write(r, dispatch.Record{State: dispatch.Claimed, Attempt: 1, Owner: owner, Nonce: "n", Claimed: time.Now()})
+	f.write(r, record.Record{State: record.Claimed, Attempt: 1, Owner: owner, Nonce: "n", Claimed: time.Now()})
 }
 
 // write writes the first ledger record of a request.
-func (f *fixture) write(r event.Request, record dispatch.Record) {
+func (f *fixture) write(r event.Request, first record.Record) {
 	f.t.Helper()
-	data, err := event.Marshal(record)
+	data, err := event.Marshal(first)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -183,7 +184,7 @@ func (f *fixture) dialled(id uuid.UUID) int {
 }
 
 // states returns the states of all ledger records of a request, oldest first.
-func (f *fixture) states(id uuid.UUID) []dispatch.State {
+func (f *fixture) states(id uuid.UUID) []record.State {
 	f.t.Helper()
 	stream, err := f.js.Stream(f.t.Context(), "CALLBRIDGE_LEDGER")
 	if err != nil {
@@ -199,9 +200,9 @@ func (f *fixture) states(id uuid.UUID) []dispatch.State {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	var states []dispatch.State
+	var states []record.State
 	for m := range batch.Messages() {
-		var r dispatch.Record
+		var r record.Record
 		if err := json.Unmarshal(m.Data(), &r); err != nil {
 			f.t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"callbridge/bus/control"
 	"callbridge/bus/dnc"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/wait"
 	"callbridge/policy"
@@ -55,7 +56,7 @@ func (d *Dispatcher) gate(ctx context.Context, r request, e entry) (t transition
 	if err != nil || !forbidden {
 		return transition{}, err != nil, err
 	}
-	t, err = d.end(ctx, r, Record{State: Skipped, Reason: event.ReasonDoNotCall, Detail: detail}, e)
+	t, err = d.end(ctx, r, record.Record{State: record.Skipped, Reason: event.ReasonDoNotCall, Detail: detail}, e)
 	return t, true, err
 }
 

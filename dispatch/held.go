@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"callbridge/dispatch/breaker"
+	"callbridge/dispatch/record"
 )
 
 // Held returns why calls are held, or nil: Callab refuses every call for a reason of its
@@ -46,7 +47,7 @@ func advice(status int) string {
 
 // noteAnswer passes what an answer proves about Callab to the breaker. A refusal that is
 // not about the call takes the attempt back: the request waits and uses up none.
-func (d *Dispatcher) noteAnswer(v verdict, status int, probe bool, next *Record) {
+func (d *Dispatcher) noteAnswer(v verdict, status int, probe bool, next *record.Record) {
 	switch {
 	case v.api == accepted:
 		refusal, over := d.breaker.Accept(probe)
@@ -60,10 +61,10 @@ func (d *Dispatcher) noteAnswer(v verdict, status int, probe bool, next *Record)
 		d.outageOver(over)
 		next.Attempt--
 		next.Refused = time.Now()
-		if wait := time.Until(again); wait > next.wait() {
-			next.waitFor(wait)
+		if wait := time.Until(again); wait > next.Wait() {
+			next.WaitFor(wait)
 		}
-	case v.state == Unknown:
+	case v.state == record.Unknown:
 		if d.breaker.Fail(probe) {
 			d.log.Error("dispatch.breaker_opened", "unknown_in_a_row", breaker.TripAfter, "detail", v.detail,
 				"hint", "Callab does not answer; calls wait, and one at a time is tried until it does")

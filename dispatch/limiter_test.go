@@ -18,7 +18,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/callab/callabsim"
-	"callbridge/dispatch"
+	"callbridge/dispatch/record"
 	"callbridge/internal/testkit"
 )
 
@@ -261,7 +261,7 @@ func TestWithoutTokensNothingIsDialled(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.result()
-	if got := f.states(r.ID); len(got) != 2 || got[1] != dispatch.Accepted {
+	if got := f.states(r.ID); len(got) != 2 || got[1] != record.Accepted {
 		t.Errorf("states %v, want claimed and accepted", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"callbridge/bus/loss"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 )
 
@@ -37,8 +38,8 @@ func (d *Dispatcher) afterLoss(ctx context.Context, r request, e entry) (t trans
 }
 
 // lostRecord is the record of a request about which NATS has lost something.
-func lostRecord(r Record, since time.Time, treatment loss.Treatment) Record {
-	r.State, r.Attempt, r.Claimed = Unknown, max(1, r.Attempt), since
+func lostRecord(r record.Record, since time.Time, treatment loss.Treatment) record.Record {
+	r.State, r.Attempt, r.Claimed = record.Unknown, max(1, r.Attempt), since
 	r.Detail = "NATS has lost records of the time after the request, or was restored from a copy"
 	if treatment == loss.Hold {
 		r.Reason = event.ReasonHeldAfterLoss

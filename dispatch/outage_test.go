@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"callbridge/callab/callabsim"
-	"callbridge/dispatch"
 	"callbridge/dispatch/breaker"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -108,9 +108,9 @@ func TestAnswerReplacesAFreeRecordOfItsAttempt(t *testing.T) {
 	f.run(fast(), good)
 	r := request("lead-1", "+12025550142")
 	f.send(r)
-	f.overwriteClaim(r, func(record dispatch.Record) []byte {
-		record.State, record.Nonce = dispatch.Free, "of another process"
-		data, err := event.Marshal(record)
+	f.overwriteClaim(r, func(claim record.Record) []byte {
+		claim.State, claim.Nonce = record.Free, "of another process"
+		data, err := event.Marshal(claim)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestWaitOfABridgeWithAWrongClock(t *testing.T) {
 	f := newFixture(t, callabsim.Options{})
 	for key, wait := range map[string]int64{"lead-1": 500, "of an earlier version": 0} {
 		r := request(key, "+12025550142")
-		f.write(r, dispatch.Record{State: dispatch.Free, Attempt: 1, Owner: "fast clock", Nonce: "n", NotBefore: time.Now().Add(time.Hour), WaitMS: wait})
+		f.write(r, record.Record{State: record.Free, Attempt: 1, Owner: "fast clock", Nonce: "n", NotBefore: time.Now().Add(time.Hour), WaitMS: wait})
 		f.send(r)
 	}
 	f.run(fast(), good)

@@ -11,7 +11,7 @@ import (
 
 	"callbridge/bus/bustest"
 	"callbridge/callab/callabsim"
-	"callbridge/dispatch"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -205,19 +205,19 @@ func TestGarbageOverACallThatEnded(t *testing.T) {
 // TestADeletedRequestBecomesAResult: an operator has deleted it by hand.
 func TestADeletedRequestBecomesAResult(t *testing.T) {
 	t.Parallel()
-	for state, c := range map[dispatch.State]struct {
+	for state, c := range map[record.State]struct {
 		placed bool
 		want   event.Outcome
 	}{
-		dispatch.Free:    {false, event.Failed},
-		dispatch.Claimed: {false, event.Unknown},
-		dispatch.Unknown: {true, event.Accepted},
+		record.Free:    {false, event.Failed},
+		record.Claimed: {false, event.Unknown},
+		record.Unknown: {true, event.Accepted},
 	} {
 		t.Run(string(state), func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, callabsim.Options{})
 			r := request("lead-1", "+12025550142")
-			f.write(r, dispatch.Record{State: state, Attempt: 1, Source: "website", Owner: "embedded-ended", Nonce: "n", Claimed: time.Now()})
+			f.write(r, record.Record{State: state, Attempt: 1, Source: "website", Owner: "embedded-ended", Nonce: "n", Claimed: time.Now()})
 			if c.placed {
 				f.sim.AddCalls(callabsim.Call{CallTo: "+12025550142", CreatedAt: time.Now(), Notes: "callbridge " + r.ID.String(), Metadata: map[string]any{event.RequestKey: r.ID.String()}})
 			}
@@ -229,7 +229,7 @@ func TestADeletedRequestBecomesAResult(t *testing.T) {
 			if got := f.result(); got.Outcome != c.want || got.RequestID != r.ID || got.Event.Source != "website" || !c.placed && !strings.Contains(got.Detail, "deleted") {
 				t.Errorf("ended %s (%s: %s)", got.Outcome, got.Reason, got.Detail)
 			}
-			if states := f.states(r.ID); f.sim.Posts() != 0 || slices.Contains(states[1:], dispatch.Claimed) {
+			if states := f.states(r.ID); f.sim.Posts() != 0 || slices.Contains(states[1:], record.Claimed) {
 				t.Errorf("%d create calls, ledger went %v", f.sim.Posts(), states)
 			}
 		})

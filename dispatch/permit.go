@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"callbridge/dispatch/record"
 	"callbridge/event"
 )
 
@@ -39,23 +40,23 @@ func (d *Dispatcher) generation() int {
 }
 
 // judge returns the final record of a request that may not be dialled, or false.
-func (d *Dispatcher) judge(r request) (refused Record, is bool) {
+func (d *Dispatcher) judge(r request) (refused record.Record, is bool) {
 	if d.config.Permits == nil {
-		return Record{}, false
+		return record.Record{}, false
 	}
 	outcome, reason, detail := d.config.Permits(&r.Request)
 	switch outcome {
 	case "":
-		return Record{}, false
+		return record.Record{}, false
 	case event.Skipped:
-		return Record{State: Skipped, Reason: reason, Detail: detail, Config: r.Config}, true
+		return record.Record{State: record.Skipped, Reason: reason, Detail: detail, Config: r.Config}, true
 	}
-	return Record{State: Rejected, Reason: reason, Detail: detail, Config: r.Config}, true
+	return record.Record{State: record.Rejected, Reason: reason, Detail: detail, Config: r.Config}, true
 }
 
 // refuse ends a request that may not be dialled. The ledger decides between this
 // process and another one that would dial it: one of the two records is written.
-func (d *Dispatcher) refuse(ctx context.Context, r request, refused Record, e entry) (transition, error) {
+func (d *Dispatcher) refuse(ctx context.Context, r request, refused record.Record, e entry) (transition, error) {
 	if r.Route != "" && !d.bus.Embedded() {
 		now, err := d.ledger.Now(ctx)
 		if err != nil {
@@ -69,7 +70,7 @@ func (d *Dispatcher) refuse(ctx context.Context, r request, refused Record, e en
 }
 
 // end writes the final record of a request that is not dialled.
-func (d *Dispatcher) end(ctx context.Context, r request, refused Record, e entry) (transition, error) {
+func (d *Dispatcher) end(ctx context.Context, r request, refused record.Record, e entry) (transition, error) {
 	refused.Attempt, refused.Config = e.Attempt, cmp.Or(refused.Config, r.Config)
 	written, err := d.compareAndSet(ctx, r, refused, e)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"callbridge/callab/callabsim"
 	"callbridge/dispatch"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -24,7 +25,7 @@ func refusing(number string, outcome event.Outcome) dispatch.Permits {
 
 func TestEveryRequestIsJudgedBeforeItsClaim(t *testing.T) {
 	t.Parallel()
-	for outcome, state := range map[event.Outcome]dispatch.State{event.Rejected: dispatch.Rejected, event.Skipped: dispatch.Skipped} {
+	for outcome, state := range map[event.Outcome]record.State{event.Rejected: record.Rejected, event.Skipped: record.Skipped} {
 		t.Run(string(outcome), func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, callabsim.Options{})
@@ -44,7 +45,7 @@ func TestEveryRequestIsJudgedBeforeItsClaim(t *testing.T) {
 				t.Errorf("the other request ended %s (%s)", got.Outcome, got.Reason)
 			}
 			f.done()
-			if got := f.states(r.ID); !slices.Equal(got, []dispatch.State{state}) || f.sim.Posts() != 1 || len(f.results) != 0 {
+			if got := f.states(r.ID); !slices.Equal(got, []record.State{state}) || f.sim.Posts() != 1 || len(f.results) != 0 {
 				t.Errorf("ledger went %v, %d create calls, %d more results", got, f.sim.Posts(), len(f.results))
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"callbridge/dispatch/record"
 	"callbridge/dispatch/search"
 	"callbridge/event"
 	"callbridge/untrusted"
@@ -16,11 +17,11 @@ import (
 // request becomes unknown, because the owner may have sent it.
 func (d *Dispatcher) expireClaim(ctx context.Context, r request, e entry) (transition, error) {
 	next := e.Record
-	next.State, next.Detail = Unknown, "the process that claimed the call ended before it recorded an answer"
+	next.State, next.Detail = record.Unknown, "the process that claimed the call ended before it recorded an answer"
 	switch _, unused := d.unusedClaims.LoadAndDelete(e.Nonce); {
 	case unused:
 		// Our own claim, stored after we had given up on it: no call was sent.
-		next.State, next.Detail = Free, ""
+		next.State, next.Detail = record.Free, ""
 	case d.ownerHasEnded(e.Owner):
 		// The claim expires at once.
 	default:
@@ -48,20 +49,20 @@ func (d *Dispatcher) doubt(ctx context.Context, r request, e entry) (transition,
 	if err != nil {
 		return transition{}, err
 	}
-	if outcome != "" && e.isForeign() {
+	if outcome != "" && e.IsForeign() {
 		return done(), nil
 	}
 	age, err := d.age(ctx, e)
 	if err != nil {
 		return transition{}, err
 	}
-	if wait := d.config.ClaimAge + d.config.Settle - age; wait > 0 && e.isForeign() {
+	if wait := d.config.ClaimAge + d.config.Settle - age; wait > 0 && e.IsForeign() {
 		return retryAfter(min(wait, max(age, busRetryDelay))), nil
 	}
 	d.logger(r).Error("dispatch.record_unreadable", "record", e.revision, "detail", e.Detail,
 		"hint", "no call is made; look who may publish to the ledger")
-	next := Record{State: Unknown, Attempt: max(e.Attempt, 1), Claimed: r.stored, Park: true, Detail: "a record of the ledger " + e.Detail}
-	if state := stateOf(outcome); state != none {
+	next := record.Record{State: record.Unknown, Attempt: max(e.Attempt, 1), Claimed: r.stored, Park: true, Detail: "a record of the ledger " + e.Detail}
+	if state := record.Of(outcome); state != record.None {
 		next.State = state // the request has its result already
 	}
 	written, err := d.compareAndSet(ctx, r, next, e)
@@ -112,7 +113,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 	}
 	found := search.List(ctx, d.api, search.Target{ID: r.ID, CallTo: r.callTo, Claimed: e.Claimed}, mayRedial(e.Record, age, d.config))
 	next, wait := resolve(e.Record, age, found, d.config)
-	if next.State == Unknown {
+	if next.State == record.Unknown {
 		if found.Err != nil {
 			d.logger(r).Warn("dispatch.list_unreadable", "error", found.Err)
 		}
@@ -146,26 +147,26 @@ func sinceOutage(age, least time.Duration, ended time.Time) time.Duration {
 // Settle, and only if the whole list was read. While nothing is decided, the
 // state stays Unknown and the list is searched again after wait. It is a pure
 // function.
-func resolve(r Record, age time.Duration, found search.Found, c Config) (next Record, wait time.Duration) {
+func resolve(r record.Record, age time.Duration, found search.Found, c Config) (next record.Record, wait time.Duration) {
 	next = r
 	switch {
 	case found.Call != nil:
-		next.State, next.Reason, next.Call = Accepted, event.ReasonFound, found.Call
+		next.State, next.Reason, next.Call = record.Accepted, event.ReasonFound, found.Call
 	case found.Err != nil && age < maxUnknown:
 		return r, min(age, maxSearchInterval)
 	case found.Err == nil && age < c.Settle:
 		return r, min(age, c.Settle-age)
 	case found.Err == nil && found.Similar == 0 && mayRedial(r, age, c):
-		next.State, next.NotBefore, next.WaitMS = Free, time.Time{}, 0
+		next.State, next.NotBefore, next.WaitMS = record.Free, time.Time{}, 0
 	default:
-		next.State, next.Reason = Parked, cmp.Or(r.Reason, event.ReasonNotFound)
+		next.State, next.Reason = record.Parked, cmp.Or(r.Reason, event.ReasonNotFound)
 		next.Detail = parkedDetail(r.Detail, found)
 	}
 	return next, 0
 }
 
 // mayRedial reports whether a call that is missing from the list is placed again.
-func mayRedial(r Record, age time.Duration, c Config) bool {
+func mayRedial(r record.Record, age time.Duration, c Config) bool {
 	return c.Redial && !r.Park && age >= c.Settle && r.Attempt < c.Attempts && r.Reason != event.ReasonHeldAfterLoss
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"callbridge/callab/callabsim"
-	"callbridge/dispatch"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -116,7 +116,7 @@ func TestClaimOfARemoteProcessExpiresByAge(t *testing.T) {
 		return f.consumer().NumAckPending == 1 && f.consumer().Delivered.Consumer >= 1
 	})
 	stop()
-	if want := []dispatch.State{dispatch.Claimed}; !slices.Equal(f.states(r.ID), want) {
+	if want := []record.State{record.Claimed}; !slices.Equal(f.states(r.ID), want) {
 		t.Errorf("ledger went %v, want %v", f.states(r.ID), want)
 	}
 }
@@ -150,7 +150,7 @@ func TestStateOfANewerVersionIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, callabsim.Options{})
 	r := request("lead-1", "+12025550142")
-	f.write(r, dispatch.Record{State: "from a newer version", Attempt: 1})
+	f.write(r, record.Record{State: "from a newer version", Attempt: 1})
 	f.send(r)
 	f.run(fast(), good)
 	testkit.Eventually(t, "the request is redelivered", func() bool { return f.consumer().NumRedelivered > 0 })

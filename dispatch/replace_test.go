@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"callbridge/dispatch/record"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -12,32 +13,32 @@ func TestWhatAnAnswerReplaces(t *testing.T) {
 	t.Parallel()
 	const same, later = 2, 3
 	for _, c := range []struct {
-		found    State
+		found    record.State
 		attempt  int
-		replaced []State
+		replaced []record.State
 	}{
-		{Unknown, same, []State{Accepted, Unknown, Free, Rejected, Failed}},
-		{Free, same, []State{Accepted, Unknown}},
-		{Unknown, later, []State{Accepted}},
-		{Free, later, []State{Accepted}},
-		{Claimed, later, []State{Accepted}},
-		{unreadable, same, []State{Accepted, Unknown}},
-		{unreadable, 0, []State{Accepted, Unknown}},
-		{Accepted, same, nil}, {Accepted, later, nil}, {Parked, same, nil}, {Failed, same, nil}, {Skipped, same, nil}, {Rejected, later, nil},
+		{record.Unknown, same, []record.State{record.Accepted, record.Unknown, record.Free, record.Rejected, record.Failed}},
+		{record.Free, same, []record.State{record.Accepted, record.Unknown}},
+		{record.Unknown, later, []record.State{record.Accepted}},
+		{record.Free, later, []record.State{record.Accepted}},
+		{record.Claimed, later, []record.State{record.Accepted}},
+		{record.Unreadable, same, []record.State{record.Accepted, record.Unknown}},
+		{record.Unreadable, 0, []record.State{record.Accepted, record.Unknown}},
+		{record.Accepted, same, nil}, {record.Accepted, later, nil}, {record.Parked, same, nil}, {record.Failed, same, nil}, {record.Skipped, same, nil}, {record.Rejected, later, nil},
 	} {
-		replaced := map[State]bool{}
+		replaced := map[record.State]bool{}
 		for _, s := range c.replaced {
 			replaced[s] = true
 		}
-		for _, answer := range []State{Accepted, Unknown, Free, Rejected, Failed} {
-			found := entry{Record: Record{State: c.found, Attempt: c.attempt}, revision: 7}
-			claim := entry{Record: Record{State: Claimed, Attempt: same}, revision: 6}
-			if got := replaces(Record{State: answer, Attempt: same}, found, claim); got != replaced[answer] {
+		for _, answer := range []record.State{record.Accepted, record.Unknown, record.Free, record.Rejected, record.Failed} {
+			found := entry{Record: record.Record{State: c.found, Attempt: c.attempt}, revision: 7}
+			claim := entry{Record: record.Record{State: record.Claimed, Attempt: same}, revision: 6}
+			if got := replaces(record.Record{State: answer, Attempt: same}, found, claim); got != replaced[answer] {
 				t.Errorf("%s over %s of attempt %d: %t, want %t", answer, c.found, c.attempt, got, replaced[answer])
 			}
 		}
 	}
-	if !replaces(Record{State: Free}, entry{}, entry{}) {
+	if !replaces(record.Record{State: record.Free}, entry{}, entry{}) {
 		t.Error("an answer is not recorded in an empty ledger")
 	}
 }
@@ -46,7 +47,7 @@ func TestWhatAnAnswerReplaces(t *testing.T) {
 func TestShortenEnds(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 100_000)
-	for name, r := range map[string]Record{
+	for name, r := range map[string]record.Record{
 		"all id":     {Call: json.RawMessage(`{"id":"` + long + `"}`), Detail: long},
 		"an answer":  {Call: json.RawMessage(`{"id":"7","transcript":"` + long + `"}`)},
 		"no answer":  {Call: json.RawMessage(`[]`), Detail: long},

@@ -14,6 +14,7 @@ import (
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/dispatch/breaker"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/span"
 	"callbridge/untrusted"
@@ -37,7 +38,7 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 		at = time.Now()
 	}
 	result := event.Result{
-		RequestID: r.ID, Outcome: outcomes[e.State], Reason: e.Reason, Detail: e.Detail,
+		RequestID: r.ID, Outcome: e.State.Outcome(), Reason: e.Reason, Detail: e.Detail,
 		Route: r.Route, Attempts: e.Attempt, Request: r.Call, Call: e.Call,
 		Config: cmp.Or(e.Config, r.Config), Event: r.Event, Time: at,
 	}
@@ -104,7 +105,7 @@ func withoutData(r event.Result) event.Result {
 
 // shorten leaves out a part of a record that is too large for NATS, and reports whether
 // there was one: Callab's answer but for its id, then the id, then the end of the detail.
-func shorten(r *Record) bool {
+func shorten(r *record.Record) bool {
 	short := onlyID(r.Call)
 	switch {
 	case len(r.Call) > 0 && len(short) < len(r.Call):
@@ -224,7 +225,7 @@ func newMetrics(r prometheus.Registerer, state func() breaker.State) *metrics {
 // result only if its series is there before it.
 func (m *metrics) startAtZero() {
 	for s := range steps {
-		if s != none && s != Claimed {
+		if s != record.None && s != record.Claimed {
 			m.attempts.WithLabelValues(string(s))
 		}
 	}
@@ -236,7 +237,7 @@ func (m *metrics) startAtZero() {
 			m.results.WithLabelValues(string(outcome), string(reason))
 		}
 	}
-	for _, s := range []State{Accepted, Free, Parked} {
+	for _, s := range []record.State{record.Accepted, record.Free, record.Parked} {
 		m.reconciled.WithLabelValues(string(s))
 	}
 }
@@ -251,9 +252,9 @@ func (m *metrics) count(r event.Result) {
 }
 
 // setLedger sets how many requests are in each state, and the age of the oldest.
-func (m *metrics) setLedger(count map[State]int, oldest map[State]time.Duration) {
+func (m *metrics) setLedger(count map[record.State]int, oldest map[record.State]time.Duration) {
 	for s := range steps {
-		if s != none {
+		if s != record.None {
 			m.ledger.WithLabelValues(string(s)).Set(float64(count[s]))
 			m.oldest.WithLabelValues(string(s)).Set(oldest[s].Seconds())
 		}

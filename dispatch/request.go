@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"callbridge/bus"
+	"callbridge/dispatch/record"
 	"callbridge/dispatch/search"
 	"callbridge/event"
 	"callbridge/span"
@@ -71,7 +72,7 @@ func (r *request) sign() error {
 
 // reject ends a request that cannot be dialled.
 func (d *Dispatcher) reject(r request, cause error) bus.Disposition {
-	e := entry{Record: Record{State: Rejected, Reason: event.ReasonBadRequest, Detail: untrusted.Redact(cause.Error())}}
+	e := entry{Record: record.Record{State: record.Rejected, Reason: event.ReasonBadRequest, Detail: untrusted.Redact(cause.Error())}}
 	if err := d.publishResult(context.WithoutCancel(d.drain), r, e); err != nil {
 		return d.busFailed(r, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"callbridge/bus"
+	"callbridge/dispatch/record"
 	"callbridge/span"
 )
 
@@ -17,21 +18,20 @@ import (
 type step func(*Dispatcher, context.Context, request, entry) (transition, error)
 
 // steps is the state machine of a request: the step of each ledger state. A step
-// that advances is followed by the step of the new state. The states in outcomes
-// are final. A new state needs a row here; a final one also a row in outcomes, and
-// an open one an entry in openStates (ledger.go). No other step changes.
-var steps = map[State]step{
-	none:    (*Dispatcher).dial,
-	Free:    (*Dispatcher).dial,
-	Claimed: (*Dispatcher).expireClaim,
-	Unknown: (*Dispatcher).reconcile,
+// that advances is followed by the step of the new state. A new
+// state needs a row here and one in package record. No other step changes.
+var steps = map[record.State]step{
+	record.None:    (*Dispatcher).dial,
+	record.Free:    (*Dispatcher).dial,
+	record.Claimed: (*Dispatcher).expireClaim,
+	record.Unknown: (*Dispatcher).reconcile,
 	// The call may have been sent.
-	unreadable: (*Dispatcher).doubt,
-	Accepted:   (*Dispatcher).report,
-	Rejected:   (*Dispatcher).report,
-	Skipped:    (*Dispatcher).report,
-	Parked:     (*Dispatcher).report,
-	Failed:     (*Dispatcher).report,
+	record.Unreadable: (*Dispatcher).doubt,
+	record.Accepted:   (*Dispatcher).report,
+	record.Rejected:   (*Dispatcher).report,
+	record.Skipped:    (*Dispatcher).report,
+	record.Parked:     (*Dispatcher).report,
+	record.Failed:     (*Dispatcher).report,
 }
 
 // transition is the result of a step: the entry to continue with, or the

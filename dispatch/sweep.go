@@ -11,6 +11,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/limit"
+	"callbridge/dispatch/tally"
 	"callbridge/internal/wait"
 	"callbridge/span"
 )
@@ -25,7 +26,7 @@ type sweeper struct {
 	slots *limit.Slots
 	// lease is held, unless it is nil.
 	lease *limit.Slot
-	tally *tally
+	tally *tally.Tally
 	// busy is held while stuck requests are taken up.
 	busy chan struct{}
 }
@@ -36,7 +37,7 @@ type sweeper struct {
 func (d *Dispatcher) sweepLoop(ctx context.Context) {
 	every := cmp.Or(d.config.SweepEvery, sweepEvery)
 	s := &sweeper{
-		Dispatcher: d, tally: newTally(2 * d.bus.Retention()), busy: make(chan struct{}, 1),
+		Dispatcher: d, tally: tally.New(2 * d.bus.Retention()), busy: make(chan struct{}, 1),
 		slots: d.bus.Limits().Slots("sweep", 1, max(every/4, minSweepLease)),
 	}
 	defer s.release()
@@ -77,7 +78,7 @@ func (s *sweeper) release() {
 	}
 	s.lease.Release()
 	s.lease = nil
-	s.tally.reset()
+	s.tally.Reset()
 	s.metrics.setLedger(nil, nil)
 }
 
@@ -91,19 +92,19 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	last, anew, err := s.ledger.Since(ctx, s.tally.last, s.tally.add)
+	last, anew, err := s.ledger.Since(ctx, s.tally.Last, s.tally.Add)
 	if anew {
-		s.tally.reset()
-		last, _, err = s.ledger.Since(ctx, bus.Position{}, s.tally.add)
+		s.tally.Reset()
+		last, _, err = s.ledger.Since(ctx, bus.Position{}, s.tally.Add)
 	}
-	s.tally.last = last
+	s.tally.Last = last
 	if err != nil {
 		return err
 	}
-	s.metrics.setLedger(s.tally.states(now))
+	s.metrics.setLedger(s.tally.States(now))
 	select {
 	case s.busy <- struct{}{}:
-		stuck := s.tally.stuck(now, s.config.ClaimAge+s.config.Settle+s.bus.AckWait())
+		stuck := s.tally.Stuck(now, s.config.ClaimAge+s.config.Settle+s.bus.AckWait())
 		go func() {
 			defer func() { <-s.busy }()
 			s.resumeAll(ctx, stuck)

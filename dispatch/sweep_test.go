@@ -15,6 +15,7 @@ import (
 	"callbridge/callab"
 	"callbridge/callab/callabsim"
 	"callbridge/dispatch"
+	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 )
@@ -68,7 +69,7 @@ func TestSweepGoesOnWhileTheTokenIsRefused(t *testing.T) {
 	first := request("lead-1", "+12025550142")
 	f.send(first)
 	testkit.Eventually(t, "the first request is free and counted", func() bool { return gauge(t, registry, "free") == 1 })
-	f.write(request("lead-2", "+12025550142"), dispatch.Record{State: dispatch.Parked, Attempt: 1})
+	f.write(request("lead-2", "+12025550142"), record.Record{State: record.Parked, Attempt: 1})
 	testkit.Eventually(t, "what is written later is counted", func() bool { return gauge(t, registry, "parked") == 1 })
 	if got := gauge(t, registry, "free"); got != 1 {
 		t.Errorf("%v free, want 1", got)
@@ -79,14 +80,14 @@ func TestSweepGoesOnWhileTheTokenIsRefused(t *testing.T) {
 func TestOneProcessSweeps(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, callabsim.Options{})
-	f.write(request("lead-1", "+12025550142"), dispatch.Record{State: dispatch.Parked, Attempt: 1})
+	f.write(request("lead-1", "+12025550142"), record.Record{State: record.Parked, Attempt: 1})
 	config := fast()
 	config.SweepEvery = 200 * time.Millisecond
 	one, stopOne := f.sweeping(f.process(), config)
 	other, stopOther := f.sweeping(f.process(), config)
 	both := func() float64 { return gauge(t, one, "parked") + gauge(t, other, "parked") }
 	testkit.Eventually(t, "one process counts", func() bool { return both() == 1 })
-	f.write(request("lead-2", "+12025550142"), dispatch.Record{State: dispatch.Parked, Attempt: 1})
+	f.write(request("lead-2", "+12025550142"), record.Record{State: record.Parked, Attempt: 1})
 	testkit.Eventually(t, "the same process counts", func() bool { return both() == 2 && gauge(t, one, "parked")*gauge(t, other, "parked") == 0 })
 	first, left := stopOne, other
 	if gauge(t, one, "parked") == 0 {
@@ -101,7 +102,7 @@ func TestSweepBeginsAnewWithANewLedger(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, callabsim.Options{})
 	for i := range 5 {
-		f.write(request(fmt.Sprint("lead-", i), "+12025550142"), dispatch.Record{State: dispatch.Parked, Attempt: 1})
+		f.write(request(fmt.Sprint("lead-", i), "+12025550142"), record.Record{State: record.Parked, Attempt: 1})
 	}
 	config := fast()
 	config.SweepEvery = 200 * time.Millisecond
@@ -111,7 +112,7 @@ func TestSweepBeginsAnewWithANewLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Eventually(t, "the streams are declared again", func() bool { return f.bus.Declare(t.Context()) == nil })
-	f.write(request("lead-9", "+12025550142"), dispatch.Record{State: dispatch.Failed, Attempt: 1})
+	f.write(request("lead-9", "+12025550142"), record.Record{State: record.Failed, Attempt: 1})
 	testkit.Eventually(t, "the new ledger is counted", func() bool {
 		return gauge(t, registry, "parked") == 0 && gauge(t, registry, "failed") == 1
 	})
@@ -130,7 +131,7 @@ func BenchmarkSweep(b *testing.B) {
 	ledger := f.bus.Ledger()
 	// Written without a flush of each, so that a million takes minutes.
 	fill := func(n int) {
-		data, _ := event.Marshal(dispatch.Record{State: dispatch.Accepted, Attempt: 1, Detail: strings.Repeat("x", 200)})
+		data, _ := event.Marshal(record.Record{State: record.Accepted, Attempt: 1, Detail: strings.Repeat("x", 200)})
 		for i := range n {
 			if _, err := f.js.PublishAsync("callbridge.ledger."+uuid.NewString(), data); err != nil {
 				b.Fatal(err)

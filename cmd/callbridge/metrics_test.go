@@ -220,7 +220,7 @@ func checkWords(t *testing.T, expression, label, words string) {
 	var allowed []string
 	switch label {
 	case "state":
-		allowed = append(constants(t, "dispatch", "State"), constants(t, "dispatch/breaker", "State")...)
+		allowed = append(constants(t, "dispatch/record", "State"), constants(t, "dispatch/breaker", "State")...)
 	case "outcome":
 		allowed = constants(t, "event", "Outcome")
 	case "status":
