@@ -75,8 +75,8 @@ type Person struct {
 // that the call can be found in Callab's list.
 const RequestKey = "callbridge_request_id"
 
-// Item is one thing that the bus stores because of an event. Exactly one field
-// is set.
+// Item is one thing that the bus stores because of an event. Exactly one of Request,
+// Result and Pending is set.
 type Item struct {
 	// Request is a call to make.
 	Request *Request
@@ -84,6 +84,15 @@ type Item struct {
 	Result *Result
 	// Pending is the event itself, to be mapped after a lookup in its CRM.
 	Pending *Pending
+	// Waits says why the call of Request is not made yet, as far as is known when it is
+	// decided; zero if it is made now. It is not stored.
+	Waits Wait
+}
+
+// Wait is why a call waits, and until when.
+type Wait struct {
+	Reason Reason
+	Until  time.Time
 }
 
 // Event returns the event that the item is about.

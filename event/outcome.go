@@ -45,6 +45,19 @@ const (
 	ReasonSameEvent Reason = "same_event"
 	// ReasonTooOld: the event is older than the source's max_age (skipped).
 	ReasonTooOld Reason = "too_old"
+	// ReasonExpired: the event is older than the policy's expire (skipped).
+	ReasonExpired Reason = "expired"
+	// ReasonNoZone: it is not known where the person is, or which hours hold there
+	// (skipped).
+	ReasonNoZone Reason = "no_zone"
+	// ReasonOutsideHours: the person may not be called at this hour (skipped if there is
+	// no opening before the event expires).
+	ReasonOutsideHours Reason = "outside_hours"
+	// ReasonHoliday: it is a public holiday where the person is (skipped, as above).
+	ReasonHoliday Reason = "holiday"
+	// ReasonPolicyDataOld: the hours or the holidays that callbridge knows are too old for
+	// marketing (skipped).
+	ReasonPolicyDataOld Reason = "policy_data_old"
 	// ReasonMissingField: a rule or call needs a field that has no value
 	// (rejected).
 	ReasonMissingField Reason = "missing_field"

@@ -30,7 +30,7 @@ routes:
     consent_at: agreed_at
     do_not_call: [do_not_call, deceased]
     call: {call_to: phone}
-policy: {countries: [US]}
+policy: {countries: [US], hours: any}
 `
 
 // TestConsent: whom a route calls beside its rule. What is missing or odd calls nobody.

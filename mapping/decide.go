@@ -11,6 +11,7 @@ import (
 	"callbridge/mapping/payload"
 	"callbridge/mapping/phone"
 	"callbridge/mapping/rule"
+	"callbridge/policy"
 	"callbridge/untrusted"
 )
 
@@ -26,10 +27,19 @@ type Decision struct {
 	To event.Phone
 	// Cuts are the texts of the call that were longer than their maximum.
 	Cuts []call.Cut
+	// Verdict is what the policy says about the call at the time of the webhook, as far as
+	// the event alone says it. It is zero if the decision was made before.
+	Verdict policy.Verdict
 }
 
 // item returns the part of the decision that the bus stores.
-func (d Decision) item() event.Item { return event.Item{Request: d.Request, Result: d.Result} }
+func (d Decision) item() event.Item {
+	item := event.Item{Request: d.Request, Result: d.Result}
+	if d.Request != nil && d.Verdict.Action == policy.Wait {
+		item.Waits = event.Wait{Reason: event.Reason(d.Verdict.Reason), Until: d.Verdict.Until}
+	}
+	return item
+}
 
 // Map decides what to do about an event: one decision per route that matches or
 // cannot be decided, or one for the event if there is none. It is never
@@ -137,11 +147,11 @@ func (b *binding) request(values *field.Values) Decision {
 	if refused != nil {
 		return rejected(values.Event, route.Name, *refused)
 	}
-	why, outcome := route.consent.refuses(values)
+	why, outcome := route.consent.Refuses(values)
 	if outcome == event.Rejected {
 		return rejected(values.Event, route.Name, *why)
 	}
-	route.consent.prove(made.Metadata, values)
+	route.consent.Prove(made.Metadata, values)
 	body, err := payload.Encode(made)
 	if err != nil {
 		return rejected(values.Event, route.Name, field.Refusal{Reason: event.ReasonBadCall, Detail: err.Error()})
@@ -150,20 +160,47 @@ func (b *binding) request(values *field.Values) Decision {
 		return rejected(values.Event, route.Name, *refused)
 	}
 	to := event.Phone(made.CallTo)
+	if why != nil {
+		d := withoutCall(values.Event, route.Name, outcome, *why)
+		d.To, d.Cuts, d.Result.Request = to, made.Cuts, body
+		return d
+	}
+	request := &event.Request{ID: id, Route: route.Name, Call: body, Event: values.Event}
+	b.describe(request, values)
+	d := route.conclude(request, to)
+	if d.To, d.Cuts = to, made.Cuts; d.Result != nil {
+		d.Result.Request = body
+	}
+	return d
+}
+
+// describe adds what the event says about the person. Where the person is may need a
+// lookup; none is made only for this if no hours depend on it.
+func (b *binding) describe(r *event.Request, values *field.Values) {
+	if b.route.consent.IsAsked() {
+		r.Consent = string(policy.Yes) // another answer has refused the event
+	}
+	if !values.Input.Pending || b.route.Policy.NeedsPlace(b.route.purpose()) {
+		r.Person = b.source.person.Of(values)
+	}
+}
+
+// conclude decides about a request by the policy and the mode of the route. A dry run says
+// what the policy would do.
+func (r *Route) conclude(request *event.Request, to event.Phone) Decision {
+	verdict := r.judge(request, to, request.Event.Received)
 	var d Decision
 	switch {
-	case why != nil:
-		d = withoutCall(values.Event, route.Name, outcome, *why)
-	case route.Mode == DryRun:
-		d = skipped(values.Event, route.Name, event.ReasonDryRun, "the route is in dry_run: nobody was called")
-	case route.Mode == AllowList && !slices.Contains(route.allow, made.CallTo):
-		d = skipped(values.Event, route.Name, event.ReasonNotAllowed, "the number "+to.String()+" is not on the route's list")
+	case verdict.Action == policy.Skip:
+		d = skipped(request.Event, r.Name, event.Reason(verdict.Reason), verdict.Detail)
+	case r.Mode == DryRun:
+		d = skipped(request.Event, r.Name, event.ReasonDryRun, "the route is in dry_run: nobody was called"+would(verdict))
+	case r.Mode == AllowList && !slices.Contains(r.allow, to.Reveal()):
+		d = skipped(request.Event, r.Name, event.ReasonNotAllowed, "the number "+to.String()+" is not on the route's list"+would(verdict))
 	default:
-		return Decision{Route: route.Name, To: to, Cuts: made.Cuts, Request: &event.Request{
-			ID: id, Route: route.Name, Call: body, Event: values.Event,
-		}}
+		d = Decision{Route: r.Name, Request: request}
 	}
-	d.To, d.Cuts, d.Result.Request = to, made.Cuts, body
+	d.Verdict = verdict
 	return d
 }
 

@@ -236,6 +236,6 @@ func (b *binding) trace(values *field.Values) RouteTrace {
 	default:
 		t.State = "not_matched"
 	}
-	t.Parts = append(b.rule.Parts(values), b.route.consent.parts(values)...)
+	t.Parts = append(b.rule.Parts(values), b.route.consent.Parts(values)...)
 	return t
 }

@@ -20,6 +20,7 @@ import (
 
 	"callbridge/event"
 	"callbridge/mapping/config"
+	"callbridge/mapping/permit"
 )
 
 // Config is a callbridge.yaml without problems: every rule compiles, every name
@@ -28,7 +29,7 @@ type Config struct {
 	sources map[string]*Source
 	routes  []*Route
 	// policy is for all routes, and for requests that name no route.
-	policy   Policy
+	policy   permit.Policy
 	bySource map[string][]*binding
 	hash     string
 	warnings Problems
@@ -139,6 +140,8 @@ type loader struct {
 	// faulty are sources with problems of their own. Their routes are not
 	// checked, since their fields may be incomplete.
 	faulty map[string]bool
+	// policyFaulty: the file's policy has problems of its own.
+	policyFaulty bool
 }
 
 func (l *loader) load(root config.Node) {
@@ -155,7 +158,9 @@ func (l *loader) load(root config.Node) {
 		return
 	}
 	if n, ok := file.Get("policy"); ok {
-		l.config.policy = readPolicy(n, Policy{})
+		before := root.Problems()
+		l.config.policy = permit.Read(n)
+		l.policyFaulty = root.Problems() > before
 	}
 	l.loadSources(sources)
 	if routes, ok := file.Get("routes"); ok {
@@ -216,6 +221,8 @@ func (l *loader) warn() {
 			route.at.Warn("the route is switched off", "")
 		case route.Mode == DryRun:
 			route.at.Warn("dry_run: no call is made", "write mode: live when the results are right")
+		default:
+			route.Policy.Warn(route.at)
 		}
 	}
 }

@@ -29,7 +29,7 @@ routes:
       call_to: phone
       notes: hello
     purpose: service
-policy: {countries: [US]}
+policy: {countries: [US], hours: any}
 `
 
 type problemCase struct {
@@ -111,11 +111,10 @@ callbridge.yaml:5:14: sources.crm.max_age: needs "time"; say where the CRM write
 	{"country that is none", "countries: [US]", "countries: [EU]",
 		`callbridge.yaml:20:22: policy.countries[0]: "EU" is not a country code; write two letters, for example US or DE`},
 	{"no country", "countries: [US]", "countries: []",
-		`callbridge.yaml:12:5: routes[0]: mode live needs "policy" with countries; name the countries whose numbers may be dialled, here or for all routes: policy: {countries: [US, CA]}
-callbridge.yaml:20:21: policy.countries: names no country; for example [US, CA]`},
+		`callbridge.yaml:20:21: policy.countries: names no country; for example [US, CA]`},
 	{"unknown key of the policy", "countries: [US]", "countries: [US], country: US",
 		`callbridge.yaml:20:27: policy: unknown key "country"; did you mean "countries"?`},
-	{"live without a policy", "policy: {countries: [US]}\n", "",
+	{"live without a policy", "policy: {countries: [US], hours: any}\n", "",
 		`callbridge.yaml:12:5: routes[0]: mode live needs "policy" with countries; name the countries whose numbers may be dialled, here or for all routes: policy: {countries: [US, CA]}`},
 	{"live without a purpose", "    purpose: service\n", "",
 		`callbridge.yaml:12:5: routes[0]: mode live needs "purpose"; write marketing, or service for calls that the person has asked for`},

@@ -9,8 +9,10 @@ import (
 	"callbridge/mapping/call"
 	"callbridge/mapping/config"
 	"callbridge/mapping/field"
+	"callbridge/mapping/permit"
 	"callbridge/mapping/phone"
 	"callbridge/mapping/rule"
+	"callbridge/policy"
 )
 
 // Mode says which numbers a route may dial.
@@ -40,13 +42,13 @@ type Route struct {
 	// When is the rule as written; empty takes every event.
 	When string
 	// Purpose is why the route calls; a live route has one.
-	Purpose Purpose
+	Purpose policy.Purpose
 	// Policy is the file's policy with the route's own keys in place of it.
-	Policy Policy
+	Policy permit.Policy
 	// AllowExtension dials the main number of a number with an extension.
 	AllowExtension bool
 
-	consent consent
+	consent permit.Consent
 	allow   []string
 	at      config.Node
 }
@@ -67,9 +69,10 @@ func (r *Route) permits(number phone.Number) *field.Refusal {
 
 // binding is a route compiled for one of its sources.
 type binding struct {
-	route *Route
-	rule  *rule.Rule
-	call  *call.Call
+	route  *Route
+	source *Source
+	rule   *rule.Rule
+	call   *call.Call
 }
 
 func (l *loader) loadRoute(keys config.Object) *Route {
@@ -95,16 +98,63 @@ func (l *loader) loadRoute(keys config.Object) *Route {
 		r.When = n.Raw()
 	}
 	r.readMode(keys)
-	l.readConsent(r, keys)
-	r.Policy = l.config.policy
-	if n, ok := keys.Get("policy"); ok {
-		r.Policy = readPolicy(n, l.config.policy)
+	l.readPermit(r, keys)
+	return r
+}
+
+// readPermit reads whom the route may call and when. A route that calls people has to say
+// why, and in which countries; one for marketing also when, and which field has the consent.
+func (l *loader) readPermit(r *Route, keys config.Object) {
+	_, hasPurpose := keys.Get("purpose")
+	if hasPurpose {
+		r.Purpose = policy.Purpose(keys.OneOf("purpose"))
 	}
-	if r.Enabled && r.Mode == Live && len(r.Policy.Countries) == 0 {
-		keys.At.Problem(`mode live needs "policy" with countries`,
+	r.consent = permit.ReadConsent(keys, func(n config.Node, typ string) string { return l.declared(r, n, typ) })
+	if r.Enabled && r.Mode == Live && !hasPurpose {
+		keys.At.Problem(`mode live needs "purpose"`, "write marketing, or service for calls that the person has asked for")
+	}
+	if r.Enabled && r.Purpose == policy.Marketing && !r.consent.IsAsked() {
+		keys.At.Problem(`purpose marketing needs "consent"`, "name the field of type bool that is true if the person has agreed to be called")
+	}
+	before := keys.At.Problems()
+	r.Policy = l.config.policy.OfRoute()
+	if n, ok := keys.Get("policy"); ok {
+		r.Policy = l.config.policy.Override(n)
+	}
+	if r.Enabled && keys.At.Problems() == before && !l.policyFaulty {
+		r.checkPolicy()
+	}
+}
+
+// checkPolicy reports what the policy of a route has to say, and does not.
+func (r *Route) checkPolicy() {
+	if r.Mode == Live && len(r.Policy.Countries) == 0 {
+		r.at.Problem(`mode live needs "policy" with countries`,
 			"name the countries whose numbers may be dialled, here or for all routes: policy: {countries: [US, CA]}")
 	}
-	return r
+	if r.Purpose == policy.Marketing && !r.Policy.HasHours() {
+		r.at.Problem(`purpose marketing needs "policy" with hours`,
+			"write hours: local-law for the law where the person is, or hours: any for calls at any hour, here or for all routes: policy: {hours: local-law}")
+	}
+}
+
+// declared returns the name of a field that each source of the route has, with the type;
+// an empty type allows all.
+func (l *loader) declared(r *Route, n config.Node, typ string) string {
+	name := n.PlainText()
+	for _, source := range r.Sources {
+		s := l.config.sources[source]
+		if l.faulty[source] || s.names == nil {
+			continue
+		}
+		switch {
+		case !s.names.Declares(name):
+			n.Problem("the source "+strconv.Quote(source)+" has no field "+strconv.Quote(name), config.Suggest(name, s.names.Names()))
+		case typ != "" && s.names.TypeOf(name) != typ:
+			n.Problem(strconv.Quote(name)+" is of type "+s.names.TypeOf(name)+", not "+typ, "declare the field with type: "+typ)
+		}
+	}
+	return name
 }
 
 func (l *loader) routeSources(at config.Node) []string {
@@ -155,7 +205,7 @@ func (l *loader) bind(keys config.Object, route *Route) {
 		if l.faulty[name] || source.rules == nil {
 			continue
 		}
-		b := &binding{route: route}
+		b := &binding{route: route, source: source}
 		if when, ok := keys.Get("when"); ok {
 			b.rule = source.rules.Compile(when)
 		}

@@ -36,7 +36,7 @@ func TestAShortSecretIsAWarning(t *testing.T) {
 		"an alternative":         {`verify: {any_of: [{kind: token, query: t, values: ["${LONG}"]}, {kind: basic, user: crm, passwords: ["${KEY}"]}]}`, short15, "passwords"},
 	} {
 		text := "sources:\n  crm: {key: sha256:body, fields: {phone: {path: p, type: phone}}, " + c.source + "}\n" +
-			"routes:\n  - {name: all, source: crm, mode: live, purpose: service, policy: {countries: [US]}, call: {call_to: phone, ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11}}\n"
+			"routes:\n  - {name: all, source: crm, mode: live, purpose: service, policy: {countries: [US], hours: any}, call: {call_to: phone, ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11}}\n"
 		config, err := mapping.Parse("callbridge.yaml", []byte(text), mapping.Options{LookupEnv: func(name string) (string, bool) {
 			if name == "KEY" {
 				return c.value, true

@@ -140,7 +140,7 @@ func (l *loader) deciding(s *Source) []string {
 	}
 	for _, b := range l.config.bySource[s.name] {
 		names = append(append(names, b.rule.Names()...), b.call.To())
-		names = append(names, b.route.consent.names()...)
+		names = append(names, b.route.consent.Names()...)
 	}
 	if s.lookups.Exist() {
 		names = append(names, s.names.Names()...)

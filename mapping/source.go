@@ -11,6 +11,7 @@ import (
 	"callbridge/mapping/field"
 	"callbridge/mapping/lookups"
 	"callbridge/mapping/payload"
+	"callbridge/mapping/permit"
 	"callbridge/mapping/rule"
 	"callbridge/signature"
 )
@@ -39,6 +40,7 @@ type Source struct {
 	maxAge       time.Duration
 
 	names   *field.Set
+	person  permit.Person
 	rules   *rule.Environment
 	lookups lookups.Lookups
 }
@@ -103,7 +105,8 @@ func (l *loader) loadSource(name string, at config.Node) *Source {
 	typ, moment := s.readIdentity(keys)
 	s.readDefaults(keys)
 	s.names = field.NewSet(typ, moment, field.ReadFields(&s.defaults, fields...))
-	s.readPerson(keys)
+	s.person = permit.ReadPerson(keys, s.names)
+	s.names.Timezone = s.person.Timezone()
 	var err error
 	if s.rules, err = rule.NewEnvironment(s.names.Names(), s.names.TypeOf); err != nil {
 		at.Problem(err.Error(), "")
@@ -152,21 +155,6 @@ func (s *Source) readDefaults(keys config.Object) {
 				table[id] = rows.Value(id).PlainText()
 			}
 			s.defaults.Tables[name] = table
-		}
-	}
-}
-
-// readPerson reads which fields describe the person.
-func (s *Source) readPerson(keys config.Object) {
-	n, ok := keys.Get("person")
-	if !ok {
-		return
-	}
-	person, _ := n.Known(config.PersonKeys)
-	if n, ok := person.Get("timezone"); ok {
-		if s.names.Timezone = n.PlainText(); !s.names.Declares(s.names.Timezone) {
-			n.Problem("undeclared name "+strconv.Quote(s.names.Timezone), config.SuggestField(s.names.Timezone, s.names.Names()))
-			s.names.Timezone = ""
 		}
 	}
 }

@@ -33,7 +33,7 @@ routes:
     call:
       call_to: phone
       %s
-policy: {countries: [US]}
+policy: {countries: [US], hours: any}
 `
 
 // call maps one event with some keys of a call, and returns the decision and,

@@ -87,6 +87,15 @@ type Policy struct {
 	Gap              time.Duration
 	// CoolDown is how long a person is not called after a call that ended in a class.
 	CoolDown map[string]time.Duration
+	// Storm stops a source that makes too many calls at once.
+	Storm Storm
+}
+
+// Storm is a number of calls within a time; a source that makes more is stopped. Zero is
+// no limit.
+type Storm struct {
+	Calls  int
+	Within time.Duration
 }
 
 // Place is where the person may be: a zone, and the region whose rules hold there, such

@@ -20,6 +20,7 @@ import (
 	"callbridge/credential"
 	"callbridge/event"
 	"callbridge/mapping"
+	"callbridge/policy"
 	"callbridge/zonedata"
 )
 
@@ -81,6 +82,11 @@ func (c *configuration) permits(r *event.Request) (event.Outcome, event.Reason, 
 		r.Config = config.Hash()
 	}
 	return outcome, reason, detail
+}
+
+// policy returns what holds for a request by the configuration in force.
+func (c *configuration) policy(r *event.Request) (policy.Policy, policy.Facts) {
+	return c.current().Policy(r)
 }
 
 // info is added to the answer of /readyz.

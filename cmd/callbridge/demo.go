@@ -101,13 +101,14 @@ func startDemo(ctx context.Context, dir, simulator string, log *slog.Logger) (*p
 	return start(ctx, s, fixed(config.WithMode(mapping.Live)), log)
 }
 
+// exampleConfig is the example as the demo runs it: its samples are called at any hour.
 func exampleConfig() (*mapping.Config, error) {
 	const file = "example/callbridge.yaml"
 	data, err := example.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	return mapping.Parse(file, data, mapping.Options{LookupEnv: func(name string) (string, bool) {
+	return mapping.Parse(file, demo.Config(data), mapping.Options{LookupEnv: func(name string) (string, bool) {
 		v, ok := demo.Secrets[name]
 		return v, ok
 	}})

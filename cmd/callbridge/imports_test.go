@@ -35,7 +35,11 @@ var ours = map[string][]string{
 	"mapping": {
 		"untrusted",
 		"event", "signature", "mapping/call", "mapping/config", "mapping/field", "mapping/lookups",
-		"mapping/payload", "mapping/phone", "mapping/rule",
+		"mapping/payload", "mapping/permit", "mapping/phone", "mapping/rule", "policy",
+	},
+	"mapping/permit": {
+		"untrusted", "event", "mapping/config", "mapping/field", "mapping/phone", "mapping/rule", "mapping/zone",
+		"policy", "policy/hours", "policy/place",
 	},
 	"mapping/golden":          {"untrusted", "event", "mapping", "mapping/config"},
 	"bus":                     {"internal/wait", "untrusted", "event", "bus/connect", "bus/difference", "bus/earlier", "bus/embedded", "bus/limit", "bus/loss", "bus/role", "bus/stream", "bus/control", "bus/dnc", "bus/people", "bus/personkey"},
@@ -77,7 +81,7 @@ var ours = map[string][]string{
 	"demo":                    {"untrusted", "event", "signature", "dispatch/record"},
 	"bench":                   {"bus/role", "callab/callabsim"},
 	"cmd/callbridge/listener": nil,
-	"cmd/callbridge":          {"cmd/callbridge/listener", "demo", "untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/loss", "bus/role", "bus/stream", "handlers", "lookup", "dispatch", "span", "zonedata", "cmd/callbridge/act", "cmd/callbridge/numberfile"},
+	"cmd/callbridge":          {"cmd/callbridge/listener", "demo", "untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/loss", "bus/role", "bus/stream", "handlers", "lookup", "dispatch", "policy", "span", "zonedata", "cmd/callbridge/act", "cmd/callbridge/numberfile"},
 	"zonedata":                {},
 	"zonedata/pack":           {},
 	"policy":                  {"policy/holiday", "policy/hours"},

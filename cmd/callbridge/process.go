@@ -117,7 +117,7 @@ func (p *process) openDispatcher(s settings, api *callab.Client) (err error) {
 	config := s.dispatch()
 	config.Tracer = p.tracer
 	config.Generation, config.Country = p.config.generation, mapping.CountryOf
-	config.Permits = p.config.permits
+	config.Permits, config.Policy = p.config.permits, p.config.policy
 	if p.forbidden = s.forbidden(p.log); p.forbidden != nil {
 		config.Listed = p.forbidden.Listed
 	}

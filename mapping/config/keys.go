@@ -8,7 +8,8 @@ import "regexp"
 type Key struct {
 	Name string
 	// Kind is the format of the value: text, bool, number, duration, list (one
-	// text or a list of texts), object, secret (only ${…}), or any.
+	// text or a list of texts), object, secret (only ${…}), any, "duration or none" or
+	// "count or none".
 	Kind string
 	// Values are the only texts allowed; nil allows every text.
 	Values []string
@@ -30,7 +31,8 @@ func Sections() []Section {
 	return []Section{
 		{"file", FileKeys}, {"source", SourceKeys}, {"reading", TextKeys}, {"person", PersonKeys}, {"field", FieldKeys},
 		{"challenge", HandshakeKeys}, {"answer", AnswerKeys},
-		{"policy", PolicyKeys}, {"route", RouteKeys}, {"call", CallKeys}, {"limited", LimitedKeys},
+		{"policy", PolicyKeys}, {"policy_zone", PolicyZoneKeys}, {"policy_holidays", PolicyHolidaysKeys}, {"caps", CapsKeys},
+		{"cool_down", CoolDownKeys}, {"storm", StormKeys}, {"route", RouteKeys}, {"call", CallKeys}, {"limited", LimitedKeys},
 		{"lookup", LookupKeys}, {"lookup_answer", LookupAnswerKeys}, {"auth", AuthKeys},
 	}
 }
@@ -39,7 +41,7 @@ func Sections() []Section {
 var FileKeys = []Key{
 	{Name: "public_url", Kind: "text", Doc: "Base URL at which CRMs reach this bridge; required if a CRM signs the URL."},
 	{Name: "sources", Kind: "object", Doc: "Senders of webhooks: name → source. The name is the last part of /webhooks/<source>."},
-	{Name: "policy", Kind: "object", Doc: "Who may be called, for all routes."},
+	{Name: "policy", Kind: "object", Doc: "Who may be called and when, for all routes."},
 	{Name: "routes", Kind: "list", Doc: "Rules and calls, in order."},
 }
 
@@ -82,7 +84,10 @@ var TextKeys = []Key{
 
 // PersonKeys are the keys of person: of a source.
 var PersonKeys = []Key{
-	{Name: "timezone", Kind: "text", Doc: "Name of the field with the person's time zone, in which {{time:3:04 PM}} is spoken."},
+	{Name: "timezone", Kind: "text", Doc: "Name of the field with the person's time zone: the hours in which they may be called are those of its clock, and {{time:3:04 PM}} is spoken in it."},
+	{Name: "country", Kind: "text", Doc: "Name of the field with the country of the person's address."},
+	{Name: "region", Kind: "text", Doc: "Name of the field with the state, province or Land of the address, as a code (FL) or a name. It counts in the United States, Canada and Germany."},
+	{Name: "postal_code", Kind: "text", Doc: "Name of the field with the postal code of the address. It is passed on in the request, and decides nothing yet."},
 }
 
 // HandshakeKeys are the keys of a handshake (challenge:).
@@ -133,11 +138,6 @@ var FieldKeys = []Key{
 	{Name: "format", Kind: "list", Doc: "time: rfc3339, unix, unix_ms, date, dotnet (/Date(0)/), or an example in Go's reference time (02.01.2006 15:04)."},
 }
 
-// PolicyKeys are the keys of a policy, of the file and of a route.
-var PolicyKeys = []Key{
-	{Name: "countries", Kind: "list", Doc: "Countries (US, CA) whose numbers may be dialled. Required once a route is live."},
-}
-
 // RouteKeys are the keys of a route.
 var RouteKeys = []Key{
 	{Name: "name", Kind: "text", Doc: "Unique, [a-z0-9-]. It is part of a call's identity: a renamed route calls again."},
@@ -150,7 +150,7 @@ var RouteKeys = []Key{
 	{Name: "consent_ref", Kind: "text", Doc: "The field that proves the consent, such as the id of a form; it goes into the call's metadata."},
 	{Name: "consent_at", Kind: "text", Doc: "The field of type time that says when the consent was given; it goes into the call's metadata."},
 	{Name: "do_not_call", Kind: "list", Doc: "Fields of type bool; true means no call (do_not_call), and an unreadable or missing one rejects the event."},
-	{Name: "policy", Kind: "object", Doc: "Who may be called by this route; each key replaces that of the file's policy."},
+	{Name: "policy", Kind: "object", Doc: "Who may be called by this route, and when; each key replaces that of the file's policy."},
 	{Name: "regions", Kind: "list", Doc: "Replaced by policy.", Instead: "policy: {countries: [US, CA]}"},
 	{Name: "allow_extension", Kind: "bool", Doc: "Dial the main number of a number with an extension."},
 	{Name: "stop", Kind: "bool", Doc: "If this route matches an event, later routes are not tried."},

@@ -151,11 +151,20 @@ func (n Node) ProblemAt(offset int, text, hint string) {
 	n.problemAt(line, column, text, hint)
 }
 
-func (n Node) problemAt(line, column int, text, hint string) {
-	n.doc.reader.problems.add(Problem{
+// ProblemOf returns a problem of the value that is not one of its file alone.
+func (n Node) ProblemOf(text, hint string) Problem {
+	return n.problemOf(n.yaml.Line, n.yaml.Column, text, hint)
+}
+
+func (n Node) problemOf(line, column int, text, hint string) Problem {
+	return Problem{
 		File: n.doc.file, Line: line, Column: column, Path: n.path,
 		Text: text, Hint: hint, Snippet: n.doc.snippet(line, column),
-	})
+	}
+}
+
+func (n Node) problemAt(line, column int, text, hint string) {
+	n.doc.reader.problems.add(n.problemOf(line, column, text, hint))
 }
 
 // Warn reports that the value is allowed, but probably not meant.
@@ -164,6 +173,9 @@ func (n Node) Warn(text, hint string) {
 		File: n.doc.file, Line: n.yaml.Line, Column: n.yaml.Column, Path: n.path, Text: text, Hint: hint,
 	})
 }
+
+// Position is where the value is: the file, and the line from 1 on.
+func (n Node) Position() (file string, line int) { return n.doc.file, n.yaml.Line }
 
 // Problems is how many problems the configuration has so far.
 func (n Node) Problems() int { return len(n.doc.reader.problems) }

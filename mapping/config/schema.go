@@ -44,7 +44,7 @@ type schema map[string]any
 var required = map[string][]string{
 	"file": {"sources"}, "route": {"name", "source", "call"}, "call": {"call_to"},
 	"lookup": {"url"}, "lookup_answer": {"means"}, "auth": {"kind"},
-	"limited": {"text"},
+	"limited": {"text"}, "storm": {"calls", "within"},
 }
 
 func sectionSchema(section Section) schema {
@@ -98,6 +98,12 @@ func keySchema(name string, key Key) schema {
 		return definition("texts")
 	case "route.name":
 		return schema{"type": "string", "pattern": RouteName.String()}
+	case "policy.hours":
+		return oneOrMore(schema{"anyOf": []schema{definition("text"), definition("own_hours")}})
+	case "policy.zone", "policy.holidays":
+		return definition("policy_" + key.Name)
+	case "policy.storm":
+		return schema{"anyOf": []schema{definition("storm"), {"const": None}}}
 	case "call.metadata":
 		return schema{"type": "object"} // of any JSON
 	case "call.agent_dynamic_variables":
@@ -128,9 +134,16 @@ func kindSchema(key Key) schema {
 		return schema{"type": "number", "exclusiveMinimum": 0}
 	case "duration":
 		return definition("duration")
+	case "duration or none":
+		return schema{"anyOf": []schema{definition("duration"), {"const": None}}}
+	case "count or none":
+		return schema{"anyOf": []schema{{"type": "integer", "minimum": 1}, {"const": None}}}
 	case "secret":
 		return definition("secret")
 	case "list":
+		if key.Values != nil {
+			return oneOrMore(schema{"enum": key.Values})
+		}
 		return definition("texts")
 	case "object":
 		return schema{"type": "object"}
@@ -152,9 +165,11 @@ func shared() schema {
 		"texts":    oneOrMore(definition("text")),
 		"duration": schema{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`},
 		// A reference to a secret, never the secret itself.
-		"secret":   schema{"type": "string", "pattern": reference.String()},
-		"secrets":  oneOrMore(definition("secret")),
-		"verifier": verifierSchema(reflect.TypeFor[signature.Config]()),
+		"secret":  schema{"type": "string", "pattern": reference.String()},
+		"secrets": oneOrMore(definition("secret")),
+		// Spans by weekday or by a range of them.
+		"own_hours": named("^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$", oneOrMore(schema{"type": "string", "pattern": "^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$"})),
+		"verifier":  verifierSchema(reflect.TypeFor[signature.Config]()),
 	}
 }
 

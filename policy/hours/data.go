@@ -61,6 +61,16 @@ func Law(region string) (rules []*Rule, ok bool) {
 	return rules, true
 }
 
+// LawsOf are the rules of a country and of all of its parts, that of the country first.
+func LawsOf(country string) (rules []*Rule) {
+	for _, region := range slices.Sorted(maps.Keys(shipped().regions)) {
+		if region == country || strings.HasPrefix(region, country+"-") {
+			rules = append(rules, shipped().regions[region])
+		}
+	}
+	return rules
+}
+
 // parse reads a file in the format of hours.yaml.
 func parse(content []byte) (data, error) {
 	var text struct {
