@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"callbridge/event"
 	"callbridge/mapping"
 )
 
@@ -97,8 +98,8 @@ func TestTimesOfPresetsAreSaidInThePersonsZone(t *testing.T) {
 	}
 }
 
-// noteOf is the first line of the note of the call that an event leads to.
-func noteOf(t *testing.T, preset, text, body, answer string) string {
+// requestOf is the request that an event leads to.
+func requestOf(t *testing.T, preset, text, body, answer string) *event.Request {
 	t.Helper()
 	config, err := mapping.Parse("callbridge.yaml", []byte(text), mapping.Options{
 		LookupEnv: func(name string) (string, bool) { return presetSecret(preset, name), true },
@@ -120,10 +121,54 @@ func noteOf(t *testing.T, preset, text, body, answer string) string {
 	if d.Request == nil {
 		t.Fatalf("%s: %+v", preset, d.Result)
 	}
+	return d.Request
+}
+
+// noteOf is the first line of the note of the call that an event leads to.
+func noteOf(t *testing.T, preset, text, body, answer string) string {
+	t.Helper()
 	var call struct{ Notes string }
-	if err := json.Unmarshal(d.Request.Call, &call); err != nil {
+	if err := json.Unmarshal(requestOf(t, preset, text, body, answer).Call, &call); err != nil {
 		t.Fatal(err)
 	}
 	first, _, _ := strings.Cut(call.Notes, "\n")
 	return first
+}
+
+// TestPresetsSayWhereThePersonIs: each preset with an address reads it where the CRM has it.
+func TestPresetsSayWhereThePersonIs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		preset, body, answer string
+		want                 event.Person
+	}{
+		{"generic", `{"event_id":"1","phone":"+12025550142","occurred_at":"2026-11-23T11:00:00Z","timezone":"America/Chicago","country":"USA","contact":{"state":"TX","zip":"75001"}}`, "",
+			event.Person{Timezone: "America/Chicago", Country: "US", Region: "TX", PostalCode: "75001"}},
+		{"cloudevents", `{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"2026-11-23T11:00:00Z","data":{"phone":"+12025550142","country":"US","address":{"state":"Texas","zip":75001}}}`, "",
+			event.Person{Country: "US", Region: "Texas", PostalCode: "75001"}},
+		{"standard-webhooks", `{"type":"t","timestamp":"2026-11-23T11:00:00Z","data":{"phone":"+12025550142","address":{"country":"US","state":"TX","postal_code":"75001"}}}`, "",
+			event.Person{Country: "US", Region: "TX", PostalCode: "75001"}},
+		{"freshsales", `{"phone":"+12025550142","updated_at":"2026-11-23T11:00:00Z","timezone":"Central Time (US & Canada)","country":"USA","state":"Texas","zipcode":"75001"}`, "",
+			event.Person{Timezone: "Central Time (US & Canada)", Country: "US", Region: "Texas", PostalCode: "75001"}},
+		{"gohighlevel", `{"type":"ContactCreate","webhookId":"w","timestamp":"2026-11-23T11:00:00Z","phone":"+12025550142","country":"US","state":"TX","postalCode":"75001"}`, "",
+			event.Person{Country: "US", Region: "TX", PostalCode: "75001"}},
+		// The location is the account's, not the person's.
+		{"gohighlevel-workflow", `{"timestamp":"2026-11-23T11:00:00Z","phone":"+12025550142","country":"US","state":"Texas","postal_code":"75001","location":{"state":"NY","postalCode":"10001"}}`, "",
+			event.Person{Country: "US", Region: "Texas", PostalCode: "75001"}},
+		{"hubspot", `[{"portalId":2,"objectId":3,"occurredAt":1795431600000,"subscriptionType":"contact.creation"}]`,
+			`{"properties":{"phone":"+12025550142","hs_timezone":"us_slash_central","country":"United States","state":"TX","zip":"75001"}}`,
+			event.Person{Timezone: "us_slash_central", Country: "US", Region: "TX", PostalCode: "75001"}},
+		{"hubspot-workflow", `{"phone":"+12025550142","lastmodifieddate":"2026-11-23T11:00:00Z","hs_timezone":"us_slash_central","properties":{"state":{"value":"TX"},"zip":{"value":"75001"}}}`, "",
+			event.Person{Timezone: "us_slash_central", Region: "TX", PostalCode: "75001"}},
+		{"salesforce-flow", `{"id":"00Q1","lastModifiedDate":"2026-11-23T11:00:00Z","phone":"+12025550142","MailingCountry":"United States","MailingState":"Texas","MailingPostalCode":"75001"}`, "",
+			event.Person{Country: "US", Region: "Texas", PostalCode: "75001"}},
+		{"shopify", `{"id":1,"created_at":"2026-11-23T11:00:00Z","updated_at":"2026-11-23T11:00:00Z","phone":"+12025550142","default_address":{"country_code":"US","province_code":"TX","zip":"75001"}}`, "",
+			event.Person{Country: "US", Region: "TX", PostalCode: "75001"}},
+		{"zoho-workflow", `{"id":"1","module":"Leads","phone":"+12025550142","modified_time":"2026-11-23T11:00:00Z","Mailing_Country":"USA","Mailing_State":"TX","Mailing_Zip":"75001"}`, "",
+			event.Person{Country: "US", Region: "TX", PostalCode: "75001"}},
+	} {
+		if got := requestOf(t, c.preset, presetConfig(c.preset), c.body, c.answer).Person; got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.preset, got, c.want)
+		}
+	}
 }
