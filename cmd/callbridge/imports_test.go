@@ -64,6 +64,7 @@ var ours = map[string][]string{
 	"internal/testkit":        {"untrusted"},
 	"internal/wait":           nil,
 	"handlers":                {"untrusted", "event", "signature", "mapping", "mapping/payload", "bus", "span"},
+	"follow/outcome":          {"untrusted", "mapping/config", "mapping/rule"},
 	"lookup":                  {"untrusted", "event", "mapping", "mapping/lookups", "bus", "span"},
 	"dispatch":                {"internal/wait", "untrusted", "event", "callab", "bus", "bus/limit", "bus/loss", "dispatch/breaker", "dispatch/record", "dispatch/search", "dispatch/tally", "span", "bus/control", "policy", "bus/dnc"},
 	"dispatch/breaker":        {},

@@ -29,10 +29,13 @@ type Environment struct {
 	env    *cel.Env
 	names  []string
 	typeOf func(name string) string
+	// fixed is set if a file cannot declare further names.
+	fixed bool
 }
 
-// NewEnvironment declares names to CEL. The types are number, bool, time and
-// list (of texts); every other type is a text.
+// NewEnvironment declares names to CEL. The types are number, bool, time, list (of
+// texts) and map (of texts); every other type is a text. A text of type word is in
+// lower case, with _ between its parts.
 func NewEnvironment(names []string, typeOf func(name string) string) (*Environment, error) {
 	e := &Environment{names: names, typeOf: typeOf}
 	options := []cel.EnvOption{
@@ -57,6 +60,13 @@ func NewEnvironment(names []string, typeOf func(name string) string) (*Environme
 	return e, nil
 }
 
+// Fixed returns the environment for a file that cannot declare further names: the
+// hint to an unknown name then lists those that there are.
+func (e *Environment) Fixed() *Environment {
+	e.fixed = true
+	return e
+}
+
 func (e *Environment) declares(name string) bool { return slices.Contains(e.names, name) }
 
 func (e *Environment) celType(name string) *cel.Type {
@@ -69,6 +79,8 @@ func (e *Environment) celType(name string) *cel.Type {
 		return cel.TimestampType
 	case "list":
 		return cel.ListType(cel.StringType)
+	case "map":
+		return cel.MapType(cel.StringType, cel.StringType)
 	default:
 		return cel.StringType
 	}

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,6 +99,9 @@ func (e *Environment) undeclaredHint(name, after string) string {
 		return "whether a field has a value is asked by present(field)"
 	}
 	if !strings.HasPrefix(after, "(") {
+		if e.fixed {
+			return cmp.Or(config.Suggest(name, e.names), "the names are "+strings.Join(e.names, ", ")+"; a text goes in quotes")
+		}
 		if config.Suggest(name, e.names) == "" {
 			return config.SuggestField(name, nil) + "; a text goes in quotes"
 		}

@@ -18,6 +18,7 @@ import (
 var (
 	isoCountry = regexp.MustCompile(`^[A-Z]{2}$`)
 	e164       = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+	notWord    = regexp.MustCompile(`[^\p{Ll}\p{Lo}\p{N}]+`)
 	e164Start  = regexp.MustCompile(`^(\+([1-9][0-9]{0,14})?)?$`)
 )
 
@@ -92,7 +93,7 @@ func mirrored(sign string) string {
 // form returns what the value of an expression always is, or "" if it may be anything.
 func (e *Environment) form(x ast.Expr) string {
 	if x.Kind() == ast.IdentKind && e.declares(x.AsIdent()) {
-		if kind := e.typeOf(x.AsIdent()); kind == "phone" || kind == "country" {
+		if kind := e.typeOf(x.AsIdent()); kind == "phone" || kind == "country" || kind == "word" {
 			return kind
 		}
 		return ""
@@ -131,6 +132,9 @@ func (c compared) neverText(text string) (problem, hint string) {
 	switch {
 	case c.form == "lower" && lower != text:
 		return "lower() never gives " + quoted, "write " + strconv.Quote(lower)
+	case c.form == "word" && notWord.ReplaceAllString(lower, "_") != text:
+		return "a word is in lower case with _ between its parts, and never " + quoted,
+			"write " + strconv.Quote(strings.Trim(notWord.ReplaceAllString(lower, "_"), "_"))
 	case c.form == "weekday" && isWhole && !slices.Contains(weekdays, text):
 		for _, day := range weekdays {
 			if len(lower) >= 2 && strings.HasPrefix(day, lower) {

@@ -56,7 +56,7 @@ const (
 
 // Values are the values of the declared names in one event.
 type Values interface {
-	// RuleValue returns a string, float64, int64, bool, time.Time or []string;
+	// RuleValue returns a string, float64, int64, bool, time.Time, []string or map[string]string;
 	// or nil and whether it is certain that the value is missing. A value that
 	// is neither present nor certainly missing leaves present() undecided.
 	RuleValue(name string) (value any, missing bool)
