@@ -112,6 +112,8 @@ var operator = []string{
 	// The do-not-call list: a callbridge process changes it.
 	"{P}.dnc.add", "{P}.dnc.remove", "{P}.dnc.check",
 	"$JS.API.STREAM.INFO.{S}DNC", "$JS.API.CONSUMER.CREATE.{S}DNC.>", "$JS.API.CONSUMER.MSG.NEXT.{S}DNC.*",
+	// When a person was called.
+	"$JS.API.STREAM.INFO.{S}PEOPLE", "$JS.API.STREAM.MSG.GET.{S}PEOPLE",
 	// Single messages and the state of every stream; no consumer of requests, which
 	// could take them from callbridge.
 	"$JS.API.STREAM.INFO.{S}REQUESTS", "$JS.API.STREAM.MSG.GET.{S}REQUESTS", "$JS.API.CONSUMER.INFO.{S}REQUESTS.*",
