@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/archive"
 	"callbridge/bus/connect"
 	"callbridge/bus/role"
 	"callbridge/bus/stream"
@@ -74,6 +75,19 @@ func ApplyStreams(ctx context.Context, config Config, dry bool, say func(stream.
 			}
 		}
 		return nil
+	})
+}
+
+// ReadArchive connects for a command that reads what is stored, and calls fn. It connects
+// to config.URL, or to the embedded server of a process on this machine, and has the
+// permissions of a role. The error is ErrUnreachable if no server answers there.
+func ReadArchive(ctx context.Context, config Config, name, as string, fn func(context.Context, archive.Archive) error) error {
+	config, err := config.localAs(as)
+	if err != nil {
+		return err
+	}
+	return client(ctx, config, name, as, func(ctx context.Context, js jetstream.JetStream) error {
+		return fn(ctx, archive.New(js, config.settings()))
 	})
 }
 

@@ -1,0 +1,98 @@
+package history
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"callbridge/dispatch/record"
+	"callbridge/event"
+)
+
+// causes say in plain words what a reason means. Detail of the result follows.
+var causes = map[event.Reason]string{
+	event.ReasonNoRoute:        "no route wants this event",
+	event.ReasonDryRun:         "the route is in dry_run",
+	event.ReasonNotAllowed:     "the number is not on the route's list",
+	event.ReasonNoConsent:      "the person has not agreed to be called",
+	event.ReasonDoNotCall:      "the person must not be called",
+	event.ReasonSameEvent:      "an earlier route calls the same number for this event",
+	event.ReasonTooOld:         "the event is too old",
+	event.ReasonMissingField:   "a field that is needed has no value",
+	event.ReasonBadField:       "a field has a value that does not fit",
+	event.ReasonBadPhone:       "the field of the number holds none that may be dialled",
+	event.ReasonRuleFailed:     "a rule could not be evaluated",
+	event.ReasonBadCall:        "the call could not be made of the event",
+	event.ReasonBadEvent:       "the event could not be read",
+	event.ReasonKeyReused:      "an earlier event has the same key and says something else",
+	event.ReasonLookupFailed:   "the CRM did not answer the lookup",
+	event.ReasonLookupNotFound: "the CRM has no such record",
+	event.ReasonSuperseded:     "a newer event about the same record was looked up",
+	event.ReasonRefused:        "Callab refused the call",
+	event.ReasonBadRequest:     "the request cannot be dialled",
+	event.ReasonBadNumber:      "the number is of a kind or country that is not dialled",
+	event.ReasonRouteOff:       "the route does not dial this number any more",
+	event.ReasonNotSent:        "no attempt placed the call",
+}
+
+// Sentence says what became of a request or an event, for people who do not know the
+// words of results.
+func Sentence(r event.Result) string {
+	cause := causes[r.Reason]
+	if cause == "" {
+		cause = string(r.Reason)
+	}
+	if strings.Contains(r.Detail, cause) {
+		cause, r.Detail = r.Detail, ""
+	}
+	switch r.Outcome {
+	case event.Accepted:
+		if r.Reason == event.ReasonFound {
+			return "Called: the answer was lost, and the call was found in Callab's list."
+		}
+		return "Called: Callab has taken the call."
+	case event.Unknown:
+		return "Perhaps called: Callab's answer was lost, and its list does not show the call. A person decides." + after(r)
+	case event.Failed:
+		return "Not called: " + cause + "." + after(r)
+	}
+	return "Not called: " + cause + "." + after(r)
+}
+
+// after is the detail of a result as another sentence.
+func after(r event.Result) string {
+	text := r.Detail
+	if r.Field != "" {
+		text = strings.TrimSuffix("field "+r.Field+": "+text, ": ")
+	}
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
+}
+
+// recordText says what a record of the ledger means.
+func recordText(r record.Record) string {
+	switch r.State {
+	case record.Claimed:
+		return fmt.Sprintf("attempt %d was claimed by a process", r.Attempt)
+	case record.Free:
+		text := fmt.Sprintf("attempt %d did not place the call", r.Attempt)
+		if wait := r.Wait(); wait > 0 {
+			text += ", the next one follows after " + wait.Round(time.Second).String()
+		}
+		return text + ": " + r.Detail
+	case record.Unknown:
+		return fmt.Sprintf("attempt %d may have placed the call, Callab's list decides: %s", r.Attempt, r.Detail)
+	case record.Unreadable:
+		return "the record cannot be read: it " + r.Detail
+	}
+	text := "ended as " + string(r.State)
+	if r.Reason != "" {
+		text += " (" + string(r.Reason) + ")"
+	}
+	if r.Detail != "" {
+		text += ": " + r.Detail
+	}
+	return text
+}
