@@ -55,6 +55,8 @@ var commands = map[string]command{
 	"callbridge dnc check":               {role.Operator, role.Reader, callbridge("dnc", "check", "+12025550142")},
 	"callbridge dnc import":              {role.Operator, role.Reader, (*actor).importNumbers},
 	"callbridge dnc export":              {role.Operator, role.Reader, callbridge("dnc", "export")},
+	"callbridge why":                     {role.Operator, role.Reader, callbridge("why", "-c", "../docs/examples/new-lead/callbridge.yaml", "lead-1")},
+	"callbridge find":                    {role.Reader, role.Results, callbridge("find")},
 	"callbridge streams apply":           {role.Administrator, role.Operator, callbridge("streams", "apply")},
 	"callbridge streams acknowledge":     {role.Operator, role.Reader, (*actor).acknowledge},
 	"callbridge streams apply --dry-run": {role.Operator, role.Reader, callbridge("streams", "apply", "--dry-run")},
@@ -116,7 +118,7 @@ func commandOf(text string) string {
 	text = regexp.MustCompile(`^\s*(NATS_\w+=\S+ |RETENTION=\S+ )*|--context \w+ |-s \S+ |-s "[^"]+" `).ReplaceAllString(text, "")
 	words := append(strings.Fields(text), "", "", "")
 	switch {
-	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams", "stop", "resume", "dnc"}, words[1]):
+	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams", "stop", "resume", "dnc", "why", "find"}, words[1]):
 		return ""
 	case words[1] == "streams" && !regexp.MustCompile(`^[a-z]+$`).MatchString(words[2]):
 		return "" // it only prints
@@ -149,6 +151,11 @@ func populated(t *testing.T) (url string) {
 	b := bustest.Open(t, config)
 	answerRequests(t, b, url)
 	if _, err := b.Ledger().Put(t.Context(), recorded, []byte("{}"), 0); err != nil {
+		t.Fatal(err)
+	}
+	e := event.Event{ID: event.EventID("website", "lead-1"), Source: "website", Key: "lead-1"}
+	result := event.Result{RequestID: event.RequestID(e.ID, ""), Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: e}
+	if _, err := b.Store(t.Context(), "", event.Item{Result: &result}); err != nil {
 		t.Fatal(err)
 	}
 	return url

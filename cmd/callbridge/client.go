@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbridge/bus"
+	"callbridge/cmd/callbridge/ask"
+	"callbridge/mapping"
 )
 
 // natsClient is what the commands share that connect to the NATS of a running process.
@@ -49,3 +51,11 @@ func (n *natsClient) explain(err error) error {
 
 // actSettings is the configuration of the commands of package act.
 func actSettings(ctx context.Context) (bus.Config, error) { return new(natsClient).config(ctx) }
+
+// asking is what the commands of package ask need.
+var asking = ask.Options{
+	Settings: actSettings, Explain: new(natsClient).explain,
+	Configuration: func(file string) (*mapping.Config, error) {
+		return mapping.Load(configFile(nonEmpty(file)), mapping.Options{WithoutSecrets: true})
+	},
+}

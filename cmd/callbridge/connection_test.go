@@ -47,7 +47,7 @@ func TestStartWaitsForNATS(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- serve(ctx, s, fixed(config), log.Logger()) }()
 
-	testkit.Eventually(t, "the reason in /readyz", func() bool { return strings.Contains(ask(admin, "/readyz"), "NATS_URL cannot be reached") })
+	testkit.Eventually(t, "the reason in /readyz", func() bool { return strings.Contains(askServer(admin, "/readyz"), "NATS_URL cannot be reached") })
 	if got := testkit.Get(t, "http://"+admin+"/readyz").Status; got != http.StatusServiceUnavailable {
 		t.Errorf("/readyz answers %d", got)
 	}
@@ -55,7 +55,7 @@ func TestStartWaitsForNATS(t *testing.T) {
 		t.Errorf("/livez answers %d", got)
 	}
 	runNATS(t, t.TempDir(), port)
-	testkit.Eventually(t, "ready", func() bool { return strings.Contains(ask(admin, "/readyz"), `"ready":true`) })
+	testkit.Eventually(t, "ready", func() bool { return strings.Contains(askServer(admin, "/readyz"), `"ready":true`) })
 	stop()
 	if err := testkit.Next(t, ended); err != nil {
 		t.Errorf("ended with %v", err)
@@ -94,7 +94,7 @@ func TestStopWhileTheStartWaits(t *testing.T) {
 }
 
 // ask returns the answer of a listener, empty while it does not listen.
-func ask(address, path string) string {
+func askServer(address, path string) string {
 	answer, err := http.Get("http://" + address + path)
 	if err != nil {
 		return ""

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbridge/cmd/callbridge/act"
+	"callbridge/cmd/callbridge/ask"
 	"callbridge/untrusted"
 )
 
@@ -72,7 +73,7 @@ Requests and results are messages on NATS JetStream.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), newSchema(), newSources(), newStreams(),
-		act.NewStop(actSettings), act.NewResume(actSettings), act.NewDNC(actSettings), newSimulate(), newHealth(), newVersion())
+		act.NewStop(actSettings), act.NewResume(actSettings), act.NewDNC(actSettings), ask.NewWhy(asking), ask.NewFind(asking), newSimulate(), newHealth(), newVersion())
 	return root
 }
 
