@@ -1,5 +1,5 @@
 // Package history answers questions about what was accepted, from what the streams keep:
-// which events there were (Find), and why somebody was or was not called (Why). It keeps
+// which events there were (Find), and why a person was or was not called (Why). It keeps
 // nothing of its own and changes nothing.
 //
 //   - find.go: results by time, source, outcome, reason and content

@@ -35,8 +35,7 @@ var causes = map[event.Reason]string{
 	event.ReasonNotSent:        "no attempt placed the call",
 }
 
-// Sentence says what became of a request or an event, for people who do not know the
-// words of results.
+// Sentence says what became of a request or an event, without the words of results.
 func Sentence(r event.Result) string {
 	cause := causes[r.Reason]
 	if cause == "" {

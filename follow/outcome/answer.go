@@ -79,7 +79,7 @@ func (r *Rules) howEnded(o object) Finding {
 }
 
 // answeredBy asks the agent's own outcome first, then the words of Callab for machines,
-// then the transcript, then the end of a call that nobody took.
+// then the transcript, then the end of a call that was not taken.
 func (r *Rules) answeredBy(c call) Finding {
 	unread := Evidence{Kind: Absent}
 	if name, value, there := c.quoted(r.quotes["answered_by"]); there {
@@ -175,7 +175,7 @@ func saysOptOut(text string) bool {
 	return false
 }
 
-// callbackLayouts have an offset: without one, "15:00" is a time in a zone that nobody named.
+// callbackLayouts have an offset: without one, "15:00" is a time in a zone that is not known.
 var callbackLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04Z07:00"}
 
 // maxCallback bounds how long after a call its callback can be.

@@ -36,7 +36,7 @@ func (c call) floor(class Class) string {
 	return ""
 }
 
-// notConnected are the ends of a call that nobody answered.
+// notConnected are the ends of a call that was not answered.
 var notConnected = []string{"no_answer", "busy", "declined", "invalid_number", "blocked", "cancelled", "failed", "not_dialled"}
 
 // talked reports whether the call was answered for some time: call_duration above 0, and
