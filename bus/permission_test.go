@@ -141,7 +141,7 @@ func useAll(t *testing.T, b *bus.Bus) {
 	if earlier[0].Item.Request == nil || earlier[1].Item.Result == nil || !earlier[2].Open || !renewed {
 		t.Errorf("the stored items are not found: %+v", earlier)
 	}
-	_, _, err = b.Stopped(ctx, control.Scope{Source: "website"})
+	_, err = b.Stopped(ctx, control.Scope{Source: "website"})
 	must(err)
 	if b.People().Key.IsZero() {
 		b.People().Key, err = personkey.New([]byte(strings.Repeat("k", 32)))

@@ -38,15 +38,14 @@ func (c Config) controls(js jetstream.JetStream) control.Store {
 	return control.Store{JS: js, Stream: c.settings().Name(stream.Control), Subject: c.Prefix + ".control"}
 }
 
-// Stopped returns the stop that covers a call now, read from the leader of the stream. An
+// Stopped returns the stops that cover a call now, read from the leader of the stream. An
 // error means that no call may be placed.
-func (b *Bus) Stopped(ctx context.Context, call control.Scope) (control.Stop, bool, error) {
+func (b *Bus) Stopped(ctx context.Context, call control.Scope) ([]control.Stop, error) {
 	d, err := b.readStops(ctx)
 	if err != nil {
-		return control.Stop{}, false, err
+		return nil, err
 	}
-	s, is := d.Stopped(call, time.Now())
-	return s, is, nil
+	return d.Covering(call, time.Now()), nil
 }
 
 func (b *Bus) readStops(ctx context.Context) (control.Document, error) {

@@ -76,6 +76,18 @@ func classify(a callab.Answer, attempt, attempts int, alone bool) verdict {
 	return verdict{state: record.Unknown, detail: detail(a)}
 }
 
+// isNotSent reports whether an answer proves that no phone rang. A conflict may mean that
+// there is a call already, and an error in a 200 that Callab has tried.
+func isNotSent(a callab.Answer) bool {
+	switch a.Outcome {
+	case callab.NotPlaced:
+		return true
+	case callab.Refused:
+		return a.HTTPStatus >= http.StatusBadRequest && a.HTTPStatus != http.StatusConflict
+	}
+	return false
+}
+
 // verify turns the acceptance of another call into an unknown outcome: an answer
 // to this request has its number and no other id.
 func verify(a callab.Answer, r request) callab.Answer {

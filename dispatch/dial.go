@@ -66,38 +66,55 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 	if t, concerned, err := d.afterLoss(ctx, r, e); concerned {
 		return t, err
 	}
-	if t, closed, err := d.gate(ctx, r, e); closed {
+	return d.place(ctx, r, e, probe)
+}
+
+// place asks the gates and then claims a request, sends its call and records the answer.
+func (d *Dispatcher) place(ctx context.Context, r request, e entry, probe bool) (transition, error) {
+	// The write window begins before the gate reads what forbids calls: what is written
+	// later than that is not sent, also by a process that was frozen meanwhile.
+	window := crashtestWindow(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
+	judged, t, closed, err := d.judgeNow(ctx, r, e)
+	if closed {
 		return t, err
 	}
-	claim, window, err := d.claim(r, e)
+	if time.Since(window.Start) > d.config.WriteWindow/2 {
+		return retryAfter(busRetryDelay), nil // it would use up an attempt, and send nothing
+	}
+	point("reserved")
+	claim, err := d.claim(r, e, window)
 	if err != nil {
 		return transition{}, err
 	}
-	recorded, err := d.recordAnswer(r, d.attempt(r, claim, window, probe), claim)
+	next, notSent := d.attempt(r, claim, window, probe)
+	recorded, err := d.recordAnswer(r, next, claim)
 	if err != nil {
 		return transition{}, err
 	}
 	point("recorded")
+	if notSent && recorded.State == next.State {
+		d.giveBack(r, e, judged)
+	}
 	return advance(recorded), nil
 }
 
-// claim reserves the request for this process. The write window begins before
+// claim reserves the request for this process. The write window has begun before
 // the claim is stored, so that the claim always outlives it.
-func (d *Dispatcher) claim(r request, e entry) (entry, callab.Window, error) {
-	window := crashtestWindow(callab.Window{Start: time.Now(), Length: d.config.WriteWindow})
+func (d *Dispatcher) claim(r request, e entry, window callab.Window) (entry, error) {
 	point("claiming")
 	claim, err := d.compareAndSet(d.drain, r, record.Record{
 		State: record.Claimed, Attempt: e.Attempt + 1, Claimed: window.Start, Refused: e.Refused,
 	}, e)
 	if err != nil {
-		return entry{}, callab.Window{}, err
+		return entry{}, err
 	}
 	point("claimed")
-	return claim, window, nil
+	return claim, nil
 }
 
-// attempt sends a claimed call and returns the record that the answer leads to.
-func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe bool) record.Record {
+// attempt sends a claimed call and returns the record that the answer leads to, and
+// whether the answer proves that no phone rang.
+func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe bool) (next record.Record, notSent bool) {
 	s := d.config.Tracer.Start(string(r.trace), span.Internal, "dial attempt")
 	r.trace = s.Parent()
 	answer := verify(d.send(r, window), r)
@@ -109,13 +126,13 @@ func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe
 	if v.pause > 0 {
 		d.breaker.Extend(v.pause)
 	}
-	next := claim.Record
+	next = claim.Record
 	next.State, next.Reason, next.Detail, next.Call = v.state, v.reason, v.detail, answer.Call.Raw
 	if v.delay > 0 {
 		next.WaitFor(v.delay)
 	}
 	d.noteAnswer(v, answer.HTTPStatus, probe, &next)
-	return next
+	return next, isNotSent(answer)
 }
 
 // send places the call once. A stop of the process does not cancel it: it has

@@ -39,6 +39,7 @@ import (
 	"callbridge/bus/limit"
 	"callbridge/callab"
 	"callbridge/dispatch/breaker"
+	"callbridge/dispatch/gate"
 	"callbridge/span"
 )
 
@@ -81,13 +82,13 @@ type Config struct {
 
 	// Policy is what holds for a request by the configuration in force; nil: no gate but
 	// stops and the do-not-call list.
-	Policy Policy
+	Policy gate.Policy
 
 	// Listed is a list of this process of numbers that must not be called; nil: none.
-	Listed Listed
+	Listed gate.Listed
 
 	// Country is the country of a number, for stops of a country; nil: never known.
-	Country Country
+	Country gate.Country
 
 	// Tracer records spans; nil for none.
 	Tracer *span.Tracer
@@ -150,6 +151,7 @@ type Dispatcher struct {
 	log     *slog.Logger
 	limiter limiter
 	breaker *breaker.Breaker
+	gate    *gate.Gate
 	metrics *metrics
 
 	// instance is the unique id of this process. It begins with lockHolder
@@ -195,6 +197,7 @@ func New(b *bus.Bus, api *callab.Client, config Config, registry prometheus.Regi
 		instance: uuid.NewString(), over: make(chan struct{}, 1),
 		clock: b.Limits().Clock(), begun: time.Now(),
 	}
+	d.gate = &gate.Gate{Bus: b, Now: d.clock.Now, Policy: config.Policy, Listed: config.Listed, Country: config.Country}
 	if b.Embedded() {
 		d.instance = lockHolder + d.instance
 	}

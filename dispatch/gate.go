@@ -2,12 +2,11 @@ package dispatch
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
-	"callbridge/bus/control"
-	"callbridge/bus/dnc"
+	"callbridge/dispatch/gate"
 	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/wait"
@@ -24,61 +23,77 @@ const (
 	stoppedPoll = 100 * time.Millisecond
 )
 
-// scope is what a stop may cover. The country is unknown without Config.Country.
-func (d *Dispatcher) scope(r request) control.Scope {
-	s := control.Scope{Source: r.Event.Source, Route: r.Route}
-	if d.config.Country != nil {
-		s.Country = d.config.Country(r.callTo)
-	}
-	return s
+// call is a request as the gate judges it: for its next attempt.
+func (r *request) call(e entry) gate.Call {
+	return gate.Call{Request: &r.Request, To: r.callTo, Attempt: e.Attempt + 1}
 }
 
 // waitStopped has a request that is stopped wait, by what this process knows of stops: it
 // then takes no slot and no token.
 func (d *Dispatcher) waitStopped(r request) (t transition, is bool) {
-	if _, is := d.bus.KnownStop(d.scope(r)); is {
+	if _, is := d.bus.KnownStop(d.gate.Scope(r.call(entry{}))); is {
 		return retryAfter(stoppedRetry + rand.N(stoppedRetry)), true
 	}
 	return transition{}, false
 }
 
-// gate is the last question before a claim: does anything forbid this call now? It reads
-// from the leaders of the streams. An error means no call.
-func (d *Dispatcher) gate(ctx context.Context, r request, e entry) (t transition, closed bool, err error) {
-	_, stopped, err := d.bus.Stopped(ctx, d.scope(r))
+// judgeNow is the last question before a claim: may this person be called now? If the
+// answer is no, closed is true. An error means no call.
+func (d *Dispatcher) judgeNow(ctx context.Context, r request, e entry) (j gate.Judgement, t transition, closed bool, err error) {
+	j, err = d.gate.Judge(ctx, r.call(e))
 	if err != nil {
-		return transition{}, true, err
+		return j, transition{}, true, err
 	}
-	if stopped {
-		return retryAfter(stoppedRetry + rand.N(stoppedRetry)), true, nil
+	d.metrics.verdicts.WithLabelValues(string(j.Action), string(j.Reason)).Inc()
+	d.logger(r).LogAttrs(ctx, slog.LevelDebug, "call.judged", j.Attributes()...)
+	refused := record.Record{Reason: event.Reason(j.Reason), Detail: untrusted.Cut(j.Detail, maxDetail), Gates: j.Findings()}
+	switch j.Action {
+	case policy.Go:
+		return j, transition{}, false, nil
+	case policy.Wait:
+		t, err = d.postpone(ctx, r, e, j.Verdict)
+		return j, t, true, err
+	case policy.Skip:
+		refused.State = record.Skipped
+	default:
+		refused.State = record.Rejected
 	}
-	detail, forbidden, err := d.doNotCall(ctx, r)
-	if err != nil || !forbidden {
-		return transition{}, err != nil, err
-	}
-	t, err = d.end(ctx, r, record.Record{State: record.Skipped, Reason: event.ReasonDoNotCall, Detail: detail}, e)
-	return t, true, err
+	// The answer does not depend on which routes this process knows, so no other process is
+	// given the request first.
+	t, err = d.end(ctx, r, refused, e)
+	return j, t, true, err
 }
 
-// doNotCall reports whether the person of a request must not be called, and why: by the
-// file of DNC_FILE or by the list on NATS. No request is exempt.
-func (d *Dispatcher) doNotCall(ctx context.Context, r request) (detail string, is bool, err error) {
-	if d.config.Listed != nil {
-		if detail, is, err = d.config.Listed(r.callTo); err != nil || is {
-			return detail, is, err
-		}
+// maxDetail is the number of characters that are kept of the detail of a verdict.
+const maxDetail = 2 * maxKept
+
+// postpone has a request wait that is judged again later.
+func (d *Dispatcher) postpone(_ context.Context, r request, _ entry, v policy.Verdict) (transition, error) {
+	if v.Reason == policy.Unread {
+		d.logger(r).Warn("call.held", "error", v.Detail)
+		return retryAfter(busRetryDelay), nil
 	}
-	e, is, err := d.bus.DoNotCall(ctx, r.callTo, dnc.Scope{Source: r.Event.Source, Route: r.Route})
-	if err != nil || !is {
-		return "", false, err
-	}
-	return fmt.Sprintf("the person must not be called (%s) since %s, said by %q: %s",
-		e.Scope, e.Since.UTC().Format(time.RFC3339), untrusted.Cut(e.By, maxKept), untrusted.Cut(e.Why, maxKept)), true, nil
+	return retryAfter(stoppedRetry + rand.N(stoppedRetry)), nil
 }
 
-// Listed reports whether a number must not be called by a list of this process, and why.
-// An error means that the list is not known, and that no call may be placed.
-type Listed func(event.Phone) (detail string, is bool, err error)
+// giveBack takes the reservation of a call away that was certainly not sent. Without it the
+// call counts, which forbids others and places none.
+func (d *Dispatcher) giveBack(r request, e entry, j gate.Judgement) {
+	if err := d.gate.GiveBack(d.drain, r.call(e), j); err != nil {
+		d.logger(r).Warn("call.still_reserved", "error", err)
+	}
+}
+
+// giveBackUnclaimed takes the reservation of an ended request away that was not claimed: its
+// process died before that, or the request was judged otherwise afterwards.
+func (d *Dispatcher) giveBackUnclaimed(ctx context.Context, r request, e entry) {
+	if e.State == record.Accepted || e.State == record.Parked || r.callTo == "" {
+		return
+	}
+	if err := d.gate.GiveBackUnclaimed(ctx, r.call(e), e.Attempt); err != nil {
+		d.logger(r).Warn("call.still_reserved", "error", err)
+	}
+}
 
 // paused reports that no request may be fetched: Callab takes no calls, or a person has
 // stopped all.
@@ -103,10 +118,3 @@ func tokens(share float64) int {
 	}
 	return whole
 }
-
-// Policy returns the policy of a request and the facts that the request itself holds: its
-// places, consent and expiry. It is pure.
-type Policy func(*event.Request) (policy.Policy, policy.Facts)
-
-// Country returns the ISO 3166 code of a number's country, or "" if it is not known.
-type Country func(event.Phone) string

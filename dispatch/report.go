@@ -16,6 +16,7 @@ import (
 	"callbridge/dispatch/breaker"
 	"callbridge/dispatch/record"
 	"callbridge/event"
+	"callbridge/policy"
 	"callbridge/span"
 	"callbridge/untrusted"
 )
@@ -23,6 +24,7 @@ import (
 // report publishes the result of a final state. The message is acknowledged
 // only after that.
 func (d *Dispatcher) report(ctx context.Context, r request, e entry) (transition, error) {
+	d.giveBackUnclaimed(ctx, r, e)
 	if err := d.publishResult(ctx, r, e); err != nil {
 		return transition{}, err
 	}
@@ -39,7 +41,7 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 	}
 	result := event.Result{
 		RequestID: r.ID, Outcome: e.State.Outcome(), Reason: e.Reason, Detail: e.Detail,
-		Route: r.Route, Attempts: e.Attempt, Request: r.Call, Call: e.Call,
+		Route: r.Route, Attempts: e.Attempt, Request: r.Call, Call: e.Call, Gates: e.Gates,
 		Config: cmp.Or(e.Config, r.Config), Event: r.Event, Time: at,
 	}
 	// An entry that was read may have been reported before the crash that
@@ -97,6 +99,7 @@ func withoutCall(r event.Result) event.Result {
 // withoutData also leaves out the event's data and the body that was sent: the request fits
 // into NATS, but not always together with what a result has beside it.
 func withoutData(r event.Result) event.Result {
+	r.Gates = nil
 	r.Detail, r.Request, r.Event.Data = detailWithout(untrusted.Cut(r.Detail, 2*maxKept), dataLeftOut), nil, nil
 	r.Route = untrusted.Cut(r.Route, maxKept)
 	r.Event.Key, r.Event.Type = untrusted.Cut(r.Event.Key, maxKept), untrusted.Cut(r.Event.Type, maxKept)
@@ -167,6 +170,7 @@ func (d *Dispatcher) logger(r request) *slog.Logger {
 type metrics struct {
 	attempts   *prometheus.CounterVec
 	results    *prometheus.CounterVec
+	verdicts   *prometheus.CounterVec
 	reconciled *prometheus.CounterVec
 	inFlight   prometheus.Gauge
 	duration   prometheus.Histogram
@@ -183,6 +187,9 @@ func newMetrics(r prometheus.Registerer, state func() breaker.State) *metrics {
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "callbridge_dial_results_total", Help: "Results that dispatch published, by outcome and reason.",
 		}, []string{"outcome", "reason"}),
+		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_gate_verdicts_total", Help: "Judgements in the last moment before a claim, by what happens (go, wait, skip, reject) and the first gate that does not pass.",
+		}, []string{"action", "gate"}),
 		reconciled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "callbridge_dial_reconciled_total", Help: "Unknown calls decided by Callab's list, by the state they led to.",
 		}, []string{"state"}),
@@ -217,7 +224,7 @@ func newMetrics(r prometheus.Registerer, state func() breaker.State) *metrics {
 			return 0
 		}))
 	}
-	r.MustRegister(m.ledger, m.oldest, m.attempts, m.results, m.reconciled, m.inFlight, m.duration, m.lead)
+	r.MustRegister(m.ledger, m.oldest, m.attempts, m.results, m.verdicts, m.reconciled, m.inFlight, m.duration, m.lead)
 	return m
 }
 
@@ -237,6 +244,7 @@ func (m *metrics) startAtZero() {
 			m.results.WithLabelValues(string(outcome), string(reason))
 		}
 	}
+	m.verdicts.WithLabelValues(string(policy.Go), "")
 	for _, s := range []record.State{record.Accepted, record.Free, record.Parked} {
 		m.reconciled.WithLabelValues(string(s))
 	}

@@ -185,6 +185,9 @@ type Result struct {
 	// Call is the whole `data` object of Callab's answer, with members that
 	// this program does not know.
 	Call json.RawMessage `json:"call,omitzero"`
+	// Gates are what the gates of the policy found in the last moment before the call,
+	// in their order; for a request that was judged and not called.
+	Gates []Gate `json:"gates,omitzero"`
 	// Event is the event that led to the result, with its payload.
 	Event Event `json:"event"`
 
@@ -196,6 +199,16 @@ type Result struct {
 	// TraceParent is the W3C trace context; a member of the envelope
 	// (CloudEvents distributed tracing extension).
 	TraceParent string `json:"-"`
+}
+
+// Gate is what one gate of the policy found.
+type Gate struct {
+	Gate   Reason `json:"gate"`
+	Passes bool   `json:"passes"`
+	// Value says in words what the gate saw. It has no number and no name.
+	Value string `json:"value"`
+	// Until is when the gate lets a call pass, as far as is known.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // ID is the CloudEvents id: the same for every copy of this result.

@@ -110,6 +110,17 @@ const (
 	// it does not dial this number: it is off or in dry_run, or the number is not on
 	// its list (skipped).
 	ReasonRouteOff Reason = "route_off"
+	// ReasonStopped: a person has stopped calls of its source, route or country.
+	ReasonStopped Reason = "stopped"
+	// ReasonOnCall: a call to the person has not ended yet.
+	ReasonOnCall Reason = "on_call"
+	// ReasonCoolingDown: the person was called, and is not called for some time after a
+	// call that ended so.
+	ReasonCoolingDown Reason = "cooling_down"
+	// ReasonCapped: the person was called as often as the policy allows.
+	ReasonCapped Reason = "capped"
+	// ReasonUnread: what forbids calls cannot be read.
+	ReasonUnread Reason = "unread"
 	// ReasonNotFound: the answer was lost, and the call is not in Callab's
 	// list (unknown).
 	ReasonNotFound Reason = "not_found"

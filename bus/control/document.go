@@ -99,6 +99,11 @@ func (d Document) Stopped(call Scope, now time.Time) (Stop, bool) {
 	return Stop{}, false
 }
 
+// Covering returns all stops that cover a call at an instant.
+func (d Document) Covering(call Scope, now time.Time) []Stop {
+	return slices.DeleteFunc(slices.Clone(d.Stops), func(s Stop) bool { return s.ended(now) || !s.covers(call) })
+}
+
 // StopsAll reports whether everything is stopped at an instant.
 func (d Document) StopsAll(now time.Time) bool {
 	return slices.ContainsFunc(d.Stops, func(s Stop) bool { return s.Scope == (Scope{}) && !s.ended(now) })

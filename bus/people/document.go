@@ -1,5 +1,5 @@
-// Package people remembers who was called: for each person one document in the stream
-// PEOPLE, of which the newest message counts, changed by compare-and-set. A call is
+// Package people remembers when each person was called, in one document for each in the
+// stream PEOPLE, of which the newest message counts, changed by compare-and-set. A call is
 // reserved there before its claim, so that two processes never both use the last call that
 // a cap allows (docs/decisions/0029-people.md). A person is known by the keyed hash of
 // the number; no number and no name is stored.
@@ -29,8 +29,8 @@ type Call struct {
 	Open bool `json:"open,omitempty"`
 }
 
-// Document is what is known of one person. The zero Document is that of a person who was
-// never called.
+// Document is what is known of one person. The zero Document is that of a person without
+// a call.
 type Document struct {
 	Format int `json:"format"`
 	// Calls are the oldest first.

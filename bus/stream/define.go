@@ -54,7 +54,7 @@ const (
 	stateMessages = 10_000
 	// controlMessages bounds the stream of stops. Each is the act of a person.
 	controlMessages = 100_000
-	// peopleAge is how long it is remembered who was called: longer than any cool-down.
+	// peopleAge is how long calls to people are remembered: longer than any cool-down.
 	peopleAge = 400 * 24 * time.Hour
 	// shortestWindow is the shortest duplicate window that nats-server accepts.
 	shortestWindow = 100 * time.Millisecond
@@ -119,8 +119,8 @@ func (s Settings) Streams() []jetstream.StreamConfig {
 	}, s.Forbidding()...)
 }
 
-// Forbidding returns the definitions of the streams that forbid calls. What is stopped and
-// who must not be called has no age: it does not end because it is old.
+// Forbidding returns the definitions of the streams that forbid calls. Stops and the
+// do-not-call list have no age: they do not end because they are old.
 func (s Settings) Forbidding() []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		{

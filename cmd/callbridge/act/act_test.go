@@ -70,8 +70,8 @@ func TestStopAndResume(t *testing.T) {
 	if err := json.Unmarshal([]byte(resume("-o", "json")), &printed); err != nil || len(printed.Resumed) != 1 || printed.Resumed[0]["why"] != "complaint" {
 		t.Errorf("resume -o json: %v, %v", printed, err)
 	}
-	if _, is, err := b.Stopped(t.Context(), control.Scope{Source: "crm"}); is || err != nil {
-		t.Errorf("after resume: stopped %t, %v", is, err)
+	if stops, err := b.Stopped(t.Context(), control.Scope{Source: "crm"}); len(stops) > 0 || err != nil {
+		t.Errorf("after resume: stopped %v, %v", stops, err)
 	}
 }
 
