@@ -113,7 +113,8 @@ func TestNoOutputContainsASecretOrANumber(t *testing.T) {
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
-	shown = append(shown, b.logs.String())
+	// So are the times of log lines.
+	shown = append(shown, regexp.MustCompile(`"time":"[^"]*"`).ReplaceAllString(b.logs.String(), ""))
 	hidden := []string{"-secret", demoToken}
 	for _, last := range []string{"0142", "0143", "0144", "0190", "0194"} {
 		hidden = append(hidden, "555"+last, "555-"+last, "55"+last)
