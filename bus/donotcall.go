@@ -44,8 +44,7 @@ func (b *Bus) openPeople(ctx context.Context) error {
 	keyed := func(in jetstream.Stream, prefix, content string) personkey.Keyed {
 		return personkey.Keyed{
 			JS: b.js, Stream: in, CheckSubject: prefix + ".key", Content: content, Key: key,
-			// A stream that was empty when it was last remembered can be lost unseen.
-			Begun: func(ctx context.Context) error { return b.loss.Finish(ctx) },
+			Used: func(ctx context.Context) error { return b.loss.Used(ctx, in.CachedInfo().Config.Name) },
 		}
 	}
 	list, calls := b.config.Prefix+".dnc", b.config.Prefix+".person"

@@ -14,6 +14,8 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/bustest"
+	"callbridge/bus/control"
+	"callbridge/bus/dnc"
 	"callbridge/bus/loss"
 	"callbridge/internal/testkit"
 )
@@ -47,6 +49,60 @@ func TestProcessesThatStartAtOnceShareTheRecord(t *testing.T) {
 				t.Errorf("open: %v", err)
 			}
 		}
+	}
+}
+
+// TestAStreamThatWasReadOnceIsMissed: the streams that forbid calls are empty for as long as
+// nobody uses them, and what a process has read of them is remembered at once, although
+// another one has written it.
+func TestAStreamThatWasReadOnceIsMissed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		write func(*bus.Bus, bus.Config) error
+		read  func(*bus.Bus) (bool, error)
+	}{
+		"CONTROL": {
+			func(_ *bus.Bus, config bus.Config) error {
+				_, err := bus.Stop(t.Context(), config, everything())
+				return err
+			},
+			func(b *bus.Bus) (bool, error) {
+				stops, err := b.Stopped(t.Context(), control.Scope{})
+				return len(stops) > 0, err
+			},
+		},
+		"DNC": {
+			// As a process does that is killed before it remembers the stream.
+			func(b *bus.Bus, _ bus.Config) error {
+				js, key := jetStreamOf(t, b), b.People().Key
+				_, err := js.Publish(t.Context(), "callbridge.dnc.key", []byte(key.Check()))
+				if err == nil {
+					_, err = js.Publish(t.Context(), "callbridge.dnc.person."+key.Person(person), []byte(`{"format":1,"entries":[{}]}`))
+				}
+				return err
+			},
+			func(b *bus.Bus) (bool, error) {
+				_, is, err := b.DoNotCall(t.Context(), person, dnc.Scope{})
+				return is, err
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, config := remote(t, "")
+			config = withKey(t, config, "a")
+			b := open(t, config)
+			if err := c.write(b, config); err != nil {
+				t.Fatal(err)
+			}
+			testkit.Eventually(t, "the message is read", func() bool { is, err := c.read(b); return is && err == nil })
+			deleteStreams(t, jetStreamOf(t, b), name)
+			reconciling(t, b)
+			testkit.Eventually(t, "the loss is shown", func() bool { return b.Intact(t.Context()) != nil })
+			if _, err := c.read(b); err == nil || !strings.Contains(err.Error(), "CALLBRIDGE_"+name+" was lost") {
+				t.Errorf("with the stream lost: %v", err)
+			}
+		})
 	}
 }
 

@@ -52,9 +52,13 @@ func (b *Bus) readStops(ctx context.Context) (control.Document, error) {
 	if err := b.remembered(ctx); err != nil {
 		return control.Document{}, fmt.Errorf("%w: %w", control.ErrUnreadable, err)
 	}
-	d, _, err := b.config.controls(b.js).ReadFrom(ctx, b.control)
-	if err == nil {
-		b.stopped.known.Store(&known{d})
+	d, revision, err := b.config.controls(b.js).ReadFrom(ctx, b.control)
+	if err != nil {
+		return d, err
+	}
+	b.stopped.known.Store(&known{d})
+	if revision > 0 {
+		err = b.loss.Used(ctx, b.streamName(stream.Control))
 	}
 	return d, err
 }

@@ -172,6 +172,16 @@ func (k *Keeper) Finish(ctx context.Context) error {
 	return k.check(ctx, 0)
 }
 
+// Used is called by who has read a message of a stream. If the stream was empty when it was
+// last remembered, and would be taken for unused after its loss, it is remembered before
+// Used returns. An error means that it may not be.
+func (k *Keeper) Used(ctx context.Context, name string) error {
+	if k == nil || k.now.Load().record.Marks[name].Last > 0 {
+		return nil
+	}
+	return k.Finish(ctx)
+}
+
 // contendedPause is the pause before a check is repeated because of another process.
 const contendedPause = 20 * time.Millisecond
 

@@ -24,8 +24,9 @@ type Keyed struct {
 	Content string
 	// Key may be the zero Key as long as the stream is empty.
 	Key Key
-	// Begun is called when the stream is no longer empty.
-	Begun func(context.Context) error
+	// Used is called when the stream is found to hold messages, and before the first person
+	// is written.
+	Used func(context.Context) error
 	// Renew is the age at which the check value is written again, for a stream that deletes
 	// by age; zero for one that deletes nothing.
 	Renew time.Duration
@@ -70,6 +71,9 @@ func (k *Keyed) Match(ctx context.Context) (bool, error) {
 			return false, err
 		}
 	}
+	if err := k.Used(ctx); err != nil {
+		return false, err
+	}
 	k.matched.Store(&now)
 	return true, nil
 }
@@ -103,10 +107,7 @@ func (k *Keyed) Begin(ctx context.Context) error {
 	}
 	// Another process, with another key, may have been first.
 	for {
-		if used, err = k.Match(ctx); used {
-			return k.Begun(ctx)
-		}
-		if err != nil {
+		if used, err = k.Match(ctx); used || err != nil {
 			return err
 		}
 		if err := wait.For(ctx, contendedPause); err != nil {
