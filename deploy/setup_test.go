@@ -120,7 +120,12 @@ func serving(t *testing.T, nats, callab string, more ...string) []string {
 // event.
 func (b bridge) website(file string) string {
 	b.t.Helper()
-	body := read(b.t, "../cmd/callbridge/example/"+file)
+	return b.post(read(b.t, "../cmd/callbridge/example/"+file))
+}
+
+// post is website with a body.
+func (b bridge) post(body string) string {
+	b.t.Helper()
 	sum := hmac.New(sha256.New, []byte("demo-website-secret"))
 	sum.Write([]byte(body))
 	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.url+"/webhooks/website", strings.NewReader(body))
@@ -139,7 +144,7 @@ func (b bridge) website(file string) string {
 	}
 	var answer struct{ Events []struct{ Status string } }
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || len(answer.Events) == 0 {
-		b.t.Fatalf("%s is answered %d %+v: %v\n%s", file, response.StatusCode, answer, err, b.log())
+		b.t.Fatalf("%s is answered %d %+v: %v\n%s", body, response.StatusCode, answer, err, b.log())
 	}
 	return answer.Events[0].Status
 }
