@@ -41,6 +41,10 @@ func (l *List) Forbids(ctx context.Context, e164 string, call Scope) (Entry, boo
 // Read returns the newest document of the person of a number and its sequence, from the
 // leader of the stream. Every error wraps ErrUnreadable.
 func (l *List) Read(ctx context.Context, e164 string) (Document, uint64, error) {
+	return l.read(ctx, l.Key.Person(e164))
+}
+
+func (l *List) read(ctx context.Context, person string) (Document, uint64, error) {
 	used, err := l.Match(ctx)
 	if err != nil {
 		return Document{}, 0, fmt.Errorf("%w: %w", ErrUnreadable, err)
@@ -48,7 +52,7 @@ func (l *List) Read(ctx context.Context, e164 string) (Document, uint64, error) 
 	if !used {
 		return Document{}, 0, nil
 	}
-	msg, err := l.Stream.GetLastMsgForSubject(ctx, l.subject(e164))
+	msg, err := l.Stream.GetLastMsgForSubject(ctx, l.subject(person))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Document{}, 0, nil
 	}
@@ -59,25 +63,39 @@ func (l *List) Read(ctx context.Context, e164 string) (Document, uint64, error) 
 	return d, msg.Sequence, err
 }
 
-func (l *List) subject(e164 string) string { return l.Prefix + ".person." + l.Key.Person(e164) }
+func (l *List) subject(person string) string { return l.Prefix + ".person." + person }
+
+// Listed is an entry of one person.
+type Listed struct {
+	// Person is the name that Key.Person gives.
+	Person string `json:"person"`
+	Entry
+}
 
 // Add puts the persons of numbers in E.164 on the list, and returns for each whether that
 // was new. It returns when all are on the disk. After an error some may be on the list; it
 // can be repeated.
 func (l *List) Add(ctx context.Context, numbers []string, e Entry) ([]bool, error) {
+	listed := make([]Listed, len(numbers))
+	for i, number := range numbers {
+		listed[i] = Listed{l.Key.Person(number), e}
+	}
+	return l.AddListed(ctx, listed)
+}
+
+// AddListed is Add with an entry for each person.
+func (l *List) AddListed(ctx context.Context, listed []Listed) ([]bool, error) {
 	if err := l.Begin(ctx); err != nil {
 		return nil, err
 	}
-	return l.all(ctx, numbers, func(ctx context.Context, number string) (bool, error) {
-		return l.add(ctx, number, e)
-	})
+	return l.all(ctx, len(listed), func(ctx context.Context, i int) (bool, error) { return l.add(ctx, listed[i]) })
 }
 
 // Remove takes an entry of the persons of numbers away, or with all every entry, and
 // returns for each whether there was one. It returns when that is on the disk.
 func (l *List) Remove(ctx context.Context, numbers []string, s Scope, all bool, r Removal) ([]bool, error) {
-	return l.all(ctx, numbers, func(ctx context.Context, number string) (bool, error) {
-		return l.change(ctx, number, func(d Document, unreadable error) (Document, bool, error) {
+	return l.all(ctx, len(numbers), func(ctx context.Context, i int) (bool, error) {
+		return l.change(ctx, l.Key.Person(numbers[i]), func(d Document, unreadable error) (Document, bool, error) {
 			next, changed := d.Without(s, all, r)
 			return next, changed, unreadable
 		})
@@ -87,18 +105,18 @@ func (l *List) Remove(ctx context.Context, numbers []string, s Scope, all bool, 
 // parallel is how many persons are changed at the same time.
 const parallel = 32
 
-// all calls fn for each number, several at a time, and waits for the disk.
-func (l *List) all(ctx context.Context, numbers []string, fn func(context.Context, string) (bool, error)) ([]bool, error) {
+// all calls fn with 0 to n-1, several at a time, and waits for the disk.
+func (l *List) all(ctx context.Context, n int, fn func(context.Context, int) (bool, error)) ([]bool, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	done := make([]bool, len(numbers))
+	done := make([]bool, n)
 	next := atomic.Int64{}
 	var workers sync.WaitGroup
-	for range min(parallel, len(numbers)) {
+	for range min(parallel, n) {
 		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(numbers) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				var err error
-				if done[i], err = fn(ctx, numbers[i]); err != nil {
+				if done[i], err = fn(ctx, i); err != nil {
 					cancel(err)
 				}
 			}
@@ -112,17 +130,17 @@ func (l *List) all(ctx context.Context, numbers []string, fn func(context.Contex
 }
 
 // add writes the first document of a person at once, and reads only the others.
-func (l *List) add(ctx context.Context, number string, e Entry) (bool, error) {
-	first, _ := Document{}.With(e)
-	err := l.write(ctx, number, first, 0)
+func (l *List) add(ctx context.Context, listed Listed) (bool, error) {
+	first, _ := Document{}.With(listed.Entry)
+	err := l.write(ctx, listed.Person, first, 0)
 	if err == nil || !stream.IsContended(err) {
 		return err == nil, err
 	}
-	return l.change(ctx, number, func(d Document, unreadable error) (Document, bool, error) {
-		if unreadable != nil && e.Scope != (Scope{}) {
+	return l.change(ctx, listed.Person, func(d Document, unreadable error) (Document, bool, error) {
+		if unreadable != nil && listed.Scope != (Scope{}) {
 			return d, false, unreadable
 		}
-		next, changed := d.With(e)
+		next, changed := d.With(listed.Entry)
 		return next, changed, nil
 	})
 }
@@ -132,9 +150,9 @@ const contendedPause = 20 * time.Millisecond
 
 // change writes what fn makes of a document, and repeats both while another writes at the
 // same moment, until ctx ends. fn gets the error of a message that is no document.
-func (l *List) change(ctx context.Context, number string, fn func(Document, error) (Document, bool, error)) (bool, error) {
+func (l *List) change(ctx context.Context, person string, fn func(Document, error) (Document, bool, error)) (bool, error) {
 	for {
-		old, revision, err := l.Read(ctx, number)
+		old, revision, err := l.read(ctx, person)
 		if err != nil && revision == 0 {
 			return false, err
 		}
@@ -142,7 +160,7 @@ func (l *List) change(ctx context.Context, number string, fn func(Document, erro
 		if err != nil || !changed {
 			return false, err
 		}
-		if err = l.write(ctx, number, next, revision); err == nil {
+		if err = l.write(ctx, person, next, revision); err == nil {
 			return true, nil
 		}
 		if !stream.IsContended(err) {
@@ -154,12 +172,12 @@ func (l *List) change(ctx context.Context, number string, fn func(Document, erro
 	}
 }
 
-func (l *List) write(ctx context.Context, number string, d Document, revision uint64) error {
+func (l *List) write(ctx context.Context, person string, d Document, revision uint64) error {
 	data, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
-	_, err = l.JS.Publish(ctx, l.subject(number), data, jetstream.WithExpectLastSequencePerSubject(revision))
+	_, err = l.JS.Publish(ctx, l.subject(person), data, jetstream.WithExpectLastSequencePerSubject(revision))
 	if err != nil {
 		return fmt.Errorf("write a person: %w", err)
 	}
@@ -168,8 +186,9 @@ func (l *List) write(ctx context.Context, number string, d Document, revision ui
 
 // Person is the document of one person, without a number.
 type Person struct {
-	// Person is the name that Key.Person gives.
+	// Person is the name that Key.Person gives, and Key that key's check value.
 	Person string `json:"person"`
+	Key    string `json:"key"`
 	Document
 }
 
@@ -187,13 +206,13 @@ func Export(ctx context.Context, from jetstream.Stream, prefix string, fn func(P
 	creating, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
 	consumer, err := from.CreateConsumer(creating, jetstream.ConsumerConfig{
-		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubject: prefix + ".person.*",
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubject: prefix + ".>",
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
 	})
 	if err != nil {
 		return fmt.Errorf("read people: %w", err)
 	}
-	now := time.Now()
+	now, key := time.Now(), ""
 	for left := consumer.CachedInfo().NumPending; left > 0; {
 		batch, err := consumer.Fetch(int(min(left, exportBatch)), jetstream.FetchContext(ctx))
 		if err != nil {
@@ -202,6 +221,11 @@ func Export(ctx context.Context, from jetstream.Stream, prefix string, fn func(P
 		read := uint64(0)
 		for msg := range batch.Messages() {
 			read++
+			// The check value is the first message of the stream.
+			if msg.Subject() == prefix+".key" {
+				key = string(msg.Data())
+				continue
+			}
 			d, err := parse(msg.Data())
 			if err != nil {
 				return err
@@ -209,7 +233,7 @@ func Export(ctx context.Context, from jetstream.Stream, prefix string, fn func(P
 			if d.Entries = d.Active(now); len(d.Entries) == 0 {
 				continue
 			}
-			if err := fn(Person{strings.TrimPrefix(msg.Subject(), prefix+".person."), d}); err != nil {
+			if err := fn(Person{strings.TrimPrefix(msg.Subject(), prefix+".person."), key, d}); err != nil {
 				return err
 			}
 		}

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"callbridge/bus/personkey"
 	"callbridge/event"
 )
 
@@ -28,7 +30,11 @@ const MaxNumbers = 1000
 // Request is what other services ask, as JSON on <prefix>.dnc.add, .remove and .check.
 type Request struct {
 	// Numbers are as people write them, with a country code: "+1 202 555 0142".
-	Numbers []string `json:"numbers"`
+	Numbers []string `json:"numbers,omitempty"`
+	// Listed are entries that Export has returned, in place of Numbers, Scope and Until, and
+	// Key is the check value of their key. Of add.
+	Listed []Listed `json:"listed,omitempty"`
+	Key    string   `json:"key,omitempty"`
 	Scope
 	// Until ends the entry by itself; zero never does. Of add.
 	Until time.Time `json:"until,omitzero"`
@@ -39,7 +45,7 @@ type Request struct {
 	Why string `json:"why,omitempty"`
 }
 
-// Answer has one Status for each number, in their order, or an error; then nothing, or
+// Answer has one Status for each number or entry, in their order, or an error; then nothing, or
 // only a part, was done, and the request can be repeated.
 type Answer struct {
 	Error   string   `json:"error,omitempty"`
@@ -151,6 +157,11 @@ func (s Service) answer(ctx context.Context, verb string, data []byte) (Answer, 
 	if err := json.Unmarshal(data, &r); err != nil {
 		return Answer{}, errors.New(`the request cannot be read: write JSON such as {"numbers":["+12025550142"],"why":"asked by e-mail","by":"ada"}`)
 	}
+	now := time.Now().UTC()
+	if len(r.Listed) > 0 {
+		changed, err := s.addListed(ctx, verb, r)
+		return s.done(verb, r, nil, changed, err)
+	}
 	numbers, err := s.parse(r.Numbers)
 	if err != nil {
 		return Answer{}, err
@@ -158,7 +169,6 @@ func (s Service) answer(ctx context.Context, verb string, data []byte) (Answer, 
 	if verb == VerbCheck {
 		return s.check(ctx, numbers)
 	}
-	now := time.Now().UTC()
 	var changed []bool
 	if verb == VerbAdd {
 		if !r.Until.IsZero() && !r.Until.After(now) {
@@ -168,11 +178,40 @@ func (s Service) answer(ctx context.Context, verb string, data []byte) (Answer, 
 	} else {
 		changed, err = s.List.Remove(ctx, numbers, r.Scope, r.All, Removal{By: r.By, Why: r.Why, At: now})
 	}
+	return s.done(verb, r, numbers, changed, err)
+}
+
+var person = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// IsPerson reports whether a text has the form of a name that Key.Person gives.
+func IsPerson(text string) bool { return person.MatchString(text) }
+
+// addListed adds entries that Export has returned. A list with another key would not find
+// their people.
+func (s Service) addListed(ctx context.Context, verb string, r Request) ([]bool, error) {
+	switch {
+	case verb != VerbAdd || len(r.Numbers) > 0:
+		return nil, errors.New(`"listed" is only for add, in place of "numbers"`)
+	case len(r.Listed) > MaxNumbers:
+		return nil, fmt.Errorf("the request has %d entries: write 1 to %d into \"listed\"", len(r.Listed), MaxNumbers)
+	case s.List.Key.IsZero() || r.Key != s.List.Key.Check():
+		return nil, fmt.Errorf("%w than that of the exported entries, so that nobody would be found: use the person key from before, or import a file of numbers", personkey.ErrOtherKey)
+	}
+	for i, l := range r.Listed {
+		if !IsPerson(l.Person) || l.Since.IsZero() {
+			return nil, fmt.Errorf("entry %d of %d has no person or no time, so nothing was done", i+1, len(r.Listed))
+		}
+	}
+	return s.List.AddListed(ctx, r.Listed)
+}
+
+// done logs a change and answers.
+func (s Service) done(verb string, r Request, numbers []string, changed []bool, err error) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
 	s.log(verb, r, numbers, changed)
-	answer := Answer{Persons: make([]Status, len(numbers))}
+	answer := Answer{Persons: make([]Status, len(changed))}
 	for i, c := range changed {
 		answer.Persons[i].Changed = c
 	}
@@ -186,7 +225,11 @@ func (s Service) log(verb string, r Request, numbers []string, changed []bool) {
 			n++
 		}
 	}
-	attributes := []any{"verb", verb, "scope", r.Scope.String(), "by", r.By, "why", r.Why, "numbers", len(numbers), "changed", n}
+	scope := r.Scope.String()
+	if len(r.Listed) > 0 {
+		scope = "as exported"
+	}
+	attributes := []any{"verb", verb, "scope", scope, "by", r.By, "why", r.Why, "numbers", len(changed), "changed", n}
 	if len(numbers) == 1 {
 		attributes = append(attributes, "number", event.Phone(numbers[0]))
 	}
@@ -252,7 +295,7 @@ func (c Client) Ask(ctx context.Context, verb string, r Request) (Answer, error)
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
 		return Answer{}, fmt.Errorf("read the answer of callbridge: %w", err)
 	}
-	if answer.Error == "" && len(answer.Persons) != len(r.Numbers) {
+	if answer.Error == "" && len(answer.Persons) != len(r.Numbers)+len(r.Listed) {
 		answer.Error = "it does not answer for every number"
 	}
 	if answer.Error != "" {

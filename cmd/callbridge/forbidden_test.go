@@ -52,6 +52,10 @@ func TestRequestsAboutPeopleFollowTheContract(t *testing.T) {
 			Numbers: []string{"+12025550142"}, Scope: dnc.Scope{Source: "crm", Route: "new-lead"}, Until: time.Now().UTC(), All: true,
 			By: "ada", Why: "asked",
 		},
+		{Key: "k", Listed: []dnc.Listed{{
+			Person: strings.Repeat("a", 32),
+			Entry:  dnc.Entry{Scope: dnc.Scope{Source: "crm", Route: "new-lead"}, By: "ada", Why: "asked", Since: time.Now(), Until: time.Now()},
+		}}},
 	} {
 		contract.holds(t, "a request", contract.payload(t, "doNotCall"), []byte(testkit.JSON(t, r)))
 	}

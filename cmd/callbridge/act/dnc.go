@@ -2,7 +2,6 @@ package act
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -234,9 +233,10 @@ func newDNCExport(settings Settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Print the list, with a hash for each number",
-		Long: `export prints one line for each entry: the hash of the number, the scope, since, until, by
-and why. The numbers are not known to callbridge. With -o json it prints one JSON object a
-line for each person.`,
+		Long: `export prints one line for each entry: the hash of the number, the scope, since, until, by,
+why, and the check value of the person key. The numbers are not known to callbridge. "import"
+reads the file again, into a list with the same person key. With -o json it prints one JSON
+object a line for each person.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := p.config(cmd.Context())
@@ -253,27 +253,6 @@ line for each person.`,
 	}
 	p.addTo(cmd)
 	return cmd
-}
-
-func exportCSV(ctx context.Context, config bus.Config, out io.Writer) error {
-	w := csv.NewWriter(out)
-	if err := w.Write([]string{"person", "source", "route", "since", "until", "by", "why"}); err != nil {
-		return err
-	}
-	err := bus.ExportPeople(ctx, config, func(one dnc.Person) error {
-		for _, e := range one.Entries {
-			until := ""
-			if !e.Until.IsZero() {
-				until = e.Until.UTC().Format(time.RFC3339)
-			}
-			if err := w.Write([]string{one.Person, e.Source, e.Route, e.Since.UTC().Format(time.RFC3339), until, e.By, e.Why}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	w.Flush()
-	return errors.Join(err, w.Error())
 }
 
 func openFile(name string) (*os.File, int64, error) {

@@ -2,13 +2,16 @@ package act_test
 
 import (
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"callbridge/bus"
 	"callbridge/bus/dnc"
@@ -58,7 +61,7 @@ func TestAddCheckAndRemovePeople(t *testing.T) {
 		{command("check", "+12025550142", "+12025550143", "+12025550144"), "+12•••••••42 must not be called: all calls, by ada since "},
 		{command("remove", "--why", "x", "--all", "--source", "crm", "+12025550142"), "error: --all takes every entry away"},
 		{command("remove", "--why", "agreed", "+12025550143"), "has no such entry"},
-		{command("export"), "person,source,route,since,until,by,why\n"},
+		{command("export"), strings.Join(exportedColumns, ",") + "\n"},
 	} {
 		if !strings.Contains(c.got, c.want) {
 			t.Errorf("printed %q, want %q", c.got, c.want)
@@ -117,3 +120,76 @@ func TestPeopleNeedARunningCallbridge(t *testing.T) {
 		t.Errorf("printed %q", got)
 	}
 }
+
+// sorted are the lines of a CSV file.
+func sorted(t *testing.T, text string) []string {
+	t.Helper()
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		lines[i] = fmt.Sprintf("%q", row)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func TestAnExportIsImportedAsItWas(t *testing.T) {
+	t.Parallel()
+	b, command := answering(t)
+	numbers := make([]string, 1200)
+	for i := range numbers {
+		numbers[i] = fmt.Sprintf("+1202555%04d", i)
+	}
+	ended := dnc.Entry{Scope: dnc.Scope{Route: "x"}, Since: time.Now().Add(-time.Hour), Until: time.Now().Add(-time.Minute)}
+	for _, c := range []struct {
+		numbers []string
+		entry   dnc.Entry
+	}{
+		{numbers, dnc.Entry{By: "ada", Why: "list of May", Since: time.Now().UTC()}},
+		{numbers[:2], dnc.Entry{Scope: dnc.Scope{Source: "crm", Route: "new-lead"}, By: `"bob", the 2nd`, Why: "two\nlines, =1+1", Since: time.Now(), Until: time.Now().Add(time.Hour)}},
+		{numbers[1:3], ended},
+	} {
+		if _, err := b.People().Add(t.Context(), c.numbers, c.entry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := command("export")
+	file := testkit.File(t, "export.csv", before)
+	if got := command("import", file, "--why", "moved", "--until", "2h"); !strings.Contains(got, "leave out --source, --route, --until and --region") {
+		t.Errorf("with another time: %q", got)
+	}
+	if got := command("import", file, "--why", "moved"); !strings.Contains(got, "1202 lines: 0 added, 1202 were on the list already") {
+		t.Errorf("onto the same list: %q", got)
+	}
+	if _, err := b.People().Remove(t.Context(), numbers, dnc.Scope{}, true, dnc.Removal{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := command("import", file, "--why", "moved"); !strings.Contains(got, "1202 lines: 1202 added") {
+		t.Errorf("onto an empty list: %q", got)
+	}
+	if got := command("export"); !slices.Equal(sorted(t, got), sorted(t, before)) {
+		t.Errorf("the list is another one: %.400q, before %.400q", got, before)
+	}
+	if !forbidden(t, b, event.Phone(numbers[1199]), "shop") {
+		t.Error("a person is forgotten")
+	}
+	_, other := answering(t)
+	if got := other("import", file, "--why", "moved"); !strings.Contains(got, "the person key is another one than that of the exported entries") {
+		t.Errorf("into a list with another key: %q", got)
+	}
+	key := b.People().Key.Check()
+	bad := strings.Join(exportedColumns, ",") + "\n" + strings.Repeat("a", 32) + ",,,2026-11-29T12:00:00Z,,,," + key + "\n+12025550142,,,2026-11-29T12:00:00Z,,,,k\n\n" +
+		strings.Repeat("b", 32) + ",,,yesterday,,,," + key + "\n" + strings.Repeat("b", 32) + "\n" + strings.Repeat("b", 32) + ",,,2026-11-29T12:00:00Z,,,,other\n"
+	got := command("import", testkit.File(t, "bad.csv", bad), "--why", "moved")
+	for _, want := range []string{"line 3: its first column is no hash", "line 5: its column since", "line 6: it has 1 columns", "line 7: it has another key", "has 4 lines that hold no valid entry"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in %q", want, got)
+		}
+	}
+}
+
+// exportedColumns are the columns of an export.
+var exportedColumns = []string{"person", "source", "route", "since", "until", "by", "why", "key"}

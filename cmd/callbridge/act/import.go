@@ -1,6 +1,7 @@
 package act
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"callbridge/bus"
 	"callbridge/bus/dnc"
 	"callbridge/cmd/callbridge/numberfile"
+	"callbridge/internal/wait"
 	"callbridge/untrusted"
 )
 
@@ -25,7 +27,8 @@ func newDNCImport(settings Settings) *cobra.Command {
 		Long: `import puts the people of a CSV file on the list: one number a line, in the first column. It
 reads the whole file first, and refuses one with lines that hold no number unless
 --skip-bad is given; it lists those lines. It can be interrupted and run again: who is on
-the list already stays there. Progress goes to standard error.`,
+the list already stays there. Progress goes to standard error. A file of "export" is put
+back as it was, into a list with the same person key.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return i.run(cmd, args[0]) },
 	}
@@ -41,6 +44,44 @@ the list already stays there. Progress goes to standard error.`,
 type importer struct {
 	people
 	skipBad bool
+	// exported: the file is one of "export".
+	exported bool
+}
+
+// line is a line of a file that has a number, or an entry with its key, or should.
+type line struct {
+	at     int
+	number string
+	listed dnc.Listed
+	key    string
+	// err is why it has none.
+	err error
+}
+
+// scan calls fn with each line of a file, and stops at its error.
+func (i *importer) scan(r io.Reader, fn func(line) error) error {
+	if i.exported {
+		return scanExported(r, fn)
+	}
+	return numberfile.Scan(r, i.region, func(l numberfile.Line) error {
+		return fn(line{at: l.At, number: l.Number.Reveal(), err: l.Err})
+	})
+}
+
+// open opens the file, and finds out of which kind it is.
+func (i *importer) open(name string) (*os.File, int64, error) {
+	file, size, err := openFile(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	i.exported = isExported(bufio.NewReader(file))
+	if _, err = file.Seek(0, io.SeekStart); err == nil && i.exported && (i.scope != dnc.Scope{} || i.region != "" || i.until != "") {
+		err = errors.New("its lines have their own scopes and times: leave out --source, --route, --until and --region")
+	}
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("read %s: %w", name, err), file.Close())
+	}
+	return file, size, nil
 }
 
 // imported is what the command prints as JSON.
@@ -63,7 +104,7 @@ func (i *importer) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	file, size, err := openFile(name)
+	file, size, err := i.open(name)
 	if err != nil {
 		return err
 	}
@@ -73,7 +114,7 @@ func (i *importer) run(cmd *cobra.Command, name string) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	if len(total.Bad) > 0 && !i.skipBad {
-		return fmt.Errorf("%s has %d lines that hold no number, so nothing was imported: correct them, name the country of numbers without a country code with --region, or use --skip-bad", name, len(total.Bad))
+		return fmt.Errorf("%s has %d lines that hold no %s, so nothing was imported: %s, or use --skip-bad", name, len(total.Bad), i.noun(), i.correct())
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read %s again: %w", name, err)
@@ -86,22 +127,36 @@ func (i *importer) run(cmd *cobra.Command, name string) error {
 		return i.send(ctx, c, file, size, &total, until)
 	})
 	if err != nil {
-		return explain(fmt.Errorf("%d of %d numbers are on the list; run the command again for the rest: %w", total.Added+total.Unchanged, total.Lines, err))
+		return explain(fmt.Errorf("%d of %d lines are on the list; run the command again for the rest: %w", total.Added+total.Unchanged, total.Lines, err))
 	}
 	return i.print(cmd.OutOrStdout(), total, func(w io.Writer) {
-		untrusted.Fprintf(w, "%d numbers: %d added, %d were on the list already, %d lines without a number\n", total.Lines, total.Added, total.Unchanged, len(total.Bad))
+		untrusted.Fprintf(w, "%d lines: %d added, %d were on the list already; %d lines without a %s\n", total.Lines, total.Added, total.Unchanged, len(total.Bad), i.noun())
 	})
+}
+
+func (i *importer) noun() string {
+	if i.exported {
+		return "valid entry"
+	}
+	return "number"
+}
+
+func (i *importer) correct() string {
+	if i.exported {
+		return "export it again"
+	}
+	return "correct them, name the country of numbers without a country code with --region"
 }
 
 // check reads the whole file, and lists the lines that hold no number.
 func (i *importer) check(r io.Reader, errs io.Writer) (total imported, err error) {
-	err = numberfile.Scan(r, i.region, func(l numberfile.Line) error {
-		if l.Err == nil {
+	err = i.scan(r, func(l line) error {
+		if l.err == nil {
 			total.Lines++
 			return nil
 		}
-		if total.Bad = append(total.Bad, l.At); len(total.Bad) <= mostListed {
-			untrusted.Fprintf(errs, "line %d: %s\n", l.At, l.Err)
+		if total.Bad = append(total.Bad, l.at); len(total.Bad) <= mostListed {
+			untrusted.Fprintf(errs, "line %d: %s\n", l.at, l.err)
 		}
 		return nil
 	})
@@ -117,10 +172,10 @@ func (i *importer) send(ctx context.Context, c dnc.Client, r io.Reader, size int
 	bar := progress{size: size}
 	request := dnc.Request{Scope: i.scope, Until: until, By: i.by, Why: i.why}
 	flush := func() error {
-		if len(request.Numbers) == 0 {
+		if len(request.Numbers)+len(request.Listed) == 0 {
 			return nil
 		}
-		answer, err := c.Ask(ctx, dnc.VerbAdd, request)
+		answer, err := ask(ctx, c, request, total.Added+total.Unchanged > 0)
 		if err != nil {
 			return err
 		}
@@ -131,16 +186,20 @@ func (i *importer) send(ctx context.Context, c dnc.Client, r io.Reader, size int
 				total.Unchanged++
 			}
 		}
-		request.Numbers = request.Numbers[:0]
+		request.Numbers, request.Listed = request.Numbers[:0], request.Listed[:0]
 		bar.show(counted.n.Load(), total.Added+total.Unchanged)
 		return nil
 	}
-	err := numberfile.Scan(counted, i.region, func(l numberfile.Line) error {
-		if l.Err != nil {
+	err := i.scan(counted, func(l line) error {
+		switch {
+		case l.err != nil:
 			return nil
+		case i.exported:
+			request.Listed, request.Key = append(request.Listed, l.listed), l.key
+		default:
+			request.Numbers = append(request.Numbers, l.number)
 		}
-		request.Numbers = append(request.Numbers, l.Number.Reveal())
-		if len(request.Numbers) < dnc.MaxNumbers {
+		if len(request.Numbers)+len(request.Listed) < dnc.MaxNumbers {
 			return nil
 		}
 		return flush()
@@ -151,6 +210,22 @@ func (i *importer) send(ctx context.Context, c dnc.Client, r io.Reader, size int
 	}
 	bar.end()
 	return err
+}
+
+const (
+	// tries is how often a batch after the first is sent: the process that has answered so
+	// far may end.
+	tries = 3
+	// retryPause is the pause between them.
+	retryPause = 2 * time.Second
+)
+
+func ask(ctx context.Context, c dnc.Client, r dnc.Request, again bool) (answer dnc.Answer, err error) {
+	for try := 1; ; try++ {
+		if answer, err = c.Ask(ctx, dnc.VerbAdd, r); err == nil || !again || try == tries || wait.For(ctx, retryPause) != nil {
+			return answer, err
+		}
+	}
 }
 
 // counter counts the bytes that were read.
