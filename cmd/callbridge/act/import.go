@@ -2,12 +2,14 @@ package act
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,7 +111,7 @@ func (i *importer) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	total, err := i.check(file, cmd.ErrOrStderr())
+	total, err := i.check(cmd.Context(), file, size, cmd.ErrOrStderr())
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -149,17 +151,21 @@ func (i *importer) correct() string {
 }
 
 // check reads the whole file, and lists the lines that hold no number.
-func (i *importer) check(r io.Reader, errs io.Writer) (total imported, err error) {
-	err = i.scan(r, func(l line) error {
+func (i *importer) check(ctx context.Context, r io.Reader, size int64, errs io.Writer) (total imported, err error) {
+	counted := &counter{r: r}
+	bar := progress{size: size, act: "checked"}
+	var list bytes.Buffer
+	err = i.scan(counted, func(l line) error {
+		bar.show(counted.n, total.Lines)
 		if l.err == nil {
 			total.Lines++
-			return nil
+		} else if total.Bad = append(total.Bad, l.at); len(total.Bad) <= mostListed {
+			untrusted.Fprintf(&list, "line %d: %s\n", l.at, l.err)
 		}
-		if total.Bad = append(total.Bad, l.at); len(total.Bad) <= mostListed {
-			untrusted.Fprintf(errs, "line %d: %s\n", l.at, l.err)
-		}
-		return nil
+		return context.Cause(ctx)
 	})
+	bar.end(counted.n, total.Lines)
+	_, _ = errs.Write(list.Bytes())
 	if more := len(total.Bad) - mostListed; more > 0 {
 		untrusted.Fprintf(errs, "and %d more lines; -o json lists all with --skip-bad\n", more)
 	}
@@ -169,7 +175,7 @@ func (i *importer) check(r io.Reader, errs io.Writer) (total imported, err error
 // send adds the numbers in batches. Each is on the disk when it is answered.
 func (i *importer) send(ctx context.Context, c dnc.Client, r io.Reader, size int64, total *imported, until time.Time) error {
 	counted := &counter{r: r}
-	bar := progress{size: size}
+	bar := progress{size: size, act: "on the list"}
 	request := dnc.Request{Scope: i.scope, Until: until, By: i.by, Why: i.why}
 	flush := func() error {
 		if len(request.Numbers)+len(request.Listed) == 0 {
@@ -187,7 +193,7 @@ func (i *importer) send(ctx context.Context, c dnc.Client, r io.Reader, size int
 			}
 		}
 		request.Numbers, request.Listed = request.Numbers[:0], request.Listed[:0]
-		bar.show(counted.n.Load(), total.Added+total.Unchanged)
+		bar.show(counted.n, total.Added+total.Unchanged)
 		return nil
 	}
 	err := i.scan(counted, func(l line) error {
@@ -208,7 +214,7 @@ func (i *importer) send(ctx context.Context, c dnc.Client, r io.Reader, size int
 	if err == nil {
 		err = flush()
 	}
-	bar.end()
+	bar.end(counted.n, total.Added+total.Unchanged)
 	return err
 }
 
@@ -231,12 +237,12 @@ func ask(ctx context.Context, c dnc.Client, r dnc.Request, again bool) (answer d
 // counter counts the bytes that were read.
 type counter struct {
 	r io.Reader
-	n atomic.Int64
+	n int64
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
+	c.n += int64(n)
 	return n, err
 }
 
@@ -244,7 +250,9 @@ func (c *counter) Read(p []byte) (int, error) {
 // terminal. It writes there directly: it goes back to the beginning of its line, which no
 // text of others may do.
 type progress struct {
-	size  int64
+	size int64
+	// act is what was done to the lines.
+	act   string
 	last  time.Time
 	shown bool
 }
@@ -252,25 +260,27 @@ type progress struct {
 // progressEvery is how often the line changes.
 const progressEvery = 200 * time.Millisecond
 
-func (p *progress) show(read int64, numbers int) {
-	if !isTerminal() || time.Since(p.last) < progressEvery {
+func (p *progress) show(read int64, lines int) {
+	if time.Since(p.last) < progressEvery {
 		return
 	}
-	const width = 30
-	done := int(width * min(read, p.size) / max(p.size, 1))
-	bar := make([]byte, width)
-	for at := range bar {
-		bar[at] = ' '
-		if at < done {
-			bar[at] = '='
-		}
+	if p.last = time.Now(); isTerminal() {
+		p.shown = true
+		p.write(read, lines)
 	}
-	_, _ = fmt.Fprintf(os.Stderr, "\r[%s] %3d%%  %d numbers", bar, 100*min(read, p.size)/max(p.size, 1), numbers)
-	p.last, p.shown = time.Now(), true
 }
 
-func (p *progress) end() {
+func (p *progress) write(read int64, lines int) {
+	const width = 30
+	part := min(float64(read)/float64(max(p.size, 1)), 1)
+	bar := strings.Repeat("=", int(width*part))
+	_, _ = fmt.Fprintf(os.Stderr, "\r[%-*s] %3.0f%%  %d lines %s", width, bar, math.Floor(100*part), lines, p.act)
+}
+
+// end leaves the last state on its line.
+func (p *progress) end(read int64, lines int) {
 	if p.shown {
+		p.write(read, lines)
 		_, _ = fmt.Fprintln(os.Stderr)
 	}
 }
