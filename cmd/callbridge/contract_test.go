@@ -199,7 +199,7 @@ func TestContractsHaveTheValuesOfTheCode(t *testing.T) {
 		{"schema/answer.json#/properties/events/items/properties/reason", reasons},
 		{"schema/answer.json#/properties/events/items/properties/status", constants(t, "handlers", "status")},
 		{"asyncapi.yaml#/channels/result/parameters/outcome", outcomes},
-		{"asyncapi.yaml#/components/messages/record/payload/properties/state", constants(t, "dispatch", "State")},
+		{"asyncapi.yaml#/components/messages/record/payload/properties/state", constants(t, "dispatch/record", "State")},
 		{"openapi.yaml#/components/schemas/Failure/properties/error", refusals(t)},
 	} {
 		if got := c.enum(t, e.place); !slices.Equal(got, e.want) {
