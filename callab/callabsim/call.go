@@ -52,6 +52,9 @@ type Call struct {
 	EndedAt               *time.Time        `json:"ended_at"`
 	RetryAt               *time.Time        `json:"retry_at"`
 	WorkspaceID           string            `json:"workspace_id"`
+
+	// fate is what becomes of the call; "" if Options.Life is nil.
+	fate Fate
 }
 
 // simCompany is the company of a call whose request has none.
@@ -106,6 +109,9 @@ const unanswered = "+12025550189"
 
 // at returns the state of the call at a time, which depends only on its age.
 func (s *Sim) at(c Call, now time.Time) Call {
+	if c.fate != "" {
+		return s.options.Life.at(c, now)
+	}
 	answered := c.CreatedAt.Add(s.options.RingTime)
 	if s.options.CallLength == 0 || c.EndedAt != nil || now.Before(answered) {
 		return c

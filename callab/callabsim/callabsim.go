@@ -9,7 +9,8 @@
 //	POST   /v1/calls             create a call
 //	POST   /v1/calls/make-call   create a test call
 //	GET    /v1/calls/{id}        one call
-//	GET    /v1/calls/query       list and search, newest first: search, page, per_page
+//	GET    /v1/calls/query       list and search: search, page, per_page, sort_column
+//	                             (created_at, updated_at), order (asc, desc)
 //
 // Answers have Callab's envelope, {"status","message","data"}; errors come
 // with HTTP 200 and status "error", but with 400 from make-call. What Callab
@@ -23,6 +24,7 @@
 //	GET    /sim/faults           the faults that are still to come
 //	POST   /sim/faults           add one: {"kind":"cut-after","times":2,"call_to":"+12025550142"}
 //	DELETE /sim/faults           restore the faults of the start
+//	POST   /sim/fates            the fate of calls to a number: {"call_to":"+12025550142","fate":"busy"}
 //
 // With Options.MagicNumbers, calls to these numbers behave as follows:
 //
@@ -76,6 +78,11 @@ type Options struct {
 	// started after RingTime, "completed" with a transcript CallLength later.
 	// With a CallLength of zero a call stays "in-progress".
 	RingTime, CallLength time.Duration
+	// Life lets calls be queued, ring, be answered and end; see life.go. Nil means
+	// RingTime and CallLength.
+	Life *Life
+	// IgnoresSort lists the calls newest first, whatever sort_column says.
+	IgnoresSort bool
 	// MagicNumbers enables the numbers of the package comment.
 	MagicNumbers bool
 	// Faults are present from the start, before those of the magic numbers.
@@ -101,6 +108,9 @@ type Sim struct {
 	initial []Fault
 	faults  []Fault
 	random  *rand.Rand
+	// fates are those of POST /sim/fates by number, script what is left of Life.Script.
+	fates  map[string]Fate
+	script []Fate
 }
 
 // New returns a Sim without calls. It panics on an invalid fault in the options.
@@ -115,8 +125,12 @@ func New(options Options) *Sim {
 	}
 	s := &Sim{
 		options: options, mux: http.NewServeMux(), index: map[string]int{},
-		placed: []Placed{}, faults: []Fault{},
+		placed: []Placed{}, faults: []Fault{}, fates: map[string]Fate{},
 		random: rand.New(rand.NewPCG(options.Seed, options.Seed)),
+	}
+	if options.Life != nil {
+		s.options.Life = options.Life.withDefaults()
+		s.script = slices.Clone(options.Life.Script)
 	}
 	s.Fail(options.Faults...)
 	if options.MagicNumbers {
@@ -132,6 +146,7 @@ func New(options Options) *Sim {
 	s.mux.HandleFunc("GET /sim/faults", s.listFaults)
 	s.mux.HandleFunc("POST /sim/faults", s.addFault)
 	s.mux.HandleFunc("DELETE /sim/faults", s.resetFaults)
+	s.mux.HandleFunc("POST /sim/fates", s.setFate)
 	return s
 }
 

@@ -103,7 +103,12 @@ func (s *Sim) place(c Call, x *exchange) Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.options.Clock()
-	c = c.without(s.options.Forgets).complete(now)
+	c = c.without(s.options.Forgets)
+	if s.options.Life != nil {
+		c.fate = s.nextFate(c.CallTo)
+		c = s.options.Life.begin(c)
+	}
+	c = c.complete(now)
 	s.store(c)
 	s.placed = append(s.placed, Placed{Time: now, CallID: c.ID, Endpoint: x.r.URL.Path, Body: x.body})
 	return c

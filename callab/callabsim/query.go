@@ -20,6 +20,7 @@ func (s *Sim) getCall(x *exchange) {
 	var call Call
 	if found {
 		call = s.at(s.calls[i], s.options.Clock())
+		found = !call.isGone()
 	}
 	s.mu.Unlock()
 	if !found {
@@ -55,7 +56,9 @@ func (s *Sim) visible() []Call {
 	calls := make([]Call, 0, len(s.calls))
 	for _, c := range s.calls {
 		if !c.CreatedAt.Add(s.options.ListLag).After(now) {
-			calls = append(calls, s.at(c, now))
+			if c = s.at(c, now); !c.isGone() {
+				calls = append(calls, c)
+			}
 		}
 	}
 	return calls
@@ -67,13 +70,15 @@ func (s *Sim) visible() []Call {
 type query struct {
 	search       string
 	number, size int
+	// byUpdate sorts by updated_at, oldestFirst in ascending order.
+	byUpdate, oldestFirst bool
 }
 
 // parseQuery refuses every other parameter: to ignore a filter would return
 // calls that the real API leaves out.
 func (s *Sim) parseQuery(v url.Values) (query, error) {
 	for name := range v {
-		if !slices.Contains([]string{"search", "page", "per_page"}, name) {
+		if !slices.Contains([]string{"search", "page", "per_page", "sort_column", "order"}, name) {
 			return query{}, fmt.Errorf("parameter %s is not simulated", name)
 		}
 	}
@@ -82,7 +87,23 @@ func (s *Sim) parseQuery(v url.Values) (query, error) {
 	q.number, numberErr = integer(v, "page", 0)
 	q.size, sizeErr = integer(v, "per_page", 10)
 	q.size = min(q.size, s.options.MaxPerPage)
-	return q, errors.Join(numberErr, sizeErr)
+	byUpdate, sortErr := choice(v, "sort_column", "created_at", "updated_at")
+	oldestFirst, orderErr := choice(v, "order", "desc", "asc")
+	if !s.options.IgnoresSort {
+		q.byUpdate, q.oldestFirst = byUpdate, oldestFirst
+	}
+	return q, errors.Join(numberErr, sizeErr, sortErr, orderErr)
+}
+
+// choice reports whether a parameter has its second value; the first is the default.
+func choice(v url.Values, name, first, second string) (bool, error) {
+	switch v.Get(name) {
+	case "", first:
+		return false, nil
+	case second:
+		return true, nil
+	}
+	return false, fmt.Errorf("%s is simulated for %s and %s", name, first, second)
 }
 
 func integer(v url.Values, name string, missing int) (int, error) {
@@ -97,12 +118,19 @@ func integer(v url.Values, name string, missing int) (int, error) {
 	return int(n), nil
 }
 
-// page returns the requested page of the calls that match, newest first. A page
-// after the last one is empty.
+// page returns the requested page of the calls that match, newest first by default. A
+// page after the last one is empty.
 func (q query) page(calls []Call) []Call {
 	calls = slices.DeleteFunc(calls, func(c Call) bool { return !q.matches(c) })
-	slices.SortStableFunc(calls, func(a, b Call) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	slices.Reverse(calls)
+	slices.SortStableFunc(calls, func(a, b Call) int {
+		if q.byUpdate {
+			return a.UpdatedAt.Compare(b.UpdatedAt)
+		}
+		return a.CreatedAt.Compare(b.CreatedAt)
+	})
+	if !q.oldestFirst {
+		slices.Reverse(calls)
+	}
 	// In 64 bits, since number and size have up to 31 bits each.
 	first := min(int64(q.number)*int64(q.size), int64(len(calls)))
 	last := min(first+int64(q.size), int64(len(calls)))

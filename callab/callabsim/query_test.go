@@ -47,7 +47,7 @@ func TestQueryRefusesInvalidParameters(t *testing.T) {
 	t.Parallel()
 	f := setup(t, callabsim.Options{})
 	for _, query := range []string{
-		"page=-1", "per_page=ten", "order=asc", "sort_column=call_to", "status=failed", "start_date=2026-03-02",
+		"page=-1", "per_page=ten", "order=up", "sort_column=call_to", "status=failed", "start_date=2026-03-02",
 		"filter_columns[]=call_to&filter_operator[]=eq&filter_values[]=7",
 	} {
 		a, err := f.do("GET", "/v1/calls/query?"+query, "")

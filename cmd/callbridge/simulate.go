@@ -13,6 +13,7 @@ import (
 
 func newSimulate() *cobra.Command {
 	var address, token string
+	var speed float64
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulated Callab for tests: no phone rings",
@@ -20,7 +21,9 @@ func newSimulate() *cobra.Command {
 its address. It can simulate faults; see docs/simulator.md.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			sim := callabsim.New(callabsim.Options{Tokens: []string{token}, MagicNumbers: true, Log: logTo(cmd.ErrOrStderr())})
+			sim := callabsim.New(callabsim.Options{
+				Tokens: []string{token}, MagicNumbers: true, Log: logTo(cmd.ErrOrStderr()), Life: callabsim.LifeAt(speed),
+			})
 			l, err := listener.Open("--addr", address, sim.Server(""))
 			if err != nil {
 				return err
@@ -38,6 +41,8 @@ its address. It can simulate faults; see docs/simulator.md.`,
 	}
 	cmd.Flags().StringVar(&address, "addr", "127.0.0.1:8090", "address to listen on")
 	cmd.Flags().StringVar(&token, "token", "sim-token", "bearer token that is accepted")
+	cmd.Flags().Float64Var(&speed, "life", 0, "calls ring, are answered and end, this many times faster than real ones; see docs/simulator.md")
+	cmd.Flags().Lookup("life").NoOptDefVal = "1"
 	return cmd
 }
 
