@@ -194,6 +194,23 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
+// notFound are texts with which APIs say that they do not have a record. Callab documents
+// that it answers HTTP 200 and status "error", and not the text.
+var notFound = regexp.MustCompile(`(?i)\b(not found|not exist|no such|unknown call|no call|does not exist|doesn't exist|deleted)\b`)
+
+// Gone reports whether Callab says that it does not have the call: HTTP 404 or 410, or
+// status "error" with a message that says so. It never holds for an answer that is not
+// Callab's, such as a proxy's page, except by its HTTP status.
+func (e *Error) Gone() bool {
+	switch {
+	case e.HTTPStatus == http.StatusNotFound, e.HTTPStatus == http.StatusGone:
+		return true
+	case e.HTTPStatus != http.StatusOK && e.HTTPStatus != http.StatusBadRequest:
+		return false
+	}
+	return strings.EqualFold(e.Status, "error") && notFound.MatchString(e.Message)
+}
+
 func (r response) asError(e envelope, now time.Time) *Error {
 	return &Error{
 		HTTPStatus: r.status, Status: sanitize(e.Status), Message: sanitize(e.Message),

@@ -29,6 +29,7 @@ type Call struct {
 	AgentDynamicVariables map[string]any `json:"agent_dynamic_variables"`
 	Notes                 string         `json:"notes"`
 	CreatedAt             Time           `json:"created_at"`
+	UpdatedAt             Time           `json:"updated_at"`
 	EndedAt               Time           `json:"ended_at"`
 
 	// Raw is the object as Callab wrote it, or its id, number, status and time

@@ -10,7 +10,7 @@
 //   - create.go: the create call: one request, one write, no retry
 //   - connection.go: the connection of a create call, its write window and its fence
 //   - answer.go: what an HTTP answer proves: accepted, refused, not placed, unknown
-//   - query.go: read one call, or search Callab's list
+//   - query.go: read one call, or list calls: by a search, or by their last change
 //   - call.go: the JSON of calls
 //   - bound.go: what of a call object is passed on
 //

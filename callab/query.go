@@ -24,6 +24,9 @@ type Query struct {
 	// Page counts from 0. PerPage has no documented maximum; Callab may
 	// send fewer.
 	Page, PerPage int
+	// NewestUpdate asks for the call that changed last first. Whether the list really
+	// has that order is for SortedByUpdate.
+	NewestUpdate bool
 }
 
 func (q Query) values() url.Values {
@@ -37,14 +40,32 @@ func (q Query) values() url.Values {
 	if q.PerPage != 0 {
 		v.Set("per_page", strconv.Itoa(q.PerPage))
 	}
+	if q.NewestUpdate {
+		v.Set("sort_column", "updated_at")
+		v.Set("order", "desc")
+	}
 	return v
 }
 
-// GetCall reads one call. Callab does not distinguish "not found" from other errors:
-// both are an *Error.
+// SortedByUpdate reports whether each call of a page has a time of its last change, and
+// none is newer than the one before it. A page that is not sorted proves nothing about
+// the calls of later pages.
+func SortedByUpdate(calls []Call) bool {
+	for i, call := range calls {
+		if call.UpdatedAt.IsZero() || i > 0 && call.UpdatedAt.After(calls[i-1].UpdatedAt.Time) {
+			return false
+		}
+	}
+	return true
+}
+
+// GetCall reads one call. Nothing is repeated, but that net/http sends a GET again whose
+// idle connection was closed. A call that Callab does not know is an *Error for which
+// Gone is true. An answer with another call is an error: its end would be taken for that
+// of the call that was asked for.
 func (c *Client) GetCall(ctx context.Context, id string) (Call, error) {
-	if strings.Trim(id, ".") == "" {
-		return Call{}, errors.New("get call: no id")
+	if strings.Trim(id, ".") == "" || !validID(id) {
+		return Call{}, errors.New("get call: no id of a call")
 	}
 	e, err := c.get(ctx, nil, "calls", url.PathEscape(id))
 	if err != nil {
@@ -53,6 +74,9 @@ func (c *Client) GetCall(ctx context.Context, id string) (Call, error) {
 	call, err := e.call()
 	if err != nil || !validID(call.ID) {
 		return Call{}, errors.New("get call: answer holds no call")
+	}
+	if !strings.EqualFold(call.ID, id) {
+		return Call{}, errors.New("get call: answer holds another call")
 	}
 	return call, nil
 }

@@ -77,6 +77,7 @@ func TestQueryCallsSendsEveryParameter(t *testing.T) {
 	}{
 		{callab.Query{}, ""},
 		{callab.Query{Search: "a b", Page: 2, PerPage: 50}, "page=2&per_page=50&search=a+b"},
+		{callab.Query{PerPage: 100, NewestUpdate: true}, "order=desc&per_page=100&sort_column=updated_at"},
 	} {
 		calls, err := connect(t, server.URL, nil).QueryCalls(t.Context(), row.query)
 		if err != nil || calls == nil || len(calls) != 0 {
@@ -169,5 +170,101 @@ func TestQueryCallsWorksAgainAfterErrors(t *testing.T) {
 	}
 	if calls, err := client.QueryCalls(t.Context(), callab.Query{}); err != nil || len(calls) != 1 {
 		t.Errorf("%d calls after the list has recovered: %v", len(calls), err)
+	}
+}
+
+func TestQueryCallsListsTheNewestUpdateFirst(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	for _, ignored := range []bool{false, true} {
+		sim, client := simulate(t, callabsim.Options{IgnoresSort: ignored}, nil)
+		for i := range 5 {
+			created := start.Add(time.Duration(i) * time.Minute)
+			sim.AddCalls(callabsim.Call{CallTo: callTo, CreatedAt: created, UpdatedAt: start.Add(time.Duration(60-i) * time.Minute)})
+		}
+		calls, err := client.QueryCalls(t.Context(), callab.Query{NewestUpdate: true})
+		if err != nil || len(calls) != 5 || callab.SortedByUpdate(calls) == ignored {
+			t.Errorf("sort ignored %v: %d calls, sorted %v: %v", ignored, len(calls), callab.SortedByUpdate(calls), err)
+		}
+	}
+	if !callab.SortedByUpdate(nil) || callab.SortedByUpdate([]callab.Call{{ID: "a call without a time"}}) {
+		t.Error("an empty page is sorted, and a call without a time is not")
+	}
+}
+
+// TestGetCallSaysWhetherTheCallIsGone: a call that is gone ends as unresolved, and an
+// error of Callab must not look like one.
+func TestGetCallSaysWhetherTheCallIsGone(t *testing.T) {
+	t.Parallel()
+	const id = "3c90c3cc-0d44-4b50-8888-000000000001"
+	for _, row := range []struct {
+		status int
+		body   string
+		gone   bool
+	}{
+		{200, `{"status":"error","message":"Call not found","data":""}`, true},
+		{200, `{"status":"ERROR","message":"call does not exist"}`, true},
+		{400, `{"status":"error","message":"No such call"}`, true},
+		{404, ``, true},
+		{410, `<html></html>`, true},
+		{200, `{"status":"error","message":"database error"}`, false},
+		{200, `{"status":"error"}`, false},
+		{200, `{"status":"ok","message":"not found","data":""}`, false},
+		{200, `not found`, false},
+		{200, ``, false},
+		{200, `{"status":"ok","data":{"id":"3c90c3cc-0d44-4b50-8888-000000000002"}}`, false},
+		{200, `{"status":"ok","data":[]}`, false},
+		{200, `{"status":"ok","data":{"id":"` + id + `"}` + strings.Repeat(" ", 16<<20) + `}`, false},
+		{301, `{"status":"error","message":"not found"}`, false},
+		{401, `{"status":"error","message":"not found"}`, false},
+		{429, `{"status":"error","message":"not found"}`, false},
+		{500, `{"status":"error","message":"not found"}`, false},
+		{502, `<html>not found</html>`, false},
+	} {
+		requests := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			requests++
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(row.status)
+			fmt.Fprint(w, row.body)
+		}))
+		_, err := connect(t, server.URL, nil).GetCall(t.Context(), id)
+		server.Close()
+		var api *callab.Error
+		gone := errors.As(err, &api) && api.Gone()
+		if err == nil || gone != row.gone || requests != 1 {
+			t.Errorf("HTTP %d, %.60s: gone %v after %d requests: %v", row.status, row.body, gone, requests, err)
+		}
+		if row.status == http.StatusTooManyRequests && api.RetryAfter != 7*time.Second {
+			t.Errorf("429 without its wait: %+v", api)
+		}
+	}
+}
+
+// TestGetCallMeetsTheFaultsOfTheSimulator: each fault is one error, and the next look
+// reads the call.
+func TestGetCallMeetsTheFaultsOfTheSimulator(t *testing.T) {
+	t.Parallel()
+	sim, client := simulate(t, callabsim.Options{}, nil)
+	id := client.CreateCall(t.Context(), newCall(), window()).Call.ID
+	kinds := []callabsim.Kind{
+		callabsim.RefuseOK, callabsim.Unauthorized, callabsim.Throttle, callabsim.ErrorBefore,
+		callabsim.CutMiddle, callabsim.Garbage, callabsim.NoID,
+	}
+	for _, kind := range kinds {
+		sim.Fail(callabsim.Fault{On: callabsim.OnGet, Kind: kind})
+		_, err := client.GetCall(t.Context(), id)
+		var api *callab.Error
+		if err == nil || errors.As(err, &api) && api.Gone() {
+			t.Errorf("%s: %v", kind, err)
+		}
+		if call, err := client.GetCall(t.Context(), id); err != nil || call.ID != id || call.UpdatedAt.IsZero() {
+			t.Errorf("after %s: %s: %v", kind, call.Raw, err)
+		}
+	}
+	for _, bad := range []string{"a b", "a\nb", "é", strings.Repeat("x", 200)} {
+		if _, err := client.GetCall(t.Context(), bad); err == nil || strings.Contains(err.Error(), "callab answered") {
+			t.Errorf("id %q was asked for: %v", bad, err)
+		}
 	}
 }
