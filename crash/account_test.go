@@ -151,6 +151,8 @@ func table(t *testing.T, accounts []account) {
 type results struct {
 	t  *testing.T
 	js jetstream.JetStream
+	// once: it is read once, however often an account is made.
+	once sync.Once
 
 	mu        sync.Mutex
 	byRequest map[uuid.UUID][]result
@@ -167,7 +169,9 @@ func newResults(t *testing.T) *results {
 }
 
 // follow reads the stored stream from its beginning until the test ends.
-func (r *results) follow(url string) {
+func (r *results) follow(url string) { r.once.Do(func() { r.read(url) }) }
+
+func (r *results) read(url string) {
 	r.t.Helper()
 	r.js = testkit.JetStream(r.t, url, nats.CustomInboxPrefix(role.Inbox(role.Operator)), nats.ReconnectWait(200*time.Millisecond))
 	consumer, err := r.js.OrderedConsumer(r.t.Context(), "CALLBRIDGE_RESULTS", jetstream.OrderedConsumerConfig{})

@@ -35,6 +35,7 @@ type crm struct {
 	dice    *dice
 	http    *http.Client
 	pending sync.WaitGroup
+	people  int
 
 	sent, unavailable atomic.Int64
 
@@ -134,7 +135,7 @@ func (c *crm) post(url, key string) (status string, ok bool) {
 func (c *crm) send(url, key string) (code int, answer []byte, err error) {
 	var number int
 	_, _ = fmt.Sscanf(key, "lead-%d", &number)
-	body := fmt.Appendf(nil, `{"id":%q,"type":"lead.created","phone":%q}`, key, lead(number%leads))
+	body := fmt.Appendf(nil, `{"id":%q,"type":"lead.created","phone":%q}`, key, lead(number%c.people))
 	request, err := http.NewRequest(http.MethodPost, url+"/webhooks/crm", bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,6 +48,8 @@ type plan struct {
 	Freeze    map[string]float64 `json:"freeze"`
 	FenceOff  bool               `json:"fence_off"`
 	LedgerOff bool               `json:"ledger_off"`
+	// ReservationOff: no call to a person is reserved.
+	ReservationOff bool `json:"reservation_off"`
 }
 
 // scenario configures a fixture. The zero scenario has no bridge, and the embedded
@@ -60,6 +63,10 @@ type scenario struct {
 	oneHealthy bool
 	// frozenFor is the duration of every freeze; 0 for random durations.
 	frozenFor time.Duration
+	// policy is the policy of all routes; empty for the countries alone.
+	policy string
+	// people is the number of people in the CRM; 0 for leads.
+	people int
 	// environ overrides settings of the bridges.
 	environ map[string]string
 	sim     callabsim.Options
@@ -118,7 +125,7 @@ routes:
     source: crm
     mode: live
     purpose: service
-    policy: {countries: [US]}
+    policy: POLICY
     when: type == "lead.created"
     call:
       ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11
@@ -130,8 +137,11 @@ routes:
 func newFixture(t *testing.T, s scenario) *fixture {
 	t.Helper()
 	f := &fixture{t: t, scenario: s, dir: t.TempDir(), dice: newDice(s.plan.Seed)}
-	if err := os.WriteFile(filepath.Join(f.dir, "callbridge.yaml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
+	routes := strings.ReplaceAll(config, "POLICY", cmp.Or(s.policy, "{countries: [US]}"))
+	for name, content := range map[string]string{"callbridge.yaml": routes, "person-key": strings.Repeat("k", 32)} {
+		if err := os.WriteFile(filepath.Join(f.dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	f.callab = startCallab(t, f.host(callabHost), s.sim)
 	if s.nats > 0 {
@@ -141,6 +151,7 @@ func newFixture(t *testing.T, s scenario) *fixture {
 		f.setClock(i, ahead)
 	}
 	f.crm = newCRM(t, f.urls, f.dice)
+	f.crm.people = cmp.Or(s.people, leads)
 	f.results = newResults(t)
 	program := hooked(t)
 	for i := range s.bridges {
@@ -204,7 +215,8 @@ func (f *fixture) environ(bridge int, planned bool) []string {
 	settings := map[string]string{
 		"PATH": os.Getenv("PATH"), "CONFIG_FILE": filepath.Join(f.dir, "callbridge.yaml"), "CRM_SECRET": crmSecret,
 		"HTTP_ADDR": f.host(f.bridgeHost(bridge)).address + ":0", "ADMIN_ADDR": "",
-		"NATS_URL": f.nats.url(), "NATS_REPLICAS": fmt.Sprint(max(1, f.scenario.nats)),
+		"PERSON_KEY_FILE": filepath.Join(f.dir, "person-key"),
+		"NATS_URL":        f.nats.url(), "NATS_REPLICAS": fmt.Sprint(max(1, f.scenario.nats)),
 		"NATS_LISTEN": "127.0.0.1:0", "NATS_STORE_DIR": f.storeDir(), "NATS_SYNC": natsSync(),
 		"CALLAB_URL": f.callab.url(), "CALLAB_TOKEN": callabToken,
 		"CALLAB_TIMEOUT": callabTimeout.String(), "CALLAB_IDLE": callabIdle.String(),

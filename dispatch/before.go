@@ -64,7 +64,7 @@ func (d *Dispatcher) beforeDialling(ctx context.Context, r request, e entry) (*f
 }
 
 func notSent(e entry, detail string) *final {
-	return &final{record: record.Record{State: record.Failed, Attempt: e.Attempt, Reason: event.ReasonNotSent, Detail: detail}}
+	return &final{record: record.Record{State: record.Failed, Attempt: e.Attempt, Unsent: e.unsent(), Reason: event.ReasonNotSent, Detail: detail}}
 }
 
 // conclude ends a request with the answer of beforeDialling.

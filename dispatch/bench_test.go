@@ -16,7 +16,9 @@ import (
 	"callbridge/bus/bustest"
 	"callbridge/callab"
 	"callbridge/callab/callabsim"
+	"callbridge/dispatch"
 	"callbridge/event"
+	"callbridge/policy"
 )
 
 // benchEvent is the data of a typical webhook, about 1.2 KB.
@@ -40,17 +42,35 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
+// BenchmarkGates is BenchmarkCall with 64 workers, to another person each time, with a
+// policy that counts calls and one that does not.
+func BenchmarkGates(b *testing.B) {
+	for _, sync := range []string{"interval", "always"} {
+		for name, p := range map[string]policy.Policy{"none": {}, "caps": {DayCap: 3, MonthCap: 8, Gap: time.Hour}} {
+			b.Run("sync="+sync+"/policy="+name, func(b *testing.B) {
+				config := fast()
+				config.Policy = limited(p)
+				benchCallWith(b, 64, sync == "always", config)
+			})
+		}
+	}
+}
+
 func benchCall(b *testing.B, workers int, syncAlways bool) {
+	benchCallWith(b, workers, syncAlways, fast())
+}
+
+func benchCallWith(b *testing.B, workers int, syncAlways bool, config dispatch.Config) {
 	embedded := bustest.Config(b)
 	embedded.Embedded.SyncAlways = syncAlways
 	f := newFixtureOn(b, callabsim.Options{}, embedded)
 	for i := range b.N {
-		r := request(strconv.Itoa(i), "+12025550142")
+		number := fmt.Sprintf("+1202%07d", i)
+		r := request(strconv.Itoa(i), number)
 		r.Event.Data = benchEvent
-		r.Call = signed(r)
+		r.Call = signed(r, number)
 		f.send(r)
 	}
-	config := fast()
 	config.Concurrency, config.WriteWindow, config.CallTimeout = workers, 5*time.Second, 15*time.Second
 	config.ClaimAge, config.Settle = time.Minute, 10*time.Second
 	b.ReportAllocs()
@@ -65,10 +85,10 @@ func benchCall(b *testing.B, workers int, syncAlways bool) {
 }
 
 // signed is the call of a request as the mapping writes it.
-func signed(r event.Request) json.RawMessage {
+func signed(r event.Request, to string) json.RawMessage {
 	id := r.ID.String()
 	call, _ := json.Marshal(callab.NewCall{
-		AIAgentID: "6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11", CallFrom: "+12025550100", CallTo: "+12025550142", CallDirection: "outbound",
+		AIAgentID: "6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11", CallFrom: "+12025550100", CallTo: to, CallDirection: "outbound",
 		Metadata:              map[string]any{event.RequestKey: id, "lead": "lead-1001"},
 		AgentDynamicVariables: map[string]string{"first_name": "Ada", "company": "Northwind Heating & Air", "score": "72"},
 		Notes:                 "callbridge " + id,

@@ -103,7 +103,7 @@ func (d *Dispatcher) place(ctx context.Context, r request, e entry, probe bool) 
 func (d *Dispatcher) claim(r request, e entry, window callab.Window) (entry, error) {
 	point("claiming")
 	claim, err := d.compareAndSet(d.drain, r, record.Record{
-		State: record.Claimed, Attempt: e.Attempt + 1, Claimed: window.Start, Refused: e.Refused,
+		State: record.Claimed, Attempt: e.Attempt + 1, Claimed: window.Start, Refused: e.Refused, Unsent: e.unsent(),
 	}, e)
 	if err != nil {
 		return entry{}, err
@@ -127,6 +127,7 @@ func (d *Dispatcher) attempt(r request, claim entry, window callab.Window, probe
 		d.breaker.Extend(v.pause)
 	}
 	next = claim.Record
+	next.Unsent = claim.Unsent && isNotSent(answer)
 	next.State, next.Reason, next.Detail, next.Call = v.state, v.reason, v.detail, answer.Call.Raw
 	if v.delay > 0 {
 		next.WaitFor(v.delay)

@@ -25,7 +25,7 @@ const (
 
 // call is a request as the gate judges it: for its next attempt.
 func (r *request) call(e entry) gate.Call {
-	return gate.Call{Request: &r.Request, To: r.callTo, Attempt: e.Attempt + 1}
+	return gate.Call{Request: &r.Request, To: r.callTo, Attempt: e.Attempt + 1, Unsent: e.unsent()}
 }
 
 // waitStopped has a request that is stopped wait, by what this process knows of stops: it
@@ -84,13 +84,13 @@ func (d *Dispatcher) giveBack(r request, e entry, j gate.Judgement) {
 	}
 }
 
-// giveBackUnclaimed takes the reservation of an ended request away that was not claimed: its
-// process died before that, or the request was judged otherwise afterwards.
-func (d *Dispatcher) giveBackUnclaimed(ctx context.Context, r request, e entry) {
+// giveBackUnsent takes the reservation of an ended request away if none of its attempts may
+// have placed a call, or if it was made for an attempt that was not claimed.
+func (d *Dispatcher) giveBackUnsent(ctx context.Context, r request, e entry) {
 	if e.State == record.Accepted || e.State == record.Parked || r.callTo == "" {
 		return
 	}
-	if err := d.gate.GiveBackUnclaimed(ctx, r.call(e), e.Attempt); err != nil {
+	if err := d.gate.GiveBackUnsent(ctx, r.call(e), e.Attempt); err != nil {
 		d.logger(r).Warn("call.still_reserved", "error", err)
 	}
 }

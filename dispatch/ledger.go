@@ -26,6 +26,9 @@ type entry struct {
 	fresh bool
 }
 
+// unsent reports whether no attempt may have placed a call.
+func (e entry) unsent() bool { return e.State == record.None || e.Unsent }
+
 // load reads the newest entry of a request.
 func (d *Dispatcher) load(ctx context.Context, id uuid.UUID) (entry, error) {
 	if ledgerOff {

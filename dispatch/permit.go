@@ -71,7 +71,7 @@ func (d *Dispatcher) refuse(ctx context.Context, r request, refused record.Recor
 
 // end writes the final record of a request that is not dialled.
 func (d *Dispatcher) end(ctx context.Context, r request, refused record.Record, e entry) (transition, error) {
-	refused.Attempt, refused.Config = e.Attempt, cmp.Or(refused.Config, r.Config)
+	refused.Attempt, refused.Unsent, refused.Config = e.Attempt, e.unsent(), cmp.Or(refused.Config, r.Config)
 	written, err := d.compareAndSet(ctx, r, refused, e)
 	if err != nil {
 		return transition{}, err

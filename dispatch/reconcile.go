@@ -17,11 +17,12 @@ import (
 // request becomes unknown, because the owner may have sent it.
 func (d *Dispatcher) expireClaim(ctx context.Context, r request, e entry) (transition, error) {
 	next := e.Record
+	next.Unsent = false
 	next.State, next.Detail = record.Unknown, "the process that claimed the call ended before it recorded an answer"
 	switch _, unused := d.unusedClaims.LoadAndDelete(e.Nonce); {
 	case unused:
 		// Our own claim, stored after we had given up on it: no call was sent.
-		next.State, next.Detail = record.Free, ""
+		next.State, next.Detail, next.Unsent = record.Free, "", e.Unsent
 	case d.ownerHasEnded(e.Owner):
 		// The claim expires at once.
 	default:

@@ -24,7 +24,7 @@ import (
 // report publishes the result of a final state. The message is acknowledged
 // only after that.
 func (d *Dispatcher) report(ctx context.Context, r request, e entry) (transition, error) {
-	d.giveBackUnclaimed(ctx, r, e)
+	d.giveBackUnsent(ctx, r, e)
 	if err := d.publishResult(ctx, r, e); err != nil {
 		return transition{}, err
 	}

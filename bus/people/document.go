@@ -78,15 +78,15 @@ func (d Document) With(c Call) Document {
 	if own, is := d.Of(c.Request); is {
 		c.Attempt = min(c.Attempt, own.Attempt)
 	}
-	next := d.without(c.Request)
+	next := d.Without(c.Request)
 	next.Calls = append(next.Calls, c)
 	slices.SortStableFunc(next.Calls, func(a, b Call) int { return a.At.Compare(b.At) })
 	next.Calls = next.recent(c.At)
 	return next
 }
 
-// without copies the document without the call of a request.
-func (d Document) without(request uuid.UUID) Document {
+// Without copies the document without the call of a request.
+func (d Document) Without(request uuid.UUID) Document {
 	return Document{Format: Format, Calls: slices.DeleteFunc(slices.Clone(d.Calls), func(c Call) bool { return c.Request == request })}
 }
 

@@ -95,7 +95,7 @@ func (m *Memory) GiveBack(ctx context.Context, e164 string, request uuid.UUID, m
 		if !is || !meant(own) {
 			return nil
 		}
-		if err := m.write(ctx, e164, d.without(request), revision); !errors.Is(err, ErrConflict) {
+		if err := m.write(ctx, e164, d.Without(request), revision); !errors.Is(err, ErrConflict) {
 			return err
 		}
 		if err := wait.For(ctx, contendedPause); err != nil {

@@ -53,6 +53,8 @@ type Call struct {
 	To event.Phone
 	// Attempt is the attempt of the request that the call would be.
 	Attempt int
+	// Unsent: no earlier attempt may have placed a call.
+	Unsent bool
 }
 
 // Scope is what a stop may cover of a call.
@@ -112,7 +114,11 @@ func (g *Gate) judge(ctx context.Context, c Call) (Judgement, error) {
 	}
 	call := people.Call{Request: c.ID, Attempt: c.Attempt, At: now.UTC()}
 	j.reserved = &call
-	return j, g.Bus.Memory().Reserve(ctx, c.To.Reveal(), known.document, known.revision, call)
+	document := known.document
+	if c.Unsent {
+		document = document.Without(c.ID)
+	}
+	return j, g.Bus.Memory().Reserve(ctx, c.To.Reveal(), document, known.revision, call)
 }
 
 // bounded is a policy with the caps that can be counted.
@@ -209,11 +215,11 @@ func (g *Gate) GiveBack(ctx context.Context, c Call, j Judgement) error {
 	})
 }
 
-// GiveBackUnclaimed takes the reservation of a request away that was made for an attempt
-// after the last claimed one. The ledger must have a record by now that prevents a claim
-// of whoever has made it.
-func (g *Gate) GiveBackUnclaimed(ctx context.Context, c Call, claimed int) error {
-	return g.giveBack(ctx, c, func(own people.Call) bool { return own.Attempt > claimed })
+// GiveBackUnsent takes the reservation of a request away if no attempt may have placed a
+// call, or if it was made for an attempt after the last claimed one. The ledger must have
+// a record by now that prevents a claim of whoever has made it.
+func (g *Gate) GiveBackUnsent(ctx context.Context, c Call, claimed int) error {
+	return g.giveBack(ctx, c, func(own people.Call) bool { return c.Unsent || own.Attempt > claimed })
 }
 
 func (g *Gate) giveBack(ctx context.Context, c Call, meant func(people.Call) bool) error {

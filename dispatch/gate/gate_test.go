@@ -55,7 +55,7 @@ func (f *fixture) after(d time.Duration) { f.at(f.now.Load().Add(d)) }
 
 // first is the first attempt of a new request.
 func first(source string) Call {
-	return Call{Request: &event.Request{ID: uuid.New(), Route: "new-lead", Event: event.Event{Source: source}}, To: ada, Attempt: 1}
+	return Call{Request: &event.Request{ID: uuid.New(), Route: "new-lead", Event: event.Event{Source: source}}, To: ada, Attempt: 1, Unsent: true}
 }
 
 func (f *fixture) judge(c Call) Judgement {
@@ -120,13 +120,13 @@ func TestAReservationThatMayHavePlacedACallStays(t *testing.T) {
 	c := first("crm")
 	f.judge(c)
 	// Its first attempt is unknown, its second one was certainly not sent.
-	c.Attempt = 2
+	c.Attempt, c.Unsent = 2, false
 	j := f.judge(c)
-	if err := errors.Join(f.GiveBack(t.Context(), c, j), f.GiveBackUnclaimed(t.Context(), c, 1)); err != nil {
+	if err := errors.Join(f.GiveBack(t.Context(), c, j), f.GiveBackUnsent(t.Context(), c, 1)); err != nil {
 		t.Fatal(err)
 	}
 	f.want("another request", first("crm"), "wait capped")
-	if err := f.GiveBackUnclaimed(t.Context(), c, 0); err != nil {
+	if err := f.GiveBackUnsent(t.Context(), c, 0); err != nil {
 		t.Fatal(err)
 	}
 	f.want("another request, when no attempt was claimed", first("crm"), "go")
@@ -227,7 +227,7 @@ func TestAllStopsAndListsAreAsked(t *testing.T) {
 func TestWhatCannotBeReadMeansNoCall(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, policy.Policy{DayCap: 3})
-	f.want("another person first", Call{first("crm").Request, "+12025550143", 1}, "go")
+	f.want("another person first", Call{first("crm").Request, "+12025550143", 1, true}, "go")
 	js, err := jetstream.New(f.Bus.Conn())
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +237,7 @@ func TestWhatCannotBeReadMeansNoCall(t *testing.T) {
 	}
 	f.want("a document that is none", first("crm"), "wait unread")
 	f.Listed = func(event.Phone) (string, bool, error) { return "", false, errors.New("no such file") }
-	f.want("a file that is not there", Call{first("crm").Request, "+12025550143", 1}, "wait unread")
+	f.want("a file that is not there", Call{first("crm").Request, "+12025550143", 1, true}, "wait unread")
 
 	none := newFixture(t, policy.Policy{Gap: time.Minute})
 	none.Bus.Memory().Key = personkey.Key{}

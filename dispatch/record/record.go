@@ -111,6 +111,8 @@ type Record struct {
 	// Reason and Detail go into the result.
 	Reason event.Reason `json:"reason,omitzero"`
 	Detail string       `json:"detail,omitzero"`
+	// Unsent: no attempt may have placed a call, but for the claimed one.
+	Unsent bool `json:"unsent,omitzero"`
 	// Gates are what the gates found that did not let the call pass.
 	Gates []event.Gate `json:"gates,omitzero"`
 	// Config is the hash of the configuration that refused the request.
