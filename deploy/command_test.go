@@ -56,6 +56,7 @@ var commands = map[string]command{
 	"callbridge dnc import":              {role.Operator, role.Reader, (*actor).importNumbers},
 	"callbridge dnc export":              {role.Operator, role.Reader, callbridge("dnc", "export")},
 	"callbridge why":                     {role.Operator, role.Reader, callbridge("why", "-c", "../docs/examples/new-lead/callbridge.yaml", "lead-1")},
+	"callbridge replay plan":             {role.Operator, role.Reader, callbridge("replay", "plan", "-c", "../docs/examples/new-lead/callbridge.yaml")},
 	"callbridge find":                    {role.Reader, role.Results, callbridge("find")},
 	"callbridge streams apply":           {role.Administrator, role.Operator, callbridge("streams", "apply")},
 	"callbridge streams acknowledge":     {role.Operator, role.Reader, (*actor).acknowledge},
@@ -118,13 +119,13 @@ func commandOf(text string) string {
 	text = regexp.MustCompile(`^\s*(NATS_\w+=\S+ |RETENTION=\S+ )*|--context \w+ |-s \S+ |-s "[^"]+" `).ReplaceAllString(text, "")
 	words := append(strings.Fields(text), "", "", "")
 	switch {
-	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams", "stop", "resume", "dnc", "why", "find"}, words[1]):
+	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams", "stop", "resume", "dnc", "why", "find", "replay"}, words[1]):
 		return ""
 	case words[1] == "streams" && !regexp.MustCompile(`^[a-z]+$`).MatchString(words[2]):
 		return "" // it only prints
 	case strings.Contains(text, "streams apply --dry-run"):
 		return "callbridge streams apply --dry-run"
-	case words[1] == "stream" || words[1] == "streams" || words[1] == "consumer" || words[1] == "dnc" || words[1] == "stop" && words[2] == "list":
+	case words[1] == "stream" || words[1] == "streams" || words[1] == "consumer" || words[1] == "dnc" || words[1] == "replay" || words[1] == "stop" && words[2] == "list":
 		return strings.Join(words[:3], " ")
 	}
 	return words[0] + " " + words[1]
@@ -153,7 +154,7 @@ func populated(t *testing.T) (url string) {
 	if _, err := b.Ledger().Put(t.Context(), recorded, []byte("{}"), 0); err != nil {
 		t.Fatal(err)
 	}
-	e := event.Event{ID: event.EventID("website", "lead-1"), Source: "website", Key: "lead-1"}
+	e := event.Event{ID: event.EventID("website", "lead-1"), Source: "website", Key: "lead-1", Data: []byte(`{"id":"lead-1"}`)}
 	result := event.Result{RequestID: event.RequestID(e.ID, ""), Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: e}
 	if _, err := b.Store(t.Context(), "", event.Item{Result: &result}); err != nil {
 		t.Fatal(err)

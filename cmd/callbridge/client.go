@@ -54,7 +54,7 @@ func actSettings(ctx context.Context) (bus.Config, error) { return new(natsClien
 
 // asking is what the commands of package ask need.
 var asking = ask.Options{
-	Settings: actSettings, Explain: new(natsClient).explain,
+	Settings: actSettings, Explain: new(natsClient).explain, Version: version(),
 	Configuration: func(file string) (*mapping.Config, error) {
 		return mapping.Load(configFile(nonEmpty(file)), mapping.Options{WithoutSecrets: true})
 	},

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,6 +49,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	default:
 		untrusted.Fprintf(errs, "callbridge: %s\n", untrusted.ErrorLines(err))
 	}
+	if coded := (ask.ExitError{}); errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
 	return 1
 }
 
@@ -73,7 +77,7 @@ Requests and results are messages on NATS JetStream.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), newSchema(), newSources(), newStreams(),
-		act.NewStop(actSettings), act.NewResume(actSettings), act.NewDNC(actSettings), ask.NewWhy(asking), ask.NewFind(asking), newSimulate(), newHealth(), newVersion())
+		act.NewStop(actSettings), act.NewResume(actSettings), act.NewDNC(actSettings), ask.NewWhy(asking), ask.NewFind(asking), ask.NewReplay(asking), newSimulate(), newHealth(), newVersion())
 	return root
 }
 

@@ -1,4 +1,4 @@
-// Package ask has the commands that read what was accepted: why, find. They change
+// Package ask has the commands that read what was accepted: why, find, replay plan. They change
 // nothing. It belongs to cmd/callbridge, which gives it the settings.
 package ask
 
@@ -27,6 +27,8 @@ type Options struct {
 	Settings func(context.Context) (bus.Config, error)
 	// Explain says what to do about a NATS that cannot be reached.
 	Explain func(error) error
+	// Version is that of this program.
+	Version string
 	// Configuration loads a file, or the one in use if the name is empty, without
 	// secrets.
 	Configuration func(file string) (*mapping.Config, error)
@@ -43,6 +45,10 @@ func (q *question) addTo(cmd *cobra.Command, outputs string) {
 	cmd.Flags().StringVar(&q.url, "nats", "", "address of NATS (default: NATS_URL, else NATS_LISTEN)")
 	cmd.Flags().StringVarP(&q.output, "output", "o", "text", outputs)
 	cmd.Flags().BoolVar(&q.reveal, "reveal", false, "show telephone numbers in full")
+}
+
+func (q *question) addConfig(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&q.file, "config", "c", "", "callbridge.yaml, for the names of routes and what it decides today (default: CONFIG_FILE, then callbridge.yaml)")
 }
 
 // read connects with the permissions of a role and calls fn.

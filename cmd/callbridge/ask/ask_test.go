@@ -172,3 +172,48 @@ func TestFindListsAndCounts(t *testing.T) {
 		}
 	}
 }
+
+func TestReplayPlanComparesWithAConfiguration(t *testing.T) {
+	t.Parallel()
+	a := newAsked(t)
+	a.lead("ada", event.Skipped, event.ReasonNoConsent, "")
+	a.lead("bob", event.Accepted, event.ReasonCreated, "")
+	file := filepath.Join(t.TempDir(), "live.yaml")
+	text := strings.Replace(config, "mode: dry_run", "mode: live, purpose: service", 1) + "policy: {countries: [US], hours: any}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.options.Configuration = func(name string) (*mapping.Config, error) {
+		return mapping.Load(name, mapping.Options{WithoutSecrets: true})
+	}
+	replay := func(args ...string) string {
+		return a.run(ask.NewReplay(a.options), append([]string{"plan", "-c", file}, args...)...)
+	}
+	out := replay()
+	for _, want := range []string{
+		"would_call      crm  new-lead       skipped    -> requested  +12•••••••42", "already_called  crm  new-lead       accepted   -> requested",
+		"       1  would_call\n       1  already_called\n2 results compared",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the plan lacks %q:\n%s", want, out)
+		}
+	}
+	plan := filepath.Join(t.TempDir(), "plan.json")
+	if out := replay("--exit-code", "--out", plan); !strings.Contains(out, "error: 1 calls would be placed that were not") {
+		t.Errorf("--exit-code:\n%s", out)
+	}
+	info, err := os.Stat(plan)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the plan's file: %v, %v", info, err)
+	}
+	written, err := os.ReadFile(plan)
+	if err != nil || !json.Valid(written) || strings.Contains(string(written), "5550142") || !strings.Contains(string(written), `"verdict": "would_call"`) {
+		t.Errorf("the plan's file: %v\n%s", err, written)
+	}
+	if out := replay("--out", plan); !strings.Contains(out, "error: write plan: ") {
+		t.Errorf("a file is replaced:\n%s", out)
+	}
+	if out := replay("--outcome", "accepted", "--exit-code"); strings.Contains(out, "error") {
+		t.Errorf("without a new call:\n%s", out)
+	}
+}

@@ -33,17 +33,8 @@ reader.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
 	f.addTo(cmd, "text, json or csv")
-	for name, flag := range map[string]struct {
-		value *string
-		help  string
-	}{
-		"since": {&f.since, "the oldest: a time, a day, or an age (default 24h)"}, "until": {&f.until, "the end, without it: a time, a day, or an age"},
-		"source": {&f.query.Source, "only this source"}, "route": {&f.query.Route, "only this route"},
-		"outcome": {&f.query.Outcome, "only this outcome"}, "reason": {&f.query.Reason, "only this reason"},
-		"where": {&f.where, "a condition in CEL over result and data"}, "count-by": {&f.query.CountBy, "count by " + strings.Join(history.Columns(), ", ")},
-	} {
-		cmd.Flags().StringVar(flag.value, name, "", flag.help)
-	}
+	f.addSelection(cmd)
+	cmd.Flags().StringVar(&f.query.CountBy, "count-by", "", "count by "+strings.Join(history.Columns(), ", "))
 	cmd.Flags().Uint64Var(&f.query.Before, "before", 0, "go on where an earlier answer has ended")
 	cmd.Flags().IntVar(&f.query.Limit, "limit", 100, "how many rows")
 	cmd.Flags().BoolVar(&f.query.Unbounded, "all", false, "read to the end, however long it takes; no limit of rows")
@@ -56,8 +47,26 @@ type finder struct {
 	since, until, where string
 }
 
+// addSelection adds the flags that select results.
+func (f *finder) addSelection(cmd *cobra.Command) {
+	for name, flag := range map[string]struct {
+		value *string
+		help  string
+	}{
+		"since": {&f.since, "the oldest: a time, a day, or an age (default 24h)"}, "until": {&f.until, "the end, without it: a time, a day, or an age"},
+		"source": {&f.query.Source, "only this source"}, "route": {&f.query.Route, "only this route"},
+		"outcome": {&f.query.Outcome, "only this outcome"}, "reason": {&f.query.Reason, "only this reason"},
+		"where": {&f.where, "a condition in CEL over result and data"},
+	} {
+		cmd.Flags().StringVar(flag.value, name, "", flag.help)
+	}
+}
+
 // run checks the flags, asks and prints.
 func (f *finder) run(ctx context.Context, w io.Writer) error {
+	if !slices.Contains([]string{"text", "json", "csv"}, f.output) {
+		return fmt.Errorf("-o %s: it is text, json or csv", f.output)
+	}
 	if err := f.check(time.Now()); err != nil {
 		return err
 	}
@@ -73,17 +82,14 @@ func (f *finder) run(ctx context.Context, w io.Writer) error {
 }
 
 func (f *finder) check(now time.Time) (err error) {
-	if !slices.Contains([]string{"text", "json", "csv"}, f.output) {
-		return fmt.Errorf("-o %s: it is text, json or csv", f.output)
-	}
 	if f.query.CountBy != "" && !slices.Contains(history.Columns(), f.query.CountBy) {
 		return fmt.Errorf("--count-by %s: it is one of %s", f.query.CountBy, strings.Join(history.Columns(), ", "))
 	}
 	if strings.ContainsAny(f.query.Source+f.query.Outcome, ".*> ") {
 		return errors.New("--source and --outcome are single words")
 	}
-	if f.query.Limit < 1 {
-		return errors.New("--limit must be at least 1")
+	if f.query.Limit < 0 {
+		return errors.New("--limit must not be negative")
 	}
 	if f.query.Unbounded {
 		f.query.Limit = 0

@@ -47,7 +47,7 @@ and changes nothing.`,
 		},
 	}
 	q.addTo(cmd, "text or json")
-	cmd.Flags().StringVarP(&q.file, "config", "c", "", "callbridge.yaml, for the names of routes and what it decides today (default: CONFIG_FILE, then callbridge.yaml)")
+	q.addConfig(cmd)
 	return cmd
 }
 
