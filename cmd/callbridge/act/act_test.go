@@ -45,7 +45,7 @@ func run(t *testing.T, cmd *cobra.Command, in string, args ...string) string {
 func TestStopAndResume(t *testing.T) {
 	t.Parallel()
 	b, settings := bridge(t)
-	stop := func(args ...string) string { return run(t, act.NewStop(settings), "", args...) }
+	stop := func(args ...string) string { return run(t, act.NewStop(settings, configuration), "", args...) }
 	resume := func(args ...string) string { return run(t, act.NewResume(settings), "", args...) }
 	for _, c := range []struct{ got, want string }{
 		{resume(), "error: nothing is stopped"},
@@ -78,7 +78,7 @@ func TestStopAndResume(t *testing.T) {
 func TestANATSThatIsNotThereIsExplained(t *testing.T) {
 	t.Parallel()
 	_, settings := bridge(t)
-	if got := run(t, act.NewStop(settings), "", "--why", "x", "--nats", "nats://127.0.0.1:1"); !strings.Contains(got, "is `callbridge serve` running") {
+	if got := run(t, act.NewStop(settings, configuration), "", "--why", "x", "--nats", "nats://127.0.0.1:1"); !strings.Contains(got, "is `callbridge serve` running") {
 		t.Errorf("printed %q", got)
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // NewDNC makes the command dnc.
-func NewDNC(settings Settings) *cobra.Command {
+func NewDNC(settings Settings, configuration Configuration) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dnc",
 		Short: "Change and read the list of people who must not be called",
@@ -30,13 +30,14 @@ The list holds no numbers, but keyed hashes of them: only a running "callbridge 
 has the key, so add, remove, check and import need one. All need the role operator.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(newDNCAdd(settings), newDNCRemove(settings), newDNCCheck(settings), newDNCImport(settings), newDNCExport(settings))
+	cmd.AddCommand(newDNCAdd(settings, configuration), newDNCRemove(settings), newDNCCheck(settings), newDNCImport(settings, configuration), newDNCExport(settings))
 	return cmd
 }
 
 // people holds the flags of the commands about people.
 type people struct {
 	actor
+	names  named
 	scope  dnc.Scope
 	region string
 	until  string
@@ -106,8 +107,8 @@ func persons(numbers []string, answer dnc.Answer) []listedPerson {
 	return all
 }
 
-func newDNCAdd(settings Settings) *cobra.Command {
-	p := &people{actor: actor{settings: settings}}
+func newDNCAdd(settings Settings, configuration Configuration) *cobra.Command {
+	p := &people{actor: actor{settings: settings}, names: named{configuration: configuration}}
 	cmd := &cobra.Command{
 		Use:   "add NUMBER... --why TEXT",
 		Short: "Put people on the list",
@@ -123,6 +124,9 @@ route. It ends when that is on the disk. Adding somebody again changes nothing.`
 				return err
 			}
 			numbers, err := p.read(args)
+			if err == nil {
+				err = p.names.warn(cmd.ErrOrStderr(), p.scope.Source, p.scope.Route)
+			}
 			if err != nil {
 				return err
 			}
@@ -134,6 +138,7 @@ route. It ends when that is on the disk. Adding somebody again changes nothing.`
 		},
 	}
 	p.addScope(cmd)
+	p.names.addTo(cmd)
 	p.addRegion(cmd)
 	cmd.Flags().StringVar(&p.until, "until", "", "when the entry ends by itself: a time, or a duration such as 720h (default: never)")
 	p.addPerson(cmd, "the reason (required)")

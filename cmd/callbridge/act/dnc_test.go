@@ -33,7 +33,7 @@ func answering(t *testing.T) (*bus.Bus, func(args ...string) string) {
 		}
 	})
 	t.Cleanup(func() { stop(); serving.Wait() })
-	command := func(args ...string) string { return run(t, act.NewDNC(settings), "", args...) }
+	command := func(args ...string) string { return run(t, act.NewDNC(settings, configuration), "", args...) }
 	testkit.Eventually(t, "callbridge answers", func() bool { return !strings.Contains(command("check", "+12025550142"), "error: ") })
 	return b, command
 }
@@ -116,7 +116,7 @@ func TestImport(t *testing.T) {
 func TestPeopleNeedARunningCallbridge(t *testing.T) {
 	t.Parallel()
 	_, settings := bridge(t)
-	if got := run(t, act.NewDNC(settings), "", "check", "+12025550142"); !strings.Contains(got, "it needs a running `callbridge serve`") {
+	if got := run(t, act.NewDNC(settings, configuration), "", "check", "+12025550142"); !strings.Contains(got, "it needs a running `callbridge serve`") {
 		t.Errorf("printed %q", got)
 	}
 }

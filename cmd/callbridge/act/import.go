@@ -21,8 +21,8 @@ import (
 	"callbridge/untrusted"
 )
 
-func newDNCImport(settings Settings) *cobra.Command {
-	i := &importer{people: people{actor: actor{settings: settings}}}
+func newDNCImport(settings Settings, configuration Configuration) *cobra.Command {
+	i := &importer{people: people{actor: actor{settings: settings}, names: named{configuration: configuration}}}
 	cmd := &cobra.Command{
 		Use:   "import FILE --why TEXT",
 		Short: "Put the numbers of a file on the list",
@@ -35,6 +35,7 @@ back as it was, into a list with the same person key.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return i.run(cmd, args[0]) },
 	}
 	i.addScope(cmd)
+	i.names.addTo(cmd)
 	i.addRegion(cmd)
 	cmd.Flags().StringVar(&i.until, "until", "", "when the entries end by themselves: a time, or a duration such as 720h (default: never)")
 	cmd.Flags().BoolVar(&i.skipBad, "skip-bad", false, "import the other lines if some hold no number")
@@ -103,6 +104,9 @@ func (i *importer) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	until, err := instant("--until", i.until, time.Now())
+	if err == nil {
+		err = i.names.warn(cmd.ErrOrStderr(), i.scope.Source, i.scope.Route)
+	}
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 // NewStop makes the command stop.
-func NewStop(settings Settings) *cobra.Command {
-	a := &actor{settings: settings}
+func NewStop(settings Settings, configuration Configuration) *cobra.Command {
+	a, names := &actor{settings: settings}, &named{configuration: configuration}
 	var scope control.Scope
 	var until string
 	cmd := &cobra.Command{
@@ -37,6 +37,9 @@ role operator.`,
 			if err == nil {
 				err = checkCountry(scope.Country)
 			}
+			if err == nil {
+				err = names.warn(cmd.ErrOrStderr(), scope.Source, scope.Route)
+			}
 			if err != nil {
 				return err
 			}
@@ -52,6 +55,7 @@ role operator.`,
 		},
 	}
 	addScope(cmd, &scope)
+	names.addTo(cmd)
 	cmd.Flags().StringVar(&until, "until", "", "when the stop ends by itself: a time, or a duration such as 2h (default: never)")
 	a.addPerson(cmd, "the reason (required)")
 	a.addTo(cmd)
