@@ -13,6 +13,7 @@ import (
 
 	"callbridge/bus/archive"
 	"callbridge/bus/connect"
+	"callbridge/bus/result"
 	"callbridge/bus/role"
 	"callbridge/bus/stream"
 	"callbridge/event"
@@ -119,32 +120,6 @@ func ReadResults(ctx context.Context, config Config, q ResultQuery, fn func(even
 		if err != nil {
 			return fmt.Errorf("read stream %s: %w", name, err)
 		}
-		return readResults(ctx, consumer, q.Follow, fn)
+		return result.Each(ctx, consumer, q.Follow, fn)
 	})
-}
-
-func readResults(ctx context.Context, consumer jetstream.Consumer, follow bool, fn func(event.Result) error) error {
-	stored := consumer.CachedInfo().NumPending
-	messages, err := consumer.Messages()
-	if err != nil {
-		return fmt.Errorf("read results: %w", err)
-	}
-	defer messages.Stop()
-	for n := uint64(0); n < stored || follow; n++ {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if errors.Is(err, context.Canceled) && context.Cause(ctx) == ctx.Err() {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read results: %w", err)
-		}
-		var r event.Result
-		if err := event.Unmarshal(msg.Data(), &r); err != nil {
-			return fmt.Errorf("read %s: %w", msg.Subject(), err)
-		}
-		if err := fn(r); err != nil {
-			return err
-		}
-	}
-	return nil
 }

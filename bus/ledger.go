@@ -13,7 +13,6 @@ import (
 
 	"callbridge/bus/limit"
 	"callbridge/bus/stream"
-	"callbridge/event"
 )
 
 // ErrConflict: there is a newer record than the revision of the write.
@@ -71,20 +70,6 @@ func (l Ledger) Get(ctx context.Context, id uuid.UUID) (Entry, error) {
 		return Entry{}, fmt.Errorf("read ledger %s: %w: %w", id, ErrNotDurable, err)
 	}
 	return Entry{Data: msg.Data, Revision: msg.Sequence, Stored: msg.Time}, nil
-}
-
-// ResultOf returns the outcome of a request that has a result, of whatever outcome, or "".
-// After an error it is not known whether there is one.
-func (b *Bus) ResultOf(ctx context.Context, source string, id uuid.UUID) (event.Outcome, error) {
-	msg, err := b.results.GetLastMsgForSubject(ctx, b.resultSubject("*", source, id))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("read result of %s: %w", id, err)
-	}
-	outcome, _, _ := strings.Cut(strings.TrimPrefix(msg.Subject, b.config.Prefix+".result."), ".")
-	return event.Outcome(outcome), b.server.Flush(ctx, stream.Results)
 }
 
 // Retention is Config.Retention.

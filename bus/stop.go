@@ -91,9 +91,9 @@ type stopped struct{ known atomic.Pointer[known] }
 type known struct{ document control.Document }
 
 // WatchStops reads what is stopped until ctx ends, for what is shown of it and for what need
-// not be exact: a claim asks Stopped. It logs every change.
-func (b *Bus) WatchStops(ctx context.Context) {
-	last := fmt.Sprint([]control.Stop{})
+// not be exact: a claim asks Stopped. It logs every change, and calls changed after it.
+func (b *Bus) WatchStops(ctx context.Context, changed func()) {
+	last, resumed := fmt.Sprint([]control.Stop{}), time.Time{}
 	for {
 		reading, cancel := context.WithTimeout(ctx, watchTimeout)
 		d, err := b.readStops(reading)
@@ -106,7 +106,13 @@ func (b *Bus) WatchStops(ctx context.Context) {
 		}
 		if now != last && ctx.Err() == nil && b.conn.IsConnected() {
 			b.logStops(d, err)
+			changed()
 			last = now
+		} else if err == nil && !d.Resumed.At.Equal(resumed) {
+			changed() // a stop has begun and ended since
+		}
+		if err == nil {
+			resumed = d.Resumed.At
 		}
 		if wait.For(ctx, watchInterval) != nil {
 			return

@@ -45,7 +45,7 @@ func TestAStopCountsInEveryProcessAtOnce(t *testing.T) {
 	watching, stop := context.WithCancel(t.Context())
 	var watchers sync.WaitGroup
 	for _, b := range processes {
-		watchers.Go(func() { b.WatchStops(watching) })
+		watchers.Go(func() { b.WatchStops(watching, func() {}) })
 	}
 	t.Cleanup(func() { stop(); watchers.Wait() })
 	if isStopped(t, processes[0], "crm") {

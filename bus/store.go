@@ -223,17 +223,7 @@ func (b *Bus) resultMessage(r *event.Result) (message, error) {
 	return message{stream: stream.Results, subject: subject, filter: subject, data: data, trace: r.TraceParent}, err
 }
 
-// PublishResult publishes the result of a request at most once. ErrExists says that
-// it was published before; after any other error it is not known to be.
-func (b *Bus) PublishResult(ctx context.Context, r event.Result) error {
-	m, err := b.resultMessage(&r)
-	if err != nil {
-		return err
-	}
-	return b.publish(ctx, m)[0]
-}
-
-// anyResult returns the result of a request, of any outcome, within one second. A
+// anyResult returns the newest result of a request, of any outcome, within one second. A
 // false negative is safe: the publish itself is conditional, and so are changes of the
 // ledger.
 func (b *Bus) anyResult(ctx context.Context, source string, requestID uuid.UUID) (r event.Result, ok bool) {

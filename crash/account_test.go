@@ -193,6 +193,9 @@ func (r *results) record(msg jetstream.Msg) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if got.Outcome == event.Deferred {
+		return // another one follows
+	}
 	r.byRequest[got.RequestID] = append(r.byRequest[got.RequestID], result{got.Outcome, got.Reason})
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"callbridge/dispatch/record"
+	"callbridge/dispatch/waiting"
 	"callbridge/event"
 )
 
@@ -14,11 +15,6 @@ const (
 	youngRequest = time.Minute
 	// clockError is how far the age of a request may be wrong.
 	clockError = time.Second
-	// lastChance is how long before the end of its retention a request that still waits
-	// is given up: afterwards NATS deletes it, and it would have no result.
-	lastChance = time.Hour
-	// lastChancePart bounds lastChance by a part of the retention.
-	lastChancePart = 10
 )
 
 // final is how a request ends before it is dialled.
@@ -84,6 +80,5 @@ func (d *Dispatcher) conclude(ctx context.Context, r request, f *final, over ent
 
 // patience is the age at which a request is given up.
 func (d *Dispatcher) patience() time.Duration {
-	kept := d.bus.Retention()
-	return kept - min(lastChance, kept/lastChancePart)
+	return waiting.Patience(d.bus.Retention())
 }

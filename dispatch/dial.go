@@ -12,6 +12,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/callab"
+	"callbridge/dispatch/fit"
 	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/internal/wait"
@@ -38,8 +39,8 @@ func (d *Dispatcher) dial(ctx context.Context, r request, e entry) (transition, 
 	if refused, is := d.judge(r); is {
 		return d.refuse(ctx, r, refused, e)
 	}
-	if t, is := d.waitStopped(r); is {
-		return t, nil
+	if t, closed, err := d.judgeFirst(ctx, r, e); closed {
+		return t, err
 	}
 	probe, again, err := d.breaker.Enter(ctx)
 	if err != nil {
@@ -103,7 +104,7 @@ func (d *Dispatcher) place(ctx context.Context, r request, e entry, probe bool) 
 func (d *Dispatcher) claim(r request, e entry, window callab.Window) (entry, error) {
 	point("claiming")
 	claim, err := d.compareAndSet(d.drain, r, record.Record{
-		State: record.Claimed, Attempt: e.Attempt + 1, Claimed: window.Start, Refused: e.Refused, Unsent: e.unsent(),
+		State: record.Claimed, Attempt: e.Attempt + 1, Claimed: window.Start, Refused: e.Refused, Unsent: e.unsent(), Acked: e.Acked,
 	}, e)
 	if err != nil {
 		return entry{}, err
@@ -191,7 +192,7 @@ func (d *Dispatcher) recordAnswer(r request, next record.Record, claim entry) (e
 		if d.drain.Err() != nil {
 			return entry{}, fmt.Errorf("record the answer of %s: %w", r.ID, err)
 		}
-		if errors.Is(err, bus.ErrTooLarge) && shorten(&next) {
+		if errors.Is(err, bus.ErrTooLarge) && fit.Shorten(&next) {
 			continue
 		}
 		if errors.Is(err, bus.ErrConflict) {
@@ -201,6 +202,7 @@ func (d *Dispatcher) recordAnswer(r request, next record.Record, claim entry) (e
 			case replaces(next, found, claim):
 				// What a record that cannot be read says may be another attempt.
 				over, next.Park = found, next.Park || found.State == record.Unreadable
+				next.Acked = next.Acked || found.Acked
 				continue
 			case found.State == next.State && found.Attempt == next.Attempt:
 				return found, nil
@@ -233,8 +235,11 @@ func replaces(next record.Record, found, claim entry) bool {
 	case found.Attempt != claim.Attempt:
 		return false
 	}
-	return found.State == record.Unknown || found.State == record.Free && next.State == record.Unknown
+	return found.State == record.Unknown || isFree(found.Record) && next.State == record.Unknown
 }
+
+// isFree reports whether the call of a request was certainly not placed.
+func isFree(r record.Record) bool { return r.State == record.Free || r.State == record.Waiting }
 
 // waitLeft is how long a free request still waits: its delay less its age, both without
 // the clock of the process that wrote it.

@@ -15,6 +15,7 @@
 //   - held.go: calls that are held because Callab cannot take one (package breaker)
 //   - reconcile.go: expired claims, unknown calls (package search), stuck requests
 //   - loss.go: requests about which NATS has lost something
+//   - wait.go: requests that wait (package waiting)
 //   - ledger.go: the record of a request (package record), changed by compare-and-set
 //   - report.go: results, log lines, metrics
 //   - point.go: hooks of the crash tests
@@ -40,6 +41,7 @@ import (
 	"callbridge/callab"
 	"callbridge/dispatch/breaker"
 	"callbridge/dispatch/gate"
+	"callbridge/dispatch/waiting"
 	"callbridge/span"
 )
 
@@ -89,6 +91,10 @@ type Config struct {
 
 	// Country is the country of a number, for stops of a country; nil: never known.
 	Country gate.Country
+
+	// Spread is the time over which requests are spread that wait for the same instant;
+	// waiting.Spread if zero.
+	Spread time.Duration
 
 	// Tracer records spans; nil for none.
 	Tracer *span.Tracer
@@ -163,6 +169,8 @@ type Dispatcher struct {
 	// unusedClaims holds the nonces of claims whose ledger write was in doubt
 	// and for which no call was sent.
 	unusedClaims sync.Map
+	// waiting holds the requests that this process takes up without a delivery.
+	waiting *waiting.Set
 	// inOutage holds the ids of unknown calls that are searched for when the outage is
 	// over.
 	inOutage sync.Map
@@ -195,7 +203,7 @@ func New(b *bus.Bus, api *callab.Client, config Config, registry prometheus.Regi
 		config: config, bus: b, ledger: b.Ledger(), api: api, log: log,
 		limiter: newLimiter(b, config), breaker: holds, metrics: newMetrics(registry, holds.State),
 		instance: uuid.NewString(), over: make(chan struct{}, 1),
-		clock: b.Limits().Clock(), begun: time.Now(),
+		clock: b.Limits().Clock(), begun: time.Now(), waiting: waiting.New(),
 	}
 	d.gate = &gate.Gate{Bus: b, Now: d.clock.Now, Policy: config.Policy, Listed: config.Listed, Country: config.Country}
 	if b.Embedded() {
@@ -217,7 +225,8 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { d.bus.ConsumeRequests(ctx, d.config.Concurrency, d.worker()) })
 	workers.Go(func() { d.sweepLoop(ctx) })
-	workers.Go(func() { d.bus.WatchStops(ctx) })
+	workers.Go(func() { d.bus.WatchStops(ctx, d.waiting.Wake) })
+	workers.Go(func() { d.wake(ctx) })
 	workers.Go(func() { d.searchAfterOutages(ctx) })
 	workers.Wait()
 }

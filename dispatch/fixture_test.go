@@ -155,10 +155,14 @@ func (f *fixture) sendMany(n int) {
 	}
 }
 
-// result waits for the next result.
+// result waits for the next result that is an end.
 func (f *fixture) result() event.Result {
 	f.t.Helper()
-	return testkit.Receive[event.Result](f.t, f.results)
+	for {
+		if r := testkit.Receive[event.Result](f.t, f.results); r.Outcome != event.Deferred {
+			return r
+		}
+	}
 }
 
 // wantFound expects that a request was dialled once and that its call was found in the list.

@@ -15,9 +15,6 @@ import (
 )
 
 const (
-	// stoppedRetry is the delay until a request that is stopped is delivered again, and
-	// half of the longest.
-	stoppedRetry = 5 * time.Second
 	// stoppedPoll is how often a process in which everything is stopped looks whether
 	// it still is.
 	stoppedPoll = 100 * time.Millisecond
@@ -28,13 +25,14 @@ func (r *request) call(e entry) gate.Call {
 	return gate.Call{Request: &r.Request, To: r.callTo, Attempt: e.Attempt + 1, Unsent: e.unsent()}
 }
 
-// waitStopped has a request that is stopped wait, by what this process knows of stops: it
-// then takes no slot and no token.
-func (d *Dispatcher) waitStopped(r request) (t transition, is bool) {
-	if _, is := d.bus.KnownStop(d.gate.Scope(r.call(entry{}))); is {
-		return retryAfter(stoppedRetry + rand.N(stoppedRetry)), true
+// judgeFirst judges a request by what this process knows, its own times and the stops: one
+// that may not be called then takes no slot and no token.
+func (d *Dispatcher) judgeFirst(ctx context.Context, r request, e entry) (t transition, closed bool, err error) {
+	now, err := d.clock.Now(ctx)
+	if err != nil {
+		return transition{}, true, err
 	}
-	return transition{}, false
+	return d.obey(ctx, r, e, d.gate.JudgeKnown(r.call(e), now))
 }
 
 // judgeNow is the last question before a claim: may this person be called now? If the
@@ -46,13 +44,19 @@ func (d *Dispatcher) judgeNow(ctx context.Context, r request, e entry) (j gate.J
 	}
 	d.metrics.verdicts.WithLabelValues(string(j.Action), string(j.Reason)).Inc()
 	d.logger(r).LogAttrs(ctx, slog.LevelDebug, "call.judged", j.Attributes()...)
-	refused := record.Record{Reason: event.Reason(j.Reason), Detail: untrusted.Cut(j.Detail, maxDetail), Gates: j.Findings()}
-	switch j.Action {
+	t, closed, err = d.obey(ctx, r, e, j.Verdict)
+	return j, t, closed, err
+}
+
+// obey ends a request, or has it wait, unless the verdict is that it may be called.
+func (d *Dispatcher) obey(ctx context.Context, r request, e entry, v policy.Verdict) (t transition, closed bool, err error) {
+	refused := record.Record{Reason: event.Reason(v.Reason), Detail: untrusted.Cut(v.Detail, maxDetail), Gates: gate.Findings(v)}
+	switch v.Action {
 	case policy.Go:
-		return j, transition{}, false, nil
+		return transition{}, false, nil
 	case policy.Wait:
-		t, err = d.postpone(ctx, r, e, j.Verdict)
-		return j, t, true, err
+		t, err = d.postpone(ctx, r, e, v)
+		return t, true, err
 	case policy.Skip:
 		refused.State = record.Skipped
 	default:
@@ -61,20 +65,11 @@ func (d *Dispatcher) judgeNow(ctx context.Context, r request, e entry) (j gate.J
 	// The answer does not depend on which routes this process knows, so no other process is
 	// given the request first.
 	t, err = d.end(ctx, r, refused, e)
-	return j, t, true, err
+	return t, true, err
 }
 
 // maxDetail is the number of characters that are kept of the detail of a verdict.
 const maxDetail = 2 * maxKept
-
-// postpone has a request wait that is judged again later.
-func (d *Dispatcher) postpone(_ context.Context, r request, _ entry, v policy.Verdict) (transition, error) {
-	if v.Reason == policy.Unread {
-		d.logger(r).Warn("call.held", "error", v.Detail)
-		return retryAfter(busRetryDelay), nil
-	}
-	return retryAfter(stoppedRetry + rand.N(stoppedRetry)), nil
-}
 
 // giveBack takes the reservation of a call away that was certainly not sent. Without it the
 // call counts, which forbids others and places none.

@@ -69,8 +69,8 @@ func TestAStopOfASourceHoldsNoOther(t *testing.T) {
 	if got := f.result(); got.RequestID != other.ID || got.Outcome != event.Accepted {
 		t.Errorf("%s of %s ended %s", got.RequestID, got.Event.Source, got.Outcome)
 	}
-	testkit.Eventually(t, "the stopped request was delivered and waits", func() bool { return f.consumer().NumAckPending == 1 })
-	if n := f.dialled(stopped.ID); n != 0 || len(f.states(stopped.ID)) != 0 {
+	f.waits(stopped)
+	if n := f.dialled(stopped.ID); n != 0 || len(f.states(stopped.ID)) != 1 {
 		t.Errorf("dialled %d times, ledger %v", n, f.states(stopped.ID))
 	}
 	if err := d.Ready(); err != nil {
@@ -97,7 +97,7 @@ func TestAStopOfACountryIsOfItsNumbers(t *testing.T) {
 	if got := f.result(); got.RequestID != american.ID {
 		t.Errorf("%s was dialled", got.RequestID)
 	}
-	testkit.Eventually(t, "two wait", func() bool { return f.consumer().NumAckPending == 2 })
+	f.waits(german, unknown)
 	if f.sim.Posts() != 1 {
 		t.Errorf("%d calls", f.sim.Posts())
 	}

@@ -25,7 +25,7 @@ func newLimiter(b *bus.Bus, config Config) limiter {
 		if config.Rate > 0 {
 			limit = rate.Limit(config.Rate)
 		}
-		return localLimiter{rate.NewLimiter(limit, 1), b.Share}
+		return localLimiter{rate.NewLimiter(limit, 1), b.Share, make(chan struct{}, config.Concurrency)}
 	}
 	// The lease outlasts a call from its claim to Callab's last byte, so that
 	// the slot of a process that was frozen meanwhile is not given away.
@@ -36,16 +36,26 @@ func newLimiter(b *bus.Bus, config Config) limiter {
 	return l
 }
 
-// localLimiter limits the rate of one process. The number of its workers
-// already limits the concurrency.
+// localLimiter limits the rate and the concurrency of one process.
 type localLimiter struct {
 	rate *rate.Limiter
 	// share is the share of the rate that may be used now.
 	share func() float64
+	// slots holds one value for each call that is placed now.
+	slots chan struct{}
 }
 
 func (l localLimiter) acquire(ctx context.Context) (release func(), err error) {
-	return func() {}, take(ctx, l.rate, l.share())
+	select {
+	case l.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := take(ctx, l.rate, l.share()); err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return func() { <-l.slots }, nil
 }
 
 // take takes the tokens of one call.

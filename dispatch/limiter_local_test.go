@@ -12,7 +12,7 @@ func TestLocalLimiterHasABurstOfOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const perSecond, tokens = 20, 101
-		l := localLimiter{rate.NewLimiter(perSecond, 1), func() float64 { return 1 }}
+		l := localLimiter{rate.NewLimiter(perSecond, 1), func() float64 { return 1 }, make(chan struct{}, 1)}
 		start := time.Now()
 		for range tokens {
 			release, err := l.acquire(t.Context())

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"callbridge/dispatch/fit"
 	"callbridge/dispatch/record"
 	"callbridge/dispatch/search"
 	"callbridge/event"
@@ -110,7 +111,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 	}
 	age = sinceOutage(age, first, ended)
 	if r.gone && !e.Park {
-		e.Park, e.Detail = true, detailWithout(e.Detail, "the request was deleted from its stream")
+		e.Park, e.Detail = true, fit.Detail(e.Detail, "the request was deleted from its stream")
 	}
 	found := search.List(ctx, d.api, search.Target{ID: r.ID, CallTo: r.callTo, Claimed: e.Claimed}, mayRedial(e.Record, age, d.config))
 	next, wait := resolve(e.Record, age, found, d.config)

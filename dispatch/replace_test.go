@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"callbridge/dispatch/fit"
 	"callbridge/dispatch/record"
 	"encoding/json"
 	"strings"
@@ -54,7 +55,7 @@ func TestShortenEnds(t *testing.T) {
 		"all detail": {Detail: long},
 	} {
 		steps := 0
-		for ; steps < 10 && shorten(&r); steps++ {
+		for ; steps < 10 && fit.Shorten(&r); steps++ {
 		}
 		if data, err := json.Marshal(r); err != nil || steps == 0 || steps == 10 || len(data) > 4096 {
 			t.Errorf("%s: %d bytes after %d steps: %v", name, len(data), steps, err)

@@ -3,10 +3,8 @@ package dispatch
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,11 +12,11 @@ import (
 	"callbridge/bus"
 	"callbridge/callab"
 	"callbridge/dispatch/breaker"
+	"callbridge/dispatch/fit"
 	"callbridge/dispatch/record"
 	"callbridge/event"
 	"callbridge/policy"
 	"callbridge/span"
-	"callbridge/untrusted"
 )
 
 // report publishes the result of a final state. The message is acknowledged
@@ -35,15 +33,7 @@ func (d *Dispatcher) report(ctx context.Context, r request, e entry) (transition
 // publishResult publishes the result of a final entry once: its subject accepts
 // one message, and a second one is refused.
 func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) error {
-	at := e.stored
-	if at.IsZero() {
-		at = time.Now()
-	}
-	result := event.Result{
-		RequestID: r.ID, Outcome: e.State.Outcome(), Reason: e.Reason, Detail: e.Detail,
-		Route: r.Route, Attempts: e.Attempt, Request: r.Call, Call: e.Call, Gates: e.Gates,
-		Config: cmp.Or(e.Config, r.Config), Event: r.Event, Time: at,
-	}
+	result := resultOf(r, e)
 	// An entry that was read may have been reported before the crash that
 	// caused the redelivery. A result of another outcome is never followed by a second one.
 	if !e.fresh {
@@ -55,18 +45,24 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 			return nil
 		}
 	}
+	return d.publish(ctx, r, result, d.bus.PublishResult)
+}
+
+// publish publishes a result, without what does not fit into NATS, and counts it if it was
+// not published before.
+func (d *Dispatcher) publish(ctx context.Context, r request, result event.Result, publish func(context.Context, event.Result) error) error {
 	s := d.config.Tracer.Start(string(r.trace), span.Producer, "publish result")
 	result.TraceParent = string(s.Parent())
 	if s.Recorded() {
 		defer func() {
-			s.End(append(r.attributes(), slog.String("callbridge.outcome", string(result.Outcome)), slog.String("callbridge.reason", string(e.Reason)))...)
+			s.End(append(r.attributes(), slog.String("callbridge.outcome", string(result.Outcome)), slog.String("callbridge.reason", string(result.Reason)))...)
 		}()
 	}
-	err := d.bus.PublishResult(context.WithoutCancel(ctx), result)
-	for _, shorten := range []func(event.Result) event.Result{withoutCall, withoutData} {
+	err := publish(context.WithoutCancel(ctx), result)
+	for _, shorten := range []func(event.Result) event.Result{fit.WithoutCall, fit.WithoutData} {
 		if errors.Is(err, bus.ErrTooLarge) {
 			result = shorten(result)
-			err = d.bus.PublishResult(context.WithoutCancel(ctx), result)
+			err = publish(context.WithoutCancel(ctx), result)
 		}
 	}
 	if errors.Is(err, bus.ErrExists) {
@@ -78,74 +74,21 @@ func (d *Dispatcher) publishResult(ctx context.Context, r request, e entry) erro
 	return err
 }
 
-// maxKept is the number of characters that withoutData leaves of a text.
+// resultOf is the result that an entry leads to.
+func resultOf(r request, e entry) event.Result {
+	at := e.stored
+	if at.IsZero() {
+		at = time.Now()
+	}
+	return event.Result{
+		RequestID: r.ID, Outcome: e.State.Outcome(), Reason: e.Reason, Detail: e.Detail,
+		Route: r.Route, Attempts: e.Attempt, Request: r.Call, Call: e.Call, Gates: e.Gates,
+		Config: cmp.Or(e.Config, r.Config), Event: r.Event, Time: at,
+	}
+}
+
+// maxKept is the number of characters that are kept of a text of others.
 const maxKept = 256
-
-// Notes in the detail of a result that does not fit into NATS.
-const (
-	callLeftOut = "Callab's answer is left out but for its id, because the result would not fit into NATS (max_payload)"
-	dataLeftOut = "the event's data and the request are left out, because the result would not fit into NATS (max_payload)"
-)
-
-// withoutCall returns a result that is too large for NATS with only the id of Callab's
-// answer. A call without a result would be redelivered for ever.
-func withoutCall(r event.Result) event.Result {
-	if len(r.Call) > 0 {
-		r.Call, r.Detail = onlyID(r.Call), detailWithout(r.Detail, callLeftOut)
-	}
-	return r
-}
-
-// withoutData also leaves out the event's data and the body that was sent: the request fits
-// into NATS, but not always together with what a result has beside it.
-func withoutData(r event.Result) event.Result {
-	r.Gates = nil
-	r.Detail, r.Request, r.Event.Data = detailWithout(untrusted.Cut(r.Detail, 2*maxKept), dataLeftOut), nil, nil
-	r.Route = untrusted.Cut(r.Route, maxKept)
-	r.Event.Key, r.Event.Type = untrusted.Cut(r.Event.Key, maxKept), untrusted.Cut(r.Event.Type, maxKept)
-	return r
-}
-
-// shorten leaves out a part of a record that is too large for NATS, and reports whether
-// there was one: Callab's answer but for its id, then the id, then the end of the detail.
-func shorten(r *record.Record) bool {
-	short := onlyID(r.Call)
-	switch {
-	case len(r.Call) > 0 && len(short) < len(r.Call):
-		r.Call, r.Detail = short, detailWithout(r.Detail, callLeftOut)
-	case len(r.Call) > 0:
-		r.Call = nil
-	case len(r.Detail) > 2*maxKept:
-		r.Detail = untrusted.Cut(r.Detail, maxKept)
-	default:
-		return false
-	}
-	return true
-}
-
-// onlyID is a call with its id alone.
-func onlyID(call json.RawMessage) json.RawMessage {
-	var c callab.Call
-	if c.UnmarshalJSON(call) != nil {
-		return nil
-	}
-	short, err := json.Marshal(map[string]string{"id": c.ID})
-	if err != nil {
-		return nil
-	}
-	return short
-}
-
-// detailWithout adds what was left out to a detail.
-func detailWithout(detail, what string) string {
-	switch {
-	case detail == "":
-		return what
-	case strings.Contains(detail, what):
-		return detail
-	}
-	return detail + "; " + what
-}
 
 // logAttempt writes the single log line of an attempt.
 func (d *Dispatcher) logAttempt(r request, claim entry, a callab.Answer, v verdict, took time.Duration) {
@@ -177,6 +120,8 @@ type metrics struct {
 	lead       prometheus.Histogram
 	ledger     *prometheus.GaugeVec
 	oldest     *prometheus.GaugeVec
+	waiting    *prometheus.GaugeVec
+	overdue    prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer, state func() breaker.State) *metrics {
@@ -210,8 +155,15 @@ func newMetrics(r prometheus.Registerer, state func() breaker.State) *metrics {
 		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "callbridge_ledger_oldest_seconds", Help: "Age of the oldest record in a state, as the last sweep found it.",
 		}, []string{"state"}),
+		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "callbridge_waiting", Help: "Requests that wait because no call may be made now, by reason, as the last sweep found them.",
+		}, []string{"reason"}),
+		overdue: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "callbridge_waiting_overdue_seconds", Help: "For how long the first of the waiting requests is due; 0 if none is. As the last sweep found it.",
+		}),
 	}
 	m.setLedger(nil, nil)
+	m.setWaiting(nil, 0)
 	m.startAtZero()
 	for _, s := range breaker.States() {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -224,7 +176,7 @@ func newMetrics(r prometheus.Registerer, state func() breaker.State) *metrics {
 			return 0
 		}))
 	}
-	r.MustRegister(m.ledger, m.oldest, m.attempts, m.results, m.verdicts, m.reconciled, m.inFlight, m.duration, m.lead)
+	r.MustRegister(m.ledger, m.oldest, m.waiting, m.overdue, m.attempts, m.results, m.verdicts, m.reconciled, m.inFlight, m.duration, m.lead)
 	return m
 }
 
@@ -267,4 +219,17 @@ func (m *metrics) setLedger(count map[record.State]int, oldest map[record.State]
 			m.oldest.WithLabelValues(string(s)).Set(oldest[s].Seconds())
 		}
 	}
+}
+
+// waitReasons are the reasons for which a request may wait.
+var waitReasons = []event.Reason{
+	event.ReasonStopped, event.ReasonOnCall, event.ReasonCoolingDown, event.ReasonCapped, event.ReasonOutsideHours, event.ReasonHoliday, event.ReasonUnread,
+}
+
+// setWaiting sets how many requests wait for each reason, and for how long the first is due.
+func (m *metrics) setWaiting(count map[event.Reason]int, overdue time.Duration) {
+	for _, reason := range waitReasons {
+		m.waiting.WithLabelValues(string(reason)).Set(float64(count[reason]))
+	}
+	m.overdue.Set(overdue.Seconds())
 }

@@ -25,6 +25,7 @@ var steps = map[record.State]step{
 	record.Free:    (*Dispatcher).dial,
 	record.Claimed: (*Dispatcher).expireClaim,
 	record.Unknown: (*Dispatcher).reconcile,
+	record.Waiting: (*Dispatcher).await,
 	// The call may have been sent.
 	record.Unreadable: (*Dispatcher).doubt,
 	record.Accepted:   (*Dispatcher).report,

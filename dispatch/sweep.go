@@ -11,7 +11,9 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/limit"
+	"callbridge/dispatch/record"
 	"callbridge/dispatch/tally"
+	"callbridge/event"
 	"callbridge/internal/wait"
 	"callbridge/span"
 )
@@ -27,6 +29,8 @@ type sweeper struct {
 	// lease is held, unless it is nil.
 	lease *limit.Slot
 	tally *tally.Tally
+	// last is how far the ledger was read.
+	last bus.Position
 	// busy is held while stuck requests are taken up.
 	busy chan struct{}
 }
@@ -78,8 +82,15 @@ func (s *sweeper) release() {
 	}
 	s.lease.Release()
 	s.lease = nil
-	s.tally.Reset()
+	s.reset()
 	s.metrics.setLedger(nil, nil)
+	s.metrics.setWaiting(nil, 0)
+}
+
+// reset has the next sweep read the whole ledger.
+func (s *sweeper) reset() {
+	s.tally.Reset()
+	s.last = bus.Position{}
 }
 
 // sweep reads what is new in the ledger, sets the metrics of its states and has stuck
@@ -92,19 +103,17 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	last, anew, err := s.ledger.Since(ctx, s.tally.Last, s.tally.Add)
-	if anew {
-		s.tally.Reset()
-		last, _, err = s.ledger.Since(ctx, bus.Position{}, s.tally.Add)
-	}
-	s.tally.Last = last
-	if err != nil {
+	if err := s.read(ctx, now); err != nil {
 		return err
 	}
 	s.metrics.setLedger(s.tally.States(now))
+	s.metrics.setWaiting(s.tally.Waiting(now))
+	stuck, acked := s.tally.Stuck(now, s.config.ClaimAge+s.config.Settle+s.bus.AckWait())
+	for _, id := range acked {
+		s.waiting.Add(id, 0, false)
+	}
 	select {
 	case s.busy <- struct{}{}:
-		stuck := s.tally.Stuck(now, s.config.ClaimAge+s.config.Settle+s.bus.AckWait())
 		go func() {
 			defer func() { <-s.busy }()
 			s.resumeAll(ctx, stuck)
@@ -113,6 +122,45 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	default: // the last sweep is still at it
 	}
 	return ctx.Err()
+}
+
+// read reads what is new in the ledger.
+func (s *sweeper) read(ctx context.Context, now time.Time) error {
+	add := func(id uuid.UUID, e bus.Entry) error {
+		r := record.Read(e.Data)
+		s.tally.Add(id, r, e.Stored)
+		s.follow(id, r, now)
+		return nil
+	}
+	last, anew, err := s.ledger.Since(ctx, s.last, add)
+	if anew {
+		s.reset()
+		last, _, err = s.ledger.Since(ctx, bus.Position{}, add)
+	}
+	s.last = last
+	return err
+}
+
+// follow has this process take up the requests that wait for another one, which may have
+// been killed. That one goes first, and the order is another one: where both are at it,
+// they seldom meet, and then the ledger decides.
+func (s *sweeper) follow(id uuid.UUID, r record.Record, now time.Time) {
+	var grace time.Duration
+	switch {
+	case r.State.IsFinal():
+		s.waiting.Remove(id)
+		return
+	case r.State != record.Waiting || r.Owner == s.instance:
+		return
+	case !s.ownerHasEnded(r.Owner):
+		most := cmp.Or(s.config.SweepEvery, sweepEvery) / 5
+		grace = most + rand.N(most)
+	}
+	if r.Reason == event.ReasonStopped {
+		s.waiting.Add(id, grace, true) // its stop may have ended
+		return
+	}
+	s.remind(id, r, now.Add(-grace))
 }
 
 // giveUp ends the requests that have waited for almost as long as NATS keeps them.
@@ -139,7 +187,7 @@ func (s *sweeper) giveUp(ctx context.Context, now time.Time) {
 func (d *Dispatcher) goneRequest(ctx context.Context, id uuid.UUID) (request, error) {
 	e, err := d.load(ctx, id)
 	if err == nil && e.revision == 0 {
-		err = errors.New("neither NATS nor the ledger has the request any more")
+		err = errForgotten
 	}
 	if err != nil {
 		return request{}, err
@@ -153,6 +201,26 @@ func (d *Dispatcher) goneRequest(ctx context.Context, id uuid.UUID) (request, er
 
 // resume processes a stored request as if it had been delivered again.
 func (d *Dispatcher) resume(ctx context.Context, id uuid.UUID) {
+	switch result, err := d.takeUp(ctx, id); {
+	case errors.Is(err, errUnfit), errors.Is(err, errTaken):
+	case err != nil:
+		d.log.Warn("dispatch.sweep_failed", "request_id", id, "error", err)
+	default:
+		d.log.Warn("dispatch.taken_up", "request_id", id, "done", result.Ack)
+	}
+}
+
+var (
+	// errUnfit: the stored message is no request. Its next delivery rejects it.
+	errUnfit = errors.New("the stored request cannot be read")
+	// errForgotten: the request has ended long ago.
+	errForgotten = errors.New("neither NATS nor the ledger has the request any more")
+	// errTaken: this process works on the request already.
+	errTaken = errors.New("the request is in progress")
+)
+
+// takeUp processes a stored request.
+func (d *Dispatcher) takeUp(ctx context.Context, id uuid.UUID) (bus.Disposition, error) {
 	stored, err := d.bus.StoredRequest(ctx, id)
 	var r request
 	switch {
@@ -160,17 +228,15 @@ func (d *Dispatcher) resume(ctx context.Context, id uuid.UUID) {
 		r, err = d.goneRequest(ctx, id)
 	case err == nil:
 		if r, err = parseRequest(stored); err != nil {
-			return // the next delivery rejects it
+			return bus.Disposition{}, errUnfit
 		}
 	}
 	if err != nil {
-		d.log.Warn("dispatch.sweep_failed", "request_id", id, "error", err)
-		return
+		return bus.Disposition{}, err
 	}
 	if _, taken := d.inProgress.LoadOrStore(id, true); taken {
-		return
+		return bus.Disposition{}, errTaken
 	}
 	defer d.inProgress.Delete(id)
-	result := d.process(ctx, r, false)
-	d.logger(r).Warn("dispatch.taken_up", "done", result.Ack)
+	return d.process(ctx, r, false), nil
 }

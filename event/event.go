@@ -172,6 +172,9 @@ type Result struct {
 	// Field is the name of the field that Reason is about.
 	Field string `json:"field,omitzero"`
 	Route string `json:"route,omitzero"`
+	// Until is when a deferred request is judged again. Zero: when something changes, such
+	// as a stop without an end.
+	Until time.Time `json:"until,omitzero"`
 	// Config is the hash of the configuration that decided: the outcome, or that the
 	// call of an accepted, failed or unknown one is made. Empty if none did, as for a
 	// request of another service, and in results of a version before this field.
@@ -212,7 +215,12 @@ type Gate struct {
 }
 
 // ID is the CloudEvents id: the same for every copy of this result.
-func (r Result) ID() uuid.UUID { return ResultID(r.RequestID, r.Outcome) }
+func (r Result) ID() uuid.UUID {
+	if r.Outcome == Deferred {
+		return DeferredID(r.RequestID, r.Reason, r.Until)
+	}
+	return ResultID(r.RequestID, r.Outcome)
+}
 
 var sourceName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 

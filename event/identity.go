@@ -30,6 +30,12 @@ func ResultID(requestID uuid.UUID, outcome Outcome) uuid.UUID {
 	return uuid.NewSHA1(requestID, []byte(outcome))
 }
 
+// DeferredID is the CloudEvents id of a deferred result: each wait of a request has its own.
+func DeferredID(requestID uuid.UUID, reason Reason, until time.Time) uuid.UUID {
+	parts := []string{string(Deferred), string(reason), until.UTC().Format(time.RFC3339Nano)}
+	return uuid.NewSHA1(requestID, []byte(strings.Join(parts, "\x00")))
+}
+
 // RejectionID identifies the rejection of an event, or of one route of it, by the
 // mapping. It differs from every RequestID: the mended event makes a request under
 // that one, and its result must not meet the rejection on one subject. Content is a

@@ -19,7 +19,13 @@ const (
 	// Failed: no attempt placed a call: Callab could not be reached, was too busy
 	// (429) or refused the credentials for this call only.
 	Failed Outcome = "failed"
+	// Deferred: the call waits, as it must not be made now. It is the only outcome that
+	// another one follows, and a request may have it more than once.
+	Deferred Outcome = "deferred"
 )
+
+// Final are the outcomes with which a request ends: it has one of them.
+var Final = []Outcome{Accepted, Rejected, Skipped, Failed, Unknown}
 
 // Reason is the cause of an outcome, one of a fixed set of words. Results carry
 // it and metrics count by it; Result.Detail explains it to people.

@@ -55,18 +55,19 @@ const maxSteps = 100
 func passes(p Policy, f Facts, now time.Time) (at time.Time, ok bool) {
 	at = now
 	for range maxSteps {
-		next := at
+		next, endless := at, false
 		for _, g := range gates {
 			found := g(p, f, at)
 			switch found.action {
 			case Skip, Reject:
 				return time.Time{}, false
 			case Wait:
-				if found.Until.IsZero() {
-					return time.Time{}, true
-				}
+				endless = endless || found.Until.IsZero()
 				next = later(next, found.Until)
 			}
+		}
+		if endless {
+			return time.Time{}, true
 		}
 		if !next.After(at) {
 			return at, true

@@ -75,6 +75,7 @@ func TestGates(t *testing.T) {
 		}, "wait stopped 2026-11-30T18:00:00Z"},
 		"a stop that has ended":    {func(_ *Policy, f *Facts) { f.Stops = []Stop{{Scope: "everything", Until: at(t, monday)}} }, "go"},
 		"a stop without an end":    {func(_ *Policy, f *Facts) { f.Stops = []Stop{{Scope: "source crm"}} }, "wait stopped"},
+		"a stop, and it is late":   {func(_ *Policy, f *Facts) { f.Stops, f.Expires = []Stop{{Scope: "source crm"}}, at(t, monday) }, "skip stopped"},
 		"two stops, one without":   {func(_ *Policy, f *Facts) { f.Stops = []Stop{{Until: at(t, "2026-11-30T18:00:00Z")}, {}} }, "wait stopped"},
 		"a stop over the night":    {func(_ *Policy, f *Facts) { f.Stops = []Stop{{Until: at(t, "2026-12-01T03:00:00Z")}} }, "wait stopped 2026-12-01T13:00:00Z"},
 		"a stop until it is late":  {func(_ *Policy, f *Facts) { f.Stops = []Stop{{Until: at(t, "2026-12-03T03:00:00Z")}} }, "skip stopped"},

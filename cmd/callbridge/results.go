@@ -17,7 +17,7 @@ import (
 )
 
 // outcomes are the values of --outcome.
-var outcomes = []string{string(event.Accepted), string(event.Rejected), string(event.Skipped), string(event.Failed), string(event.Unknown)}
+var outcomes = []string{string(event.Accepted), string(event.Rejected), string(event.Skipped), string(event.Failed), string(event.Unknown), string(event.Deferred)}
 
 func newResults() *cobra.Command {
 	var nats natsClient
@@ -59,7 +59,11 @@ func printResult(w io.Writer, r event.Result, output string) error {
 	}
 	var line bytes.Buffer
 	untrusted.Fprintf(&line, "%s  %-8s %-14s %s %s", r.Time.Local().Format(time.DateTime), r.Outcome, r.Reason, r.Event.Source, untrusted.Redact(r.Event.Key))
-	for _, part := range []string{r.Route, r.Field, r.Detail, "request " + r.RequestID.String()} {
+	until := ""
+	if !r.Until.IsZero() {
+		until = "until " + r.Until.Local().Format(time.DateTime)
+	}
+	for _, part := range []string{r.Route, r.Field, r.Detail, until, "request " + r.RequestID.String()} {
 		if part != "" {
 			untrusted.Fprintf(&line, "  %s", part)
 		}

@@ -4,12 +4,13 @@ import (
 	"log/slog"
 
 	"callbridge/event"
+	"callbridge/policy"
 )
 
 // Findings are what the gates found, for a result: never a number or a name.
-func (j Judgement) Findings() []event.Gate {
-	findings := make([]event.Gate, len(j.Gates))
-	for i, f := range j.Gates {
+func Findings(v policy.Verdict) []event.Gate {
+	findings := make([]event.Gate, len(v.Gates))
+	for i, f := range v.Gates {
 		findings[i] = event.Gate{Gate: event.Reason(f.Gate), Passes: f.Passes, Value: f.Value, Until: f.Until}
 	}
 	return findings

@@ -99,11 +99,7 @@ func (g *Gate) judge(ctx context.Context, c Call) (Judgement, error) {
 	if err != nil {
 		return Judgement{}, err
 	}
-	p, f := policy.Policy{Purpose: policy.Service, AnyTime: true}, policy.Facts{Consent: policy.Yes, DoNotCall: policy.No}
-	if g.Policy != nil {
-		p, f = g.Policy(c.Request)
-	}
-	f.Request = c.ID.String()
+	p, f := g.own(c)
 	known := g.read(ctx, c, p, &f)
 	if err := ctx.Err(); err != nil {
 		return Judgement{}, fmt.Errorf("read whether %s may be called: %w", c.ID, err)
@@ -119,6 +115,42 @@ func (g *Gate) judge(ctx context.Context, c Call) (Judgement, error) {
 		document = document.Without(c.ID)
 	}
 	return j, g.Bus.Memory().Reserve(ctx, c.To.Reveal(), document, known.revision, call)
+}
+
+// own is what holds for a call, and the facts that it has itself.
+func (g *Gate) own(c Call) (policy.Policy, policy.Facts) {
+	p, f := policy.Policy{Purpose: policy.Service, AnyTime: true}, policy.Facts{Consent: policy.Yes, DoNotCall: policy.No}
+	if g.Policy != nil {
+		p, f = g.Policy(c.Request)
+	}
+	f.Request = c.ID.String()
+	return p, f
+}
+
+// JudgeKnown decides about a call by what is known without a question: what it has itself,
+// and the stops as this process last read them.
+func (g *Gate) JudgeKnown(c Call, now time.Time) policy.Verdict {
+	s, stopped := g.Bus.KnownStop(g.Scope(c))
+	if !stopped && g.Policy == nil {
+		return policy.Verdict{Action: policy.Go}
+	}
+	p, f := g.own(c)
+	if stopped {
+		f.Stops = []policy.Stop{stop(s)}
+	}
+	return policy.Decide(bounded(p), f, now)
+}
+
+// Times returns when a call expires, zero for never, and whether it may be made at an
+// instant, by what the call has itself: nothing is read.
+func (g *Gate) Times(c Call) (expires time.Time, mayCall func(time.Time) bool) {
+	p, f := g.own(c)
+	return f.Expires, func(at time.Time) bool { return policy.Decide(bounded(p), f, at).Action == policy.Go }
+}
+
+// stop is a stop as a fact.
+func stop(s control.Stop) policy.Stop {
+	return policy.Stop{Scope: s.Scope.String(), By: text(s.By), Why: text(s.Why), Until: s.Until}
 }
 
 // bounded is a policy with the caps that can be counted.
@@ -151,7 +183,7 @@ func (g *Gate) read(ctx context.Context, c Call, p policy.Policy, f *policy.Fact
 		f.Unread = untrusted.Redact(untrusted.Line(err.Error()))
 	}
 	for _, s := range stops {
-		f.Stops = append(f.Stops, policy.Stop{Scope: s.Scope.String(), By: text(s.By), Why: text(s.Why), Until: s.Until})
+		f.Stops = append(f.Stops, stop(s))
 	}
 	f.Suppressed = append(f.Suppressed, entries...)
 	for _, call := range known.document.Calls {

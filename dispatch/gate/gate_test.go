@@ -250,7 +250,7 @@ func TestFindingsShowEveryGate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, policy.Policy{DayCap: 1})
 	f.judge(first("crm"))
-	findings := f.judge(first("crm")).Findings()
+	findings := Findings(f.judge(first("crm")).Verdict)
 	data, err := json.Marshal(findings)
 	if err != nil {
 		t.Fatal(err)

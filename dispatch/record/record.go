@@ -25,10 +25,13 @@ const (
 	// Unknown: the call may have been sent. Callab's list decides. Unknown is not
 	// the outcome unknown: that is Parked.
 	Unknown State = "unknown"
+	// Waiting: certainly not placed, and not to be placed now. It is judged again at
+	// Until.
+	Waiting State = "waiting"
 
 	// Unreadable stands for a record that is garbage or has a state that this version
 	// does not know. It is never written.
-	Unreadable State = "unreadable"
+	Unreadable = State("unreadable")
 
 	// The following states are final.
 
@@ -46,7 +49,7 @@ const (
 )
 
 // open are the states in which a request still has something to do.
-var open = []State{Claimed, Free, Unknown, Unreadable}
+var open = []State{Claimed, Free, Unknown, Waiting, Unreadable}
 
 // outcomes maps each final state to the outcome of its result.
 var outcomes = map[State]event.Outcome{
@@ -104,6 +107,15 @@ type Record struct {
 	// WaitMS is how long after it was stored a free request may be claimed again, in
 	// milliseconds.
 	WaitMS int64 `json:"wait_ms,omitzero"`
+	// Until is when a waiting request is judged again, by the clock of the NATS server;
+	// zero: when something changes, such as a stop without an end.
+	Until time.Time `json:"until,omitzero"`
+	// Due is when a waiting request is taken up at the latest: a little after Until, and
+	// not after the last moment at which a call makes sense.
+	Due time.Time `json:"due,omitzero"`
+	// Acked: the message of the request is acknowledged, or is about to be. NATS does not
+	// deliver it again: the process that waits for it or the sweep takes it up.
+	Acked bool `json:"acked,omitzero"`
 	// Refused is when Callab last refused our credentials for this request.
 	Refused time.Time `json:"refused,omitzero"`
 	// Park: an unknown call is not dialled again, whatever DIAL_UNKNOWN says.
@@ -133,6 +145,11 @@ const MaxWait = time.Hour
 // Wait is how long a free request waits after it was stored: at most MaxWait.
 func (r Record) Wait() time.Duration {
 	return min(max(time.Duration(r.WaitMS)*time.Millisecond, 0), MaxWait)
+}
+
+// SameWait reports whether both are the same wait, so that nothing new is to be said.
+func (r Record) SameWait(other Record) bool {
+	return r.State == Waiting && other.State == Waiting && r.Reason == other.Reason && r.Until.Equal(other.Until)
 }
 
 // Read decodes a record. One that cannot be understood is Unreadable: it must not

@@ -1,10 +1,11 @@
 package record
 
 import (
-	"callbridge/event"
 	"encoding/json"
 	"testing"
 	"time"
+
+	"callbridge/event"
 )
 
 // TestEveryOutcomeHasOneState: an outcome that was lost in the ledger is taken from a result.

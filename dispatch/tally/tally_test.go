@@ -1,14 +1,12 @@
 package tally
 
 import (
-	"encoding/json"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
-	"callbridge/bus"
 	"callbridge/dispatch/record"
 )
 
@@ -19,23 +17,12 @@ func TestTallyFollowsTheRecords(t *testing.T) {
 	const kept = 24 * time.Hour
 	begin := time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
 	tally := New(kept)
-	revision := uint64(0)
-	add := func(id byte, r record.Record, at time.Duration) {
-		t.Helper()
-		data, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		revision++
-		if err := tally.Add(uuid.UUID{id}, bus.Entry{Data: data, Revision: revision, Stored: begin.Add(at)}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	add := func(id byte, r record.Record, at time.Duration) { tally.Add(uuid.UUID{id}, r, begin.Add(at)) }
 	add(1, record.Record{State: record.Claimed}, 0)
 	add(2, record.Record{State: record.Claimed}, time.Minute)
 	add(1, record.Record{State: record.Accepted}, 2*time.Minute)
 	add(3, record.Record{State: record.Free, WaitMS: 60_000}, 3*time.Minute)
-	add(4, record.Record{State: "from a newer version"}, 4*time.Minute)
+	add(4, record.Read([]byte(`{"state":"from a newer version"}`)), 4*time.Minute)
 	add(5, record.Record{State: record.Parked}, 5*time.Minute)
 
 	count, oldest := tally.States(begin.Add(10 * time.Minute))
@@ -47,8 +34,8 @@ func TestTallyFollowsTheRecords(t *testing.T) {
 	if oldest[record.Claimed] != 9*time.Minute || oldest[record.Free] != 7*time.Minute {
 		t.Errorf("oldest %v", oldest)
 	}
-	stuck := tally.Stuck(begin.Add(10*time.Minute), 6*time.Minute+time.Second)
-	if !slices.Equal(stuck, []uuid.UUID{{2}}) {
+	stuck, acked := tally.Stuck(begin.Add(10*time.Minute), 6*time.Minute+time.Second)
+	if !slices.Equal(stuck, []uuid.UUID{{2}}) || acked != nil {
 		t.Errorf("stuck %v, want the claim alone: the free request waits for a minute", stuck)
 	}
 	if count, _ := tally.States(begin.Add(kept + 2*time.Hour)); len(count) != 0 {

@@ -1,0 +1,55 @@
+package waiting
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Spread is the time over which requests that wait for the same instant are spread.
+const Spread = 2 * time.Minute
+
+// Due is when a request is taken up that waits until an instant: up to spread later, by its
+// id, in full seconds, and never after latest. A zero until has no end of its own.
+func Due(id uuid.UUID, until, latest time.Time, spread time.Duration) time.Time {
+	if until.IsZero() || !until.Before(latest) {
+		return latest
+	}
+	// Half of what is left: the call has to be made before latest, too.
+	spread = min(spread, latest.Sub(until)/2)
+	part := float64(binary.BigEndian.Uint32(id[:4])) / (1 << 32)
+	due := until.Add(time.Duration(part * float64(spread)))
+	if full := due.Truncate(time.Second); full.Before(due) {
+		due = full.Add(time.Second)
+	}
+	if due.After(latest) {
+		return latest
+	}
+	return due
+}
+
+const (
+	// lastChance is how long before the end of its retention a request that still waits
+	// is given up: afterwards NATS deletes it, and it would have no result.
+	lastChance = time.Hour
+	// lastChancePart bounds lastChance by a part of the retention.
+	lastChancePart = 10
+)
+
+// Patience is the age at which a request is given up that NATS keeps for a retention.
+func Patience(retention time.Duration) time.Duration {
+	return retention - min(lastChance, retention/lastChancePart)
+}
+
+// CheckExpire refuses an expiry up to which requests could wait longer than NATS keeps
+// them.
+func CheckExpire(expire, retention time.Duration) error {
+	most := Patience(retention)
+	if expire <= most {
+		return nil
+	}
+	return fmt.Errorf("expire: %s is too long: a request that waits is kept for RETENTION %s and given up after %s; set expire to %s at most, or raise RETENTION",
+		expire, retention, most, most)
+}
