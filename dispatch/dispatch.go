@@ -41,6 +41,7 @@ import (
 	"callbridge/callab"
 	"callbridge/dispatch/breaker"
 	"callbridge/dispatch/gate"
+	"callbridge/dispatch/metric"
 	"callbridge/dispatch/waiting"
 	"callbridge/span"
 )
@@ -158,7 +159,7 @@ type Dispatcher struct {
 	limiter limiter
 	breaker *breaker.Breaker
 	gate    *gate.Gate
-	metrics *metrics
+	metrics *metric.Metrics
 
 	// instance is the unique id of this process. It begins with lockHolder
 	// where NATS is embedded.
@@ -201,7 +202,7 @@ func New(b *bus.Bus, api *callab.Client, config Config, registry prometheus.Regi
 	holds := breaker.New()
 	d := &Dispatcher{
 		config: config, bus: b, ledger: b.Ledger(), api: api, log: log,
-		limiter: newLimiter(b, config), breaker: holds, metrics: newMetrics(registry, holds.State),
+		limiter: newLimiter(b, config), breaker: holds, metrics: metric.New(registry, holds.State),
 		instance: uuid.NewString(), over: make(chan struct{}, 1),
 		clock: b.Limits().Clock(), begun: time.Now(), waiting: waiting.New(),
 	}

@@ -42,7 +42,9 @@ func (d *Dispatcher) judgeNow(ctx context.Context, r request, e entry) (j gate.J
 	if err != nil {
 		return j, transition{}, true, err
 	}
-	d.metrics.verdicts.WithLabelValues(string(j.Action), string(j.Reason)).Inc()
+	if j.Action == policy.Go {
+		d.metrics.Verdicts.WithLabelValues(string(policy.Go), "").Inc()
+	}
 	d.logger(r).LogAttrs(ctx, slog.LevelDebug, "call.judged", j.Attributes()...)
 	t, closed, err = d.obey(ctx, r, e, j.Verdict)
 	return j, t, closed, err
@@ -50,10 +52,12 @@ func (d *Dispatcher) judgeNow(ctx context.Context, r request, e entry) (j gate.J
 
 // obey ends a request, or has it wait, unless the verdict is that it may be called.
 func (d *Dispatcher) obey(ctx context.Context, r request, e entry, v policy.Verdict) (t transition, closed bool, err error) {
+	if v.Action == policy.Go {
+		return transition{}, false, nil
+	}
+	d.metrics.Verdicts.WithLabelValues(string(v.Action), string(v.Reason)).Inc()
 	refused := record.Record{Reason: event.Reason(v.Reason), Detail: untrusted.Cut(v.Detail, maxDetail), Gates: gate.Findings(v)}
 	switch v.Action {
-	case policy.Go:
-		return transition{}, false, nil
 	case policy.Wait:
 		t, err = d.postpone(ctx, r, e, v)
 		return t, true, err

@@ -129,7 +129,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, r request, e entry) (transit
 	point("reconciled")
 	// It may have a result of which the ledger does not know.
 	written.fresh = false
-	d.metrics.reconciled.WithLabelValues(string(next.State)).Inc()
+	d.metrics.Reconciled.WithLabelValues(string(next.State)).Inc()
 	d.logger(r).Info("call.reconciled", "to", r.callTo, "state", next.State,
 		"similar_calls", found.Similar, "unknown_for_ms", age.Milliseconds())
 	return advance(written), nil

@@ -7,15 +7,10 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"callbridge/bus"
 	"callbridge/callab"
-	"callbridge/dispatch/breaker"
 	"callbridge/dispatch/fit"
-	"callbridge/dispatch/record"
 	"callbridge/event"
-	"callbridge/policy"
 	"callbridge/span"
 )
 
@@ -69,7 +64,7 @@ func (d *Dispatcher) publish(ctx context.Context, r request, result event.Result
 		return nil
 	}
 	if err == nil {
-		d.metrics.count(result)
+		d.metrics.Count(result)
 	}
 	return err
 }
@@ -92,8 +87,8 @@ const maxKept = 256
 
 // logAttempt writes the single log line of an attempt.
 func (d *Dispatcher) logAttempt(r request, claim entry, a callab.Answer, v verdict, took time.Duration) {
-	d.metrics.attempts.WithLabelValues(string(v.state)).Inc()
-	d.metrics.duration.Observe(took.Seconds())
+	d.metrics.Attempts.WithLabelValues(string(v.state)).Inc()
+	d.metrics.Duration.Observe(took.Seconds())
 	d.log.LogAttrs(context.Background(), slog.LevelInfo, "call.attempted",
 		slog.String("request_id", r.ID.String()), slog.String("trace_id", r.trace.TraceID()),
 		slog.String("source", r.Event.Source), slog.String("route", r.Route), slog.String("config_hash", r.Config),
@@ -106,130 +101,4 @@ func (d *Dispatcher) logAttempt(r request, claim entry, a callab.Answer, v verdi
 // logger adds the request and its trace to a log line.
 func (d *Dispatcher) logger(r request) *slog.Logger {
 	return d.log.With("request_id", r.ID, "trace_id", r.trace.TraceID())
-}
-
-// metrics have bounded labels only: states, outcomes and reasons, never a
-// telephone number or an id.
-type metrics struct {
-	attempts   *prometheus.CounterVec
-	results    *prometheus.CounterVec
-	verdicts   *prometheus.CounterVec
-	reconciled *prometheus.CounterVec
-	inFlight   prometheus.Gauge
-	duration   prometheus.Histogram
-	lead       prometheus.Histogram
-	ledger     *prometheus.GaugeVec
-	oldest     *prometheus.GaugeVec
-	waiting    *prometheus.GaugeVec
-	overdue    prometheus.Gauge
-}
-
-func newMetrics(r prometheus.Registerer, state func() breaker.State) *metrics {
-	m := &metrics{
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "callbridge_dial_attempts_total", Help: "Attempts to place a call, by the state they led to.",
-		}, []string{"state"}),
-		results: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "callbridge_dial_results_total", Help: "Results that dispatch published, by outcome and reason.",
-		}, []string{"outcome", "reason"}),
-		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "callbridge_gate_verdicts_total", Help: "Judgements in the last moment before a claim, by what happens (go, wait, skip, reject) and the first gate that does not pass.",
-		}, []string{"action", "gate"}),
-		reconciled: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "callbridge_dial_reconciled_total", Help: "Unknown calls decided by Callab's list, by the state they led to.",
-		}, []string{"state"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "callbridge_dial_in_flight", Help: "Requests that this process is working on.",
-		}),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "callbridge_dial_duration_seconds", Help: "From the claim to Callab's answer.",
-			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
-		}),
-		lead: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "callbridge_speed_to_lead_seconds", Help: "From the event, as the CRM dates it, to Callab's acceptance of the call.",
-			Buckets: []float64{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600},
-		}),
-		ledger: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "callbridge_ledger_requests", Help: "Requests in the ledger by state, as the last sweep found them.",
-		}, []string{"state"}),
-		oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "callbridge_ledger_oldest_seconds", Help: "Age of the oldest record in a state, as the last sweep found it.",
-		}, []string{"state"}),
-		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "callbridge_waiting", Help: "Requests that wait because no call may be made now, by reason, as the last sweep found them.",
-		}, []string{"reason"}),
-		overdue: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "callbridge_waiting_overdue_seconds", Help: "For how long the first of the waiting requests is due; 0 if none is. As the last sweep found it.",
-		}),
-	}
-	m.setLedger(nil, nil)
-	m.setWaiting(nil, 0)
-	m.startAtZero()
-	for _, s := range breaker.States() {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "callbridge_dial_breaker", Help: "1 for the state of the circuit breaker before Callab.",
-			ConstLabels: prometheus.Labels{"state": string(s)},
-		}, func() float64 {
-			if state() == s {
-				return 1
-			}
-			return 0
-		}))
-	}
-	r.MustRegister(m.ledger, m.oldest, m.waiting, m.overdue, m.attempts, m.results, m.verdicts, m.reconciled, m.inFlight, m.duration, m.lead)
-	return m
-}
-
-// startAtZero makes the usual series: a rule that compares two scrapes sees the first
-// result only if its series is there before it.
-func (m *metrics) startAtZero() {
-	for s := range steps {
-		if s != record.None && s != record.Claimed {
-			m.attempts.WithLabelValues(string(s))
-		}
-	}
-	for outcome, reasons := range map[event.Outcome][]event.Reason{
-		event.Accepted: {event.ReasonCreated, event.ReasonFound}, event.Rejected: {event.ReasonRefused, event.ReasonBadRequest, event.ReasonBadNumber},
-		event.Skipped: {event.ReasonRouteOff, event.ReasonDoNotCall}, event.Failed: {event.ReasonNotSent}, event.Unknown: {event.ReasonNotFound},
-	} {
-		for _, reason := range reasons {
-			m.results.WithLabelValues(string(outcome), string(reason))
-		}
-	}
-	m.verdicts.WithLabelValues(string(policy.Go), "")
-	for _, s := range []record.State{record.Accepted, record.Free, record.Parked} {
-		m.reconciled.WithLabelValues(string(s))
-	}
-}
-
-// count counts a result that was published for the first time.
-func (m *metrics) count(r event.Result) {
-	m.results.WithLabelValues(string(r.Outcome), string(r.Reason)).Inc()
-	if r.Outcome == event.Accepted && !r.Event.Time.IsZero() {
-		// A CRM's clock may be ahead of ours.
-		m.lead.Observe(max(r.Time.Sub(r.Event.Time), 0).Seconds())
-	}
-}
-
-// setLedger sets how many requests are in each state, and the age of the oldest.
-func (m *metrics) setLedger(count map[record.State]int, oldest map[record.State]time.Duration) {
-	for s := range steps {
-		if s != record.None {
-			m.ledger.WithLabelValues(string(s)).Set(float64(count[s]))
-			m.oldest.WithLabelValues(string(s)).Set(oldest[s].Seconds())
-		}
-	}
-}
-
-// waitReasons are the reasons for which a request may wait.
-var waitReasons = []event.Reason{
-	event.ReasonStopped, event.ReasonOnCall, event.ReasonCoolingDown, event.ReasonCapped, event.ReasonOutsideHours, event.ReasonHoliday, event.ReasonUnread,
-}
-
-// setWaiting sets how many requests wait for each reason, and for how long the first is due.
-func (m *metrics) setWaiting(count map[event.Reason]int, overdue time.Duration) {
-	for _, reason := range waitReasons {
-		m.waiting.WithLabelValues(string(reason)).Set(float64(count[reason]))
-	}
-	m.overdue.Set(overdue.Seconds())
 }

@@ -115,8 +115,8 @@ func (d *Dispatcher) worker() bus.Worker {
 
 // handle processes one delivered message.
 func (d *Dispatcher) handle(ctx context.Context, delivery bus.Delivery) bus.Disposition {
-	d.metrics.inFlight.Inc()
-	defer d.metrics.inFlight.Dec()
+	d.metrics.InFlight.Inc()
+	defer d.metrics.InFlight.Dec()
 	point("fetched")
 	result := d.receive(ctx, delivery)
 	if result.Ack {

@@ -83,8 +83,8 @@ func (s *sweeper) release() {
 	s.lease.Release()
 	s.lease = nil
 	s.reset()
-	s.metrics.setLedger(nil, nil)
-	s.metrics.setWaiting(nil, 0)
+	s.metrics.SetLedger(nil, nil)
+	s.metrics.SetWaiting(nil, 0)
 }
 
 // reset has the next sweep read the whole ledger.
@@ -106,8 +106,8 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	if err := s.read(ctx, now); err != nil {
 		return err
 	}
-	s.metrics.setLedger(s.tally.States(now))
-	s.metrics.setWaiting(s.tally.Waiting(now))
+	s.metrics.SetLedger(s.tally.States(now))
+	s.metrics.SetWaiting(s.tally.Waiting(now))
 	stuck, acked := s.tally.Stuck(now, s.config.ClaimAge+s.config.Settle+s.bus.AckWait())
 	for _, id := range acked {
 		s.waiting.Add(id, 0, false)
