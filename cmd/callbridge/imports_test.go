@@ -69,6 +69,7 @@ var ours = map[string][]string{
 	"internal/testkit":        {"untrusted"},
 	"internal/wait":           nil,
 	"handlers":                {"untrusted", "event", "signature", "mapping", "mapping/payload", "bus", "span"},
+	"follow":                  {"follow/outcome"},
 	"follow/outcome":          {"untrusted", "mapping/config", "mapping/rule"},
 	"lookup":                  {"untrusted", "event", "mapping", "mapping/lookups", "bus", "span"},
 	"dispatch":                {"internal/wait", "untrusted", "event", "callab", "bus", "bus/limit", "bus/loss", "dispatch/breaker", "dispatch/fit", "dispatch/gate", "dispatch/metric", "dispatch/record", "dispatch/search", "dispatch/tally", "dispatch/waiting", "bus/control", "span", "policy"},

@@ -22,6 +22,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"callbridge/mapping/rule"
@@ -200,8 +201,11 @@ func unreadable(err error) Report {
 }
 
 // Abandon returns the report of a call whose end was not seen: class unresolved, the
-// answers of the last object that was read, and why.
+// answers of the last object that was read, and why. Last is the zero Report if none was.
 func Abandon(last Report, why string) Report {
+	if last.Class == "" {
+		last = unreadable(errors.New("no call object was read"))
+	}
 	last.Class, last.Rule, last.Floor = Unresolved, "", why
 	return last
 }
