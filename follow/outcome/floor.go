@@ -30,7 +30,9 @@ func (c call) floor(class Class) string {
 		return "a person was there"
 	case c.speech.unclear > 0:
 		return "the transcript has a turn that may be a person's"
-	case (class == NoAnswer || class == Busy) && contradicts:
+	case class == Voicemail && c.answeredBy.Answer != Machine, class == Screened && c.answeredBy.Answer != Screening:
+		return "nothing in the call says that a machine answered"
+	case (class == NoAnswer || class == Busy || c.howEnded.Answer == "not_dialled") && contradicts:
 		return "call_duration says that the call was answered"
 	}
 	return ""

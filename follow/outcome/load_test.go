@@ -23,7 +23,7 @@ flags: {nope: "no"}
 quotes: {answered_by: [who]}
 rules:
   - {when: 'disconnect_reason.startsWith("error_")', class: provider_failed}
-  - {name: bot, when: 'has(agent_post_call_outcomes.kind) && agent_post_call_outcomes.kind == "robot"', class: screened}
+  - {name: fax, when: 'has(agent_post_call_outcomes.kind) && agent_post_call_outcomes.kind == "fax"', class: invalid_number}
   - {name: short, when: 'call_duration < 5 && person_turns == 1 && person_said.contains("wrong number")', class: invalid_number}
   - {name: asked, when: 'answered_by == "person" && task == "done" && call_rating >= 4', class: reached}
 `
@@ -43,7 +43,7 @@ rules:
 		{"answer", `{"call_status": "completed", "agent_post_call_outcomes": {"who": "Spouse"}}`, outcome.Reached, "person"},
 		{"quotes replaced", `{"call_status": "completed", "agent_post_call_outcomes": {"answered_by": "person"}}`, outcome.Unclassified, ""},
 		{"rule without a name", `{"call_status": "failed", "disconnect_reason": "error_llm"}`, outcome.ProviderFailed, "outcomes.rules[0]"},
-		{"member of the outcomes", `{"call_status": "failed", "agent_post_call_outcomes": {"Kind": "robot"}}`, outcome.Screened, "bot"},
+		{"member of the outcomes", `{"call_status": "failed", "agent_post_call_outcomes": {"Kind": "fax"}}`, outcome.InvalidNumber, "fax"},
 		{"its absence", `{"call_status": "busy", "agent_post_call_outcomes": {}}`, outcome.Busy, "busy"},
 		{"floor", `{"call_status": "completed", "call_duration": 3, "transcript": "User: Wrong number."}`, outcome.Unclassified, "short"},
 		{"task", `{"call_status": "completed", "call_rating": 4, "agent_task_status": "Booked", "transcript": "User: Yes."}`, outcome.Reached, "asked"},

@@ -65,6 +65,7 @@ var classes = map[string]outcome.Class{
 	"cancelled":                           "cancelled",
 	"provider-failed":                     "provider_failed",
 	"provider-never-dialled":              "provider_failed",
+	"never-dialled-and-talked":            "unclassified",
 	"provider-failed-without-a-reason":    "provider_failed",
 	"no-answer-refused-before-ringing":    "blocked",
 	"no-answer-and-refused-in-one-word":   "unclassified",
@@ -205,6 +206,8 @@ func broken(t testing.TB, raw json.RawMessage, report outcome.Report) string {
 		return "an open call has a class"
 	case report.Class == outcome.Reached && silent:
 		return "reached without a turn or an outcome"
+	case silent && report.Class == outcome.Voicemail && nothing(call.Reason) && !strings.Contains(strings.ToLower(status), "mail"):
+		return "a voicemail that nothing speaks for"
 	case report.Class == outcome.Declined && silent && (call.Duration == nil || call.Duration == 0.0):
 		return "declined without talk time or a word"
 	case completed && silent && nothing(call.Reason) && report.Class != outcome.Unclassified:
