@@ -4,7 +4,7 @@ import "callbridge/follow/outcome"
 
 // Again returns whether another attempt may be considered, and if not, why. It may only
 // after a class that proves that no person was there, and only once the analysis has
-// settled: a transcript that comes late may show that somebody answered. Gates, caps and
+// settled: a transcript that comes late may show that a person answered. Gates, caps and
 // the time of the attempt are decided by others.
 func (s State) Again() (may bool, why string) {
 	r := s.Report

@@ -1,6 +1,6 @@
 // Package follow decides how an accepted call is followed to its end: when to look at it
 // again, when it has ended, and when to give up. It is pure: a State and a Look in, a
-// State out. Who looks, and publishes what changed, is not part of it yet.
+// State out. It neither looks at calls nor publishes what changed.
 //
 // A call goes from open to ended to analysed, and never back. GET /calls/{id} is the
 // truth; a webhook of Callab may only cause a look.
@@ -112,7 +112,7 @@ func (s State) seen(l Look) State {
 	report.OptOut = stronger(s.Report.OptOut, report.OptOut)
 	switch {
 	case !report.Final() && !s.EndSeen.IsZero():
-		// A late event has overwritten the end. The end stands; an opt-out that is
+		// A late event has overwritten the end. The end is kept; an opt-out that is
 		// seen now counts.
 		s.Backwards++
 		s.Report.OptOut = report.OptOut

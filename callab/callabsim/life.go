@@ -68,7 +68,7 @@ const (
 	UnknownWord Fate = "unknown-word"
 	// Gone is not found from the moment it would ring.
 	Gone Fate = "gone"
-	// Screening is answered by the assistant of a telephone, and nobody comes.
+	// Screening is answered by the assistant of a telephone, and no person comes.
 	Screening Fate = "screening"
 	// OptOut is Reached with an opt-out in the transcript only.
 	OptOut Fate = "opt-out"

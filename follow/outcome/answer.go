@@ -13,7 +13,7 @@ var Ends = []string{
 	"no_answer", "busy", "declined", "invalid_number", "blocked", "cancelled", "failed", "not_dialled", Unknown,
 }
 
-// connected are the ends that say nothing about who answered: a voicemail, a person and
+// connected are the ends that do not say whether a person answered: a voicemail, a person and
 // silence end like this.
 var connected = []string{"completed", "hung_up", "person_hung_up", "agent_hung_up", "transferred", "silence", "time_limit"}
 

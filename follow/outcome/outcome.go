@@ -3,7 +3,7 @@
 //
 // A provider answers with one word, and "completed" may be a conversation, a voicemail
 // or silence. So three answers are kept apart, each with its evidence: how the call
-// ended, who answered, and what the agent achieved. The rules of callbridge.yaml make
+// ended, what answered, and what the agent achieved. The rules of callbridge.yaml make
 // one class of them, and floors bound what a rule may say.
 //
 //   - outcome.go: the Report, and one evaluation
@@ -84,7 +84,7 @@ type Finding struct {
 	Evidence
 }
 
-// Answers to "who answered".
+// Values of AnsweredBy.
 const (
 	Person    = "person"
 	Machine   = "voicemail"
