@@ -16,6 +16,7 @@ import (
 // write arbitrary sources into subjects.
 type metrics struct {
 	decisions  *prometheus.CounterVec
+	verdicts   *prometheus.CounterVec
 	duplicates prometheus.Counter
 	routes     *prometheus.CounterVec
 }
@@ -29,6 +30,9 @@ func newMetrics() *metrics {
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "callbridge_decisions_total", Help: "What was decided about events and stored, by outcome and reason.",
 		}, []string{"outcome", "reason"}),
+		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "callbridge_policy_verdicts_total", Help: "What the policy said about calls when they were decided, by the gate that does not pass and what follows (go, wait, skip).",
+		}, []string{"gate", "action"}),
 		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "callbridge_duplicates_total", Help: "Decisions that were not stored because they had been stored before.",
 		}),
@@ -36,6 +40,7 @@ func newMetrics() *metrics {
 	// A rule that compares two scrapes sees the first event only if the series is there
 	// before it.
 	m.decisions.WithLabelValues(requested, "")
+	m.verdicts.WithLabelValues("", "go")
 	for _, reason := range []event.Reason{event.ReasonNoRoute, event.ReasonDryRun} {
 		m.decisions.WithLabelValues(string(event.Skipped), string(reason))
 	}
@@ -47,7 +52,7 @@ func newMetrics() *metrics {
 
 func (b *Bus) register(r prometheus.Registerer) {
 	if r != nil {
-		r.MustRegister(b.metrics.decisions, b.metrics.duplicates, newQueues(b), newLost(b))
+		r.MustRegister(b.metrics.decisions, b.metrics.verdicts, b.metrics.duplicates, newQueues(b), newLost(b))
 		r.MustRegister(b.stopped.collectors()...)
 		if b.server != nil {
 			r.MustRegister(b.server.Collector())
@@ -72,6 +77,9 @@ func newLost(b *Bus) prometheus.Collector {
 func (m *metrics) count(item event.Item, seen bool) {
 	if !seen {
 		m.countRoute(item)
+	}
+	if v := item.Verdict; !seen && v.Action != "" {
+		m.verdicts.WithLabelValues(string(v.Gate), v.Action).Inc()
 	}
 	switch {
 	case seen:

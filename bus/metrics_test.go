@@ -41,7 +41,8 @@ func TestMetricsCountDecisionsDuplicatesAndQueuedMessages(t *testing.T) {
 	first, second := request("lead-1"), request("lead-2")
 	skip := event.Result{RequestID: second.ID, Outcome: event.Skipped, Reason: event.ReasonNoRoute, Event: second.Event}
 	for range 2 {
-		if _, err := b.Store(t.Context(), "", event.Item{Request: &first}, event.Item{Request: &second}, event.Item{Result: &skip}); err != nil {
+		if _, err := b.Store(t.Context(), "", event.Item{Request: &first, Verdict: event.Verdict{Action: "go"}},
+			event.Item{Request: &second, Verdict: event.Verdict{Action: "wait", Gate: event.ReasonOutsideHours}}, event.Item{Result: &skip}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,13 +65,15 @@ func TestMetricsCountDecisionsDuplicatesAndQueuedMessages(t *testing.T) {
 	})
 	got := gathered(t, registry)
 	for name, want := range map[string]float64{
-		"callbridge_decisions_total requested ":          2,
-		"callbridge_decisions_total skipped no_route":    1,
-		"callbridge_decisions_total rejected key_reused": 0,
-		"callbridge_duplicates_total":                    3,
-		"callbridge_queue_messages dispatch":             1,
-		"callbridge_queue_messages lookup":               0,
-		"callbridge_queue_oldest_seconds lookup":         0,
+		"callbridge_decisions_total requested ":               2,
+		"callbridge_decisions_total skipped no_route":         1,
+		"callbridge_decisions_total rejected key_reused":      0,
+		"callbridge_duplicates_total":                         3,
+		"callbridge_policy_verdicts_total go ":                1,
+		"callbridge_policy_verdicts_total wait outside_hours": 1,
+		"callbridge_queue_messages dispatch":                  1,
+		"callbridge_queue_messages lookup":                    0,
+		"callbridge_queue_oldest_seconds lookup":              0,
 	} {
 		if value, present := got[name]; !present || value != want {
 			t.Errorf("%s is %v, want %v; there are %v", name, value, want, got)

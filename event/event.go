@@ -84,15 +84,18 @@ type Item struct {
 	Result *Result
 	// Pending is the event itself, to be mapped after a lookup in its CRM.
 	Pending *Pending
-	// Waits says why the call of Request is not made yet, as far as is known when it is
-	// decided; zero if it is made now. It is not stored.
-	Waits Wait
+	// Verdict is what the policy says about the call when it is decided; zero if it was not
+	// asked. It is not stored.
+	Verdict Verdict
 }
 
-// Wait is why a call waits, and until when.
-type Wait struct {
-	Reason Reason
-	Until  time.Time
+// Verdict is what the policy says about a call.
+type Verdict struct {
+	// Action is go, wait or skip.
+	Action string
+	// Gate is the gate that does not pass, and Until when a call that waits is judged again.
+	Gate  Reason
+	Until time.Time
 }
 
 // Event returns the event that the item is about.

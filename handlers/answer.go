@@ -2,10 +2,12 @@ package handlers
 
 import (
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
 	"callbridge/event"
+	"callbridge/policy"
 )
 
 // status of one event in an answer.
@@ -13,6 +15,8 @@ type status string
 
 const (
 	requested status = "requested"
+	// deferred: a call is requested, and waits until it may be made.
+	deferred  status = "deferred"
 	duplicate status = "duplicate"
 	skipped   status = "skipped"
 	rejected  status = "rejected"
@@ -21,7 +25,7 @@ const (
 )
 
 // statuses are all statuses, in the order of the log line's attributes.
-var statuses = [...]status{requested, pending, duplicate, skipped, rejected}
+var statuses = [...]status{requested, deferred, pending, duplicate, skipped, rejected}
 
 // statusCounts counts events by status, in the order of statuses.
 type statusCounts [len(statuses)]int
@@ -45,7 +49,9 @@ type eventAnswer struct {
 	Status status    `json:"status"`
 	// Requests are the ids of the requested calls.
 	Requests []uuid.UUID `json:"requests,omitempty"`
-	// Reason and Field say why there is no call.
+	// Until is when the first call that waits may be made, as far as is known.
+	Until time.Time `json:"until,omitzero"`
+	// Reason and Field say why there is no call, or none yet.
 	Reason event.Reason `json:"reason,omitempty"`
 	Field  string       `json:"field,omitempty"`
 	// Was is what became of a duplicate without a call, for example dry_run: sent
@@ -57,21 +63,42 @@ type eventAnswer struct {
 	items, existing int
 }
 
-// add takes one item of the event into account. If any route requests a call,
-// the event is requested; else rejected is reported before skipped.
+// add takes one item of the event into account. If any route requests a call that is made
+// now, the event is requested; else a call that waits is reported before rejected, and
+// that before skipped.
 func (a *eventAnswer) add(item event.Item) {
 	a.items++
 	switch {
 	case item.Pending != nil:
 		a.Status = pending
 	case item.Request != nil:
-		a.Status, a.Reason, a.Field = requested, "", ""
 		a.Requests = append(a.Requests, item.Request.ID)
-	case a.Status == requested || a.Status == rejected:
+		a.request(item.Verdict)
+	case a.Status == requested || a.Status == deferred || a.Status == rejected:
 	default:
 		a.Status, a.Reason, a.Field = skipped, item.Result.Reason, item.Result.Field
 		if item.Result.Outcome == event.Rejected {
 			a.Status = rejected
 		}
 	}
+}
+
+// request takes one call into account, which is made now or waits.
+func (a *eventAnswer) request(v event.Verdict) {
+	switch {
+	case v.Action != string(policy.Wait):
+		a.Status, a.Reason, a.Field, a.Until = requested, "", "", time.Time{}
+	case a.Status == requested:
+	case a.Status == deferred && !v.Until.Before(a.Until):
+	default:
+		a.Status, a.Reason, a.Field, a.Until = deferred, v.Gate, "", v.Until.UTC()
+	}
+}
+
+// repeated says that everything that the event leads to was stored before.
+func (a *eventAnswer) repeated() {
+	if a.Status == deferred {
+		a.Reason, a.Until = "", time.Time{}
+	}
+	a.Status = duplicate
 }

@@ -66,7 +66,7 @@ func spanName(c *gin.Context) string {
 func (l *logLine) addEvents(a answer) {
 	for _, e := range a.Events {
 		l.events.add(e.Status)
-		if e.Status == rejected && l.noCall.Status != rejected || e.Status == skipped && l.noCall.Status == "" {
+		if e.Status == rejected && l.noCall.Status != rejected || (e.Status == skipped || e.Status == deferred) && l.noCall.Status == "" {
 			l.noCall = e
 		}
 		if l.requestID == "" && len(e.Requests) > 0 {
@@ -111,8 +111,8 @@ func (in Intake) finish(c *gin.Context, l *logLine) {
 	l.endSpan(c, code)
 }
 
-// reasons are the attributes that say why a webhook led to no call, or why it
-// was refused.
+// reasons are the attributes that say why a webhook led to no call or to none yet, or why
+// it was refused.
 func (l *logLine) reasons() (attributes []slog.Attr) {
 	if l.unknown != "" {
 		attributes = append(attributes, slog.String("asked_for", l.unknown))
@@ -124,6 +124,9 @@ func (l *logLine) reasons() (attributes []slog.Attr) {
 		attributes = append(attributes, slog.String("reason", string(l.noCall.Reason)))
 		if l.noCall.Field != "" {
 			attributes = append(attributes, slog.String("field", l.noCall.Field))
+		}
+		if !l.noCall.Until.IsZero() {
+			attributes = append(attributes, slog.Time("until", l.noCall.Until))
 		}
 	}
 	if l.err != nil {

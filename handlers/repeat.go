@@ -69,7 +69,7 @@ func was(item event.Item, stored event.Reason) event.Reason {
 // to counts more.
 func (a *eventAnswer) reuse(rejection event.Item) {
 	a.Was = ""
-	if a.Status == requested {
+	if a.Status == requested || a.Status == deferred {
 		return
 	}
 	a.Status, a.Requests = rejected, nil

@@ -152,6 +152,7 @@ type answer struct {
 		Reason   string   `json:"reason"`
 		Field    string   `json:"field"`
 		Was      string   `json:"was"`
+		Until    string   `json:"until"`
 	} `json:"events"`
 }
 

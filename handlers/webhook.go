@@ -145,7 +145,7 @@ func (in Intake) store(ctx context.Context, config *mapping.Config, events []map
 			repeats = append(repeats, repeat{item: items[i], owner: owner})
 		}
 		if owner.existing == owner.items {
-			owner.Status = duplicate
+			owner.repeated()
 		}
 	}
 	if len(repeats) == 0 {

@@ -35,8 +35,11 @@ type Decision struct {
 // item returns the part of the decision that the bus stores.
 func (d Decision) item() event.Item {
 	item := event.Item{Request: d.Request, Result: d.Result}
-	if d.Request != nil && d.Verdict.Action == policy.Wait {
-		item.Waits = event.Wait{Reason: event.Reason(d.Verdict.Reason), Until: d.Verdict.Until}
+	switch {
+	case d.Request != nil || d.Result.Reason == event.Reason(d.Verdict.Reason):
+		item.Verdict = event.Verdict{Action: string(d.Verdict.Action), Gate: event.Reason(d.Verdict.Reason), Until: d.Verdict.Until}
+	case d.Result.Outcome == event.Skipped && (d.Result.Reason == event.ReasonNoConsent || d.Result.Reason == event.ReasonDoNotCall):
+		item.Verdict = event.Verdict{Action: string(policy.Skip), Gate: d.Result.Reason}
 	}
 	return item
 }

@@ -234,12 +234,12 @@ func TestRequestHasThePerson(t *testing.T) {
 		t.Errorf("%+v, %v", back, err)
 	}
 	items, err := config.Items(in)
-	if err != nil || items[0].Waits != (event.Wait{}) {
+	if err != nil || items[0].Verdict != (event.Verdict{Action: "go"}) {
 		t.Errorf("%+v, %v", items, err)
 	}
 	in.Event.Received = in.Event.Received.Add(9 * time.Hour)
-	if items, err = config.Items(in); err != nil || items[0].Request == nil || items[0].Waits.Reason != "outside_hours" || items[0].Waits.Until.Format(time.RFC3339) != "2026-11-26T13:00:00Z" {
-		t.Errorf("%+v, %v", items[0].Waits, err)
+	if items, err = config.Items(in); err != nil || items[0].Request == nil || items[0].Verdict.Gate != "outside_hours" || items[0].Verdict.Until.Format(time.RFC3339) != "2026-11-26T13:00:00Z" {
+		t.Errorf("%+v, %v", items[0].Verdict, err)
 	}
 }
 

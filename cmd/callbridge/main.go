@@ -21,6 +21,7 @@ import (
 
 	"callbridge/cmd/callbridge/act"
 	"callbridge/cmd/callbridge/ask"
+	"callbridge/cmd/callbridge/show"
 	"callbridge/untrusted"
 )
 
@@ -76,7 +77,7 @@ Requests and results are messages on NATS JetStream.`,
 		PersistentPreRunE: useZoneData,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), newSchema(), newSources(), newStreams(),
+	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), show.NewPolicy(loadFile), newSchema(), newSources(), newStreams(),
 		act.NewStop(actSettings, asking.Configuration), act.NewResume(actSettings), act.NewDNC(actSettings, asking.Configuration), ask.NewWhy(asking), ask.NewFind(asking), ask.NewReplay(asking), newSimulate(), newHealth(), newVersion())
 	return root
 }
@@ -97,12 +98,7 @@ func addOutput(cmd *cobra.Command, output *string) {
 }
 
 // writeJSON writes an indented value, without HTML escapes.
-func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
-}
+func writeJSON(w io.Writer, value any) error { return show.JSON(w, value) }
 
 // compact encodes a value on one line, without HTML escapes.
 func compact(value any) json.RawMessage {
