@@ -12,6 +12,7 @@ import (
 	"callbridge/mapping/lookups"
 	"callbridge/mapping/payload"
 	"callbridge/mapping/rule"
+	"callbridge/policy"
 	"callbridge/untrusted"
 )
 
@@ -76,12 +77,14 @@ type LookupTrace struct {
 // there is none.
 type CallDecision struct {
 	Route   string          `json:"route,omitempty"`
-	Outcome string          `json:"outcome"` // requested, skipped or rejected
+	Outcome string          `json:"outcome"` // requested, deferred, skipped or rejected
 	Reason  event.Reason    `json:"reason,omitempty"`
 	Field   string          `json:"field,omitempty"`
 	Detail  string          `json:"detail,omitempty"`
 	To      event.Phone     `json:"to,omitempty"`
 	Call    json.RawMessage `json:"call,omitempty"`
+	// Policy is what the policy says about the call, if it was asked.
+	Policy *Judgement `json:"policy,omitempty"`
 	// Cut are the texts of the call that were longer than their maximum.
 	Cut []call.Cut `json:"cut,omitempty"`
 
@@ -131,9 +134,12 @@ func (c *Config) Explain(in Incoming) Explanation {
 }
 
 func traceDecision(d Decision) CallDecision {
-	call := CallDecision{Route: d.Route, To: d.To, Outcome: "requested", Cut: d.Cuts}
+	call := CallDecision{Route: d.Route, To: d.To, Outcome: "requested", Cut: d.Cuts, Policy: d.Judged()}
 	if d.Request != nil {
 		call.revealed = d.Request.Call
+		if d.Verdict.Action == policy.Wait {
+			call.Outcome, call.Reason, call.Detail = "deferred", event.Reason(d.Verdict.Reason), d.Verdict.Detail
+		}
 	} else {
 		call.Outcome, call.Reason = string(d.Result.Outcome), d.Result.Reason
 		call.Field, call.Detail, call.revealed = d.Result.Field, d.Result.Detail, d.Result.Request

@@ -5,6 +5,7 @@ import (
 
 	"callbridge/event"
 	"callbridge/mapping/call"
+	"callbridge/mapping/permit"
 	"callbridge/policy"
 )
 
@@ -43,7 +44,44 @@ func (r *Route) judge(request *event.Request, to event.Phone, now time.Time) pol
 	if now.IsZero() {
 		return policy.Verdict{}
 	}
-	return policy.Decide(r.Policy.For(r.purpose()), r.Policy.Facts(request, to), now)
+	f := r.Policy.Facts(request, to)
+	v := policy.Decide(r.Policy.For(r.purpose()), f, now)
+	if len(f.Places) > 0 && !v.Until.IsZero() {
+		v.Until = v.Until.In(f.Places[0].Zone)
+	}
+	return v
+}
+
+// Judgement is what the policy says about a call, for people.
+type Judgement struct {
+	Route string `json:"route"`
+	// Action is go, wait or skip.
+	Action policy.Action `json:"action"`
+	// Until is when a call that waits is judged again, by the clock of the person.
+	Until time.Time `json:"until,omitzero"`
+	// Gates are those that depend on the event alone. The others are asked right before
+	// the call: stops, the do-not-call list, and what depends on earlier calls.
+	Gates []policy.Finding `json:"gates"`
+}
+
+// Judged is what the policy said about the call of the decision, or nil if it was not
+// asked.
+func (d Decision) Judged() *Judgement {
+	if d.Verdict.Action == "" {
+		return nil
+	}
+	j := &Judgement{Route: d.Route, Action: d.Verdict.Action, Until: d.Verdict.Until}
+	for _, found := range d.Verdict.Gates {
+		switch found.Gate {
+		case policy.DoNotCall:
+			found.Value = "the fields of the CRM do not forbid it"
+		case policy.Expired, policy.NoConsent, policy.NoZone, policy.OutsideHours, policy.Holiday, policy.PolicyDataOld:
+		default:
+			continue
+		}
+		j.Gates = append(j.Gates, found)
+	}
+	return j
 }
 
 // would says what the policy would do with a call that the mode of the route does not make.
@@ -52,4 +90,23 @@ func would(v policy.Verdict) string {
 		return ""
 	}
 	return "; the call would wait until " + v.Until.UTC().Format(time.RFC3339) + " (" + string(v.Reason) + ": " + v.Detail + ")"
+}
+
+// RoutePolicy is the policy of a route, for people.
+type RoutePolicy struct {
+	// Route is empty for requests that name no route.
+	Route   string
+	Mode    Mode
+	Purpose policy.Purpose
+	permit.Policy
+}
+
+// Policies are what holds for requests without a route, and for each route in the order of
+// the file.
+func (c *Config) Policies() []RoutePolicy {
+	all := []RoutePolicy{{Mode: Live, Purpose: policy.Service, Policy: c.policy}}
+	for _, r := range c.routes {
+		all = append(all, RoutePolicy{Route: r.Name, Mode: r.Mode, Purpose: r.purpose(), Policy: r.Policy})
+	}
+	return all
 }

@@ -135,6 +135,9 @@ func TestPolicyDecides(t *testing.T) {
 		{"2026-11-25T17:00:00Z", `"phone": "+12125550142", "zone": "us_slash_hawaii"`, "deferred outside_hours 2026-11-25T18:00:00Z"},
 		{"2026-11-25T17:00:00Z", `"phone": "+12125550142", "country": "USA", "state": "Hawaii", "zip": "96813"`, "deferred outside_hours 2026-11-25T18:00:00Z"},
 		{"2026-11-25T17:00:00Z", `"phone": "+12125550142", "state": "HI"`, "deferred outside_hours 2026-11-25T18:00:00Z"},
+		// The country alone does not make New York the whole of the United States.
+		{"2026-11-25T13:30:00Z", `"phone": "+12125550142", "country": "United States"`, "requested"},
+		{"2026-11-25T13:30:00Z", `"phone": "+493012345678", "country": "United States"`, "deferred outside_hours 2026-11-25T18:00:00Z"},
 		// Closing is at 21:00, and the last call begins 10 minutes before.
 		{"2026-11-26T01:49:00Z", `"phone": "+12125550142"`, "requested"},
 		{"2026-11-26T01:50:00Z", `"phone": "+12125550142"`, "deferred outside_hours 2026-11-26T13:00:00Z"},
@@ -238,7 +241,7 @@ func TestRequestHasThePerson(t *testing.T) {
 		t.Errorf("%+v, %v", items, err)
 	}
 	in.Event.Received = in.Event.Received.Add(9 * time.Hour)
-	if items, err = config.Items(in); err != nil || items[0].Request == nil || items[0].Verdict.Gate != "outside_hours" || items[0].Verdict.Until.Format(time.RFC3339) != "2026-11-26T13:00:00Z" {
+	if items, err = config.Items(in); err != nil || items[0].Request == nil || items[0].Verdict.Gate != "outside_hours" || items[0].Verdict.Until.UTC().Format(time.RFC3339) != "2026-11-26T13:00:00Z" {
 		t.Errorf("%+v, %v", items[0].Verdict, err)
 	}
 }

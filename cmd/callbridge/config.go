@@ -196,6 +196,13 @@ func loadConfig(file string, o mapping.Options) (*mapping.Config, error) {
 	return config, err
 }
 
+// loadFile loads a configuration for a command that needs no secrets, and returns its name.
+func loadFile(file string) (*mapping.Config, string, error) {
+	file = configFile(nonEmpty(file))
+	config, err := loadConfig(file, mapping.Options{WithoutSecrets: true})
+	return config, file, err
+}
+
 func withoutFile(err error) error {
 	return fmt.Errorf("%w: begin with the example that the README names, or set CONFIG_FILE", err)
 }

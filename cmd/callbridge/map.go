@@ -1,8 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,23 +9,22 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/show"
 	"callbridge/mapping"
 	"callbridge/mapping/config"
 	"callbridge/mapping/golden"
 	"callbridge/mapping/payload"
-	"callbridge/mapping/rule"
 	"callbridge/untrusted"
 )
 
 // mapFlags are the flags of `map`.
 type mapFlags struct {
 	config, source, contentType, output string
-	lookup                              string
+	lookup, at                          string
 	headers                             []string
 	reveal, paths                       bool
 }
@@ -38,13 +36,14 @@ func newMap() *cobra.Command {
 		Short: "Show how a webhook is mapped: which call would be placed, with which variables",
 		Long: `map reads a webhook's body from a file (or from standard input, -) and explains how
 the configuration maps it: its fields, each route's rule, and the call as it would be
-sent. It places no call and verifies no signature.
+sent. It shows what the policy says about the call at that time, or at --at TIME. It places no
+call and verifies no signature.
 
 map --paths lists every value of the webhook with its path, as path: of a field
 takes it. Without --source it needs no configuration.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			delivery, err := readDelivery(cmd.InOrStdin(), args[0], f.source, f.contentType, f.headers)
+			delivery, err := f.delivery(cmd.InOrStdin(), args[0])
 			switch {
 			case err != nil:
 				return err
@@ -62,6 +61,7 @@ takes it. Without --source it needs no configuration.`,
 	cmd.Flags().StringVar(&f.contentType, "content-type", "", "Content-Type of the body (default: by the file's ending)")
 	cmd.Flags().StringArrayVarP(&f.headers, "header", "H", nil, "a header of the webhook, \"Name: value\"")
 	cmd.Flags().StringVar(&f.lookup, "lookup", "", "file with the answer of the CRM's API to a lookup")
+	cmd.Flags().StringVar(&f.at, "at", "", "time at which the webhook comes in, such as 2026-11-30T08:00:00-05:00 (default: now)")
 	cmd.Flags().BoolVar(&f.reveal, "reveal", false, "show telephone numbers in full")
 	cmd.Flags().BoolVar(&f.paths, "paths", false, "list the values of the webhook with their paths")
 	addOutput(cmd, &f.output)
@@ -90,12 +90,16 @@ func (f *mapFlags) explain(w io.Writer, delivery mapping.Delivery) error {
 			return err
 		}
 	}
-	return printMap(w, c, incoming, f.output, f.reveal)
+	return show.Map(w, c, incoming, f.output, f.reveal)
 }
 
-func readDelivery(in io.Reader, file, source, contentType string, headers []string) (mapping.Delivery, error) {
-	d := mapping.Delivery{Method: http.MethodPost, URL: &url.URL{Path: "/webhooks/" + source}, Header: http.Header{}, Received: time.Now()}
+// delivery reads the webhook.
+func (f *mapFlags) delivery(in io.Reader, file string) (mapping.Delivery, error) {
+	d := mapping.Delivery{Method: http.MethodPost, URL: &url.URL{Path: "/webhooks/" + f.source}, Header: http.Header{}}
 	var err error
+	if d.Received, err = show.Instant(f.at); err != nil {
+		return d, err
+	}
 	if file == "-" {
 		d.Body, err = io.ReadAll(in)
 	} else {
@@ -104,13 +108,10 @@ func readDelivery(in io.Reader, file, source, contentType string, headers []stri
 	if err != nil {
 		return d, fmt.Errorf("read webhook: %w", err)
 	}
-	if contentType == "" {
-		contentType = golden.ContentType(file)
-	}
-	if contentType != "" {
+	if contentType := cmp.Or(f.contentType, golden.ContentType(file)); contentType != "" {
 		d.Header.Set("Content-Type", contentType)
 	}
-	for _, h := range headers {
+	for _, h := range f.headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
 			return d, fmt.Errorf("--header %q is not \"Name: value\"", h)
@@ -135,121 +136,6 @@ func answerLookups(c *mapping.Config, events []mapping.Incoming, file string) er
 		}
 	}
 	return nil
-}
-
-// lookupStates are the texts for the states of a lookup.
-var lookupStates = map[string]string{
-	"made":     "answered from the file",
-	"awaited":  "not made; give the CRM's answer with --lookup FILE",
-	"needless": "not needed: no route depends on it",
-}
-
-func printLookup(w io.Writer, t *mapping.LookupTrace) {
-	if t == nil {
-		return
-	}
-	untrusted.Fprintf(w, "\nlookup\n  %s %s\n", t.Method, t.URL)
-	if t.Body != "" {
-		untrusted.Fprintf(w, "  %s\n", untrusted.Lines(t.Body))
-	}
-	untrusted.Fprintf(w, "  %s\n", lookupStates[t.State])
-}
-
-// printMap prints how the configuration maps each event of a delivery.
-func printMap(w io.Writer, c *mapping.Config, events []mapping.Incoming, output string, reveal bool) error {
-	all := []mapping.Explanation{}
-	for _, e := range events {
-		x := c.Explain(e)
-		if reveal {
-			x = x.Reveal()
-		}
-		all = append(all, x)
-	}
-	if output == "json" {
-		return writeJSON(w, all)
-	}
-	for _, x := range all {
-		if !reveal {
-			x.Event.Key, x.Event.Type = untrusted.Redact(x.Event.Key), untrusted.Redact(x.Event.Type)
-		}
-		printExplanation(w, x)
-	}
-	if len(all) == 0 {
-		untrusted.Fprintf(w, "no event: the source ignores this webhook (challenge, kind ignore)\n")
-	}
-	return nil
-}
-
-func printExplanation(w io.Writer, x mapping.Explanation) {
-	p := func(format string, v ...any) { untrusted.Fprintf(w, format, v...) }
-	p("event %s\n  source %s, key %s, type %s\n", x.Event.ID, x.Event.Source, orNone(x.Event.Key), orNone(x.Event.Type))
-	if x.Problem != "" {
-		p("  problem: %s\n", x.Problem)
-	}
-	printLookup(w, x.Lookup)
-	p("\nfields\n")
-	for _, f := range x.Fields {
-		value := fmt.Sprint(f.Value)
-		if f.State != "there" {
-			value = f.State
-		}
-		if f.Detail != "" {
-			value += " (" + f.Detail + ")"
-		}
-		p("  %-20s %-8s %s\n", f.Name, f.Type, value)
-	}
-	p("\nroutes\n")
-	for _, r := range x.Routes {
-		p("  %-20s %-8s %s\n", r.Route, r.Mode, r.State)
-		for _, part := range r.Parts {
-			value, text := columns(part)
-			p("      %-8s %s\n", value, text)
-		}
-		if r.Problem != "" {
-			p("      %s\n", r.Problem)
-		}
-	}
-	p("\ndecisions\n")
-	for _, d := range x.Decisions {
-		p("  %-20s %s %s %s\n", orNone(d.Route), d.Outcome, d.Reason, d.Detail)
-		for _, cut := range d.Cut {
-			p("      cut: %s\n", cut)
-		}
-		if len(d.Call) > 0 {
-			p("%s\n", untrusted.Lines(indented(d.Call)))
-		}
-	}
-	p("\n")
-}
-
-// columns splits a part of a rule into its value, one word, and its text with the reason
-// why it is neither true nor false.
-func columns(part rule.Part) (value, text string) {
-	value, why, _ := strings.Cut(part.Value, ": ")
-	switch {
-	case why == "" || why == part.Text:
-		return value, part.Text
-	case value == "unknown":
-		return value, part.Text + " (depends on " + why + ")"
-	default:
-		return value, part.Text + " (" + why + ")"
-	}
-}
-
-func indented(body json.RawMessage) string {
-	var b bytes.Buffer
-	b.WriteString("      ")
-	if json.Indent(&b, body, "      ", "  ") != nil {
-		return string(body)
-	}
-	return b.String()
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
 
 // list prints all values of the events of a delivery.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/show"
 	"callbridge/mapping"
 	"callbridge/mapping/golden"
 	"callbridge/untrusted"
@@ -34,7 +35,8 @@ case differs. A folder means every *.test.yaml in it.
       expect:
         - {route: new-lead, outcome: skipped, reason: dry_run, call: {…}}
 
-outcome is requested, skipped or rejected. Leave expect out and run with
+outcome is requested, deferred (with until), skipped or rejected. A webhook without
+a time comes in on Wednesday, 2026-11-25T17:00:00Z. Leave expect out and run with
 --update: it writes what comes out and keeps comments, not blank lines. Read
 what it writes before you trust it.
 
@@ -180,6 +182,11 @@ func printVerdict(w io.Writer, v golden.Verdict) {
 	p("%s %s:%d: %s\n", state, v.File, v.Line, v.Case)
 	if v.Problem != "" {
 		p("    %s\n", v.Problem)
+	}
+	for _, j := range v.Gates {
+		if !v.OK {
+			show.Gates(w, &j)
+		}
 	}
 	for _, d := range v.Differences {
 		p("    %s\n      want %s\n      got  %s\n", d.Path, untrusted.Lines(orNothing(d.Want)), untrusted.Lines(orNothing(d.Got)))

@@ -6,17 +6,22 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
 	"callbridge/event"
 	"callbridge/mapping"
 	"callbridge/mapping/config"
+	"callbridge/policy"
 )
 
 // expectation is a decision in the form in which a case writes it.
 type expectation struct {
 	route, outcome, reason, field string
+	// until is when a call that waits may be made, in RFC 3339 and UTC; "" if the case does
+	// not say.
+	until string
 	// call is the body of the call; nil if there is none or the case does not say.
 	call *yaml.Node
 }
@@ -29,10 +34,10 @@ func parseExpectation(n config.Node) expectation {
 	e := expectation{route: text(keys, "route"), field: text(keys, "field")}
 	outcome, ok := value(keys, "outcome")
 	if !ok {
-		n.Problem(`"outcome" is missing`, "write requested, skipped or rejected")
+		n.Problem(`"outcome" is missing`, "write requested, deferred, skipped or rejected")
 		return e
 	}
-	e.outcome = outcome.OneOf([]string{requested, string(event.Skipped), string(event.Rejected)})
+	e.outcome = outcome.OneOf([]string{requested, deferred, string(event.Skipped), string(event.Rejected)})
 	var allowed []string
 	for _, reason := range Reasons[e.outcome] {
 		allowed = append(allowed, string(reason))
@@ -45,6 +50,13 @@ func parseExpectation(n config.Node) expectation {
 			e.reason = reason.OneOf(allowed)
 		}
 	}
+	if until, ok := value(keys, "until"); ok {
+		at, err := time.Parse(time.RFC3339, until.Raw())
+		if err != nil {
+			until.Problem("not an RFC 3339 time", "for example 2026-11-30T09:00:00-05:00")
+		}
+		e.until = at.UTC().Format(time.RFC3339)
+	}
 	if call, ok := value(keys, "call"); ok {
 		call.Object()
 		checkKeys(call)
@@ -55,9 +67,15 @@ func parseExpectation(n config.Node) expectation {
 
 func expectationOf(d mapping.Decision) (expectation, error) {
 	e := expectation{route: d.Route, outcome: requested}
+	if d.Verdict.Action == policy.Wait {
+		e.until = d.Verdict.Until.UTC().Format(time.RFC3339)
+	}
 	var body json.RawMessage
 	if d.Request != nil {
 		body = d.Request.Call
+		if e.until != "" {
+			e.outcome, e.reason = deferred, string(d.Verdict.Reason)
+		}
 	} else {
 		e.outcome, e.reason, e.field = string(d.Result.Outcome), string(d.Result.Reason), d.Result.Field
 		body = d.Result.Request
@@ -77,7 +95,7 @@ func expectationOf(d mapping.Decision) (expectation, error) {
 // call: they change with every name that goes into them.
 func (e expectation) tree() map[string]any {
 	whole := map[string]any{"outcome": e.outcome}
-	for key, text := range map[string]string{"route": e.route, "reason": e.reason, "field": e.field} {
+	for key, text := range map[string]string{"route": e.route, "reason": e.reason, "field": e.field, "until": e.until} {
 		if text != "" {
 			whole[key] = text
 		}
@@ -145,6 +163,9 @@ func (e expectation) comparable(want expectation) map[string]any {
 	tree := e.tree()
 	if want.reason == "" {
 		delete(tree, "reason")
+	}
+	if want.until == "" {
+		delete(tree, "until")
 	}
 	if want.field == "" {
 		delete(tree, "field")

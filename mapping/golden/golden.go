@@ -56,13 +56,15 @@ type Verdict struct {
 	Updated     bool         `json:"updated,omitempty"`
 	Problem     string       `json:"problem,omitempty"`
 	Differences []Difference `json:"differences,omitempty"`
+	// Gates are what the policy says about each call of the webhook.
+	Gates []mapping.Judgement `json:"gates,omitempty"`
 }
 
 // Keys of the file.
 var (
 	fileKeys   = keyTable("cases")
 	caseKeys   = keyTable("name", "source", "payload", "content_type", "headers", "lookup", "received", "expect")
-	expectKeys = keyTable("route", "outcome", "reason", "field", "call")
+	expectKeys = keyTable("route", "outcome", "reason", "until", "field", "call")
 )
 
 // fixed is when a webhook without a time of its own is received, a Wednesday at noon in
@@ -214,7 +216,8 @@ func (s *Suite) Run(update bool) ([]Verdict, error) {
 	changed := map[int][]expectation{}
 	for i, c := range s.cases {
 		v := Verdict{File: s.file, Line: c.node.YAML().Line, Case: c.name}
-		got, err := c.run(s.config)
+		got, gates, err := c.run(s.config)
+		v.Gates = gates
 		switch {
 		case err != nil:
 			v.Problem = err.Error()
@@ -238,28 +241,30 @@ func (s *Suite) Run(update bool) ([]Verdict, error) {
 
 // run maps the webhook. If the case does not say when it is received, it is received at the
 // event's own time, so that the result does not depend on the day of the test.
-func (c goldenCase) run(config *mapping.Config) ([]expectation, error) {
+func (c goldenCase) run(config *mapping.Config) (got []expectation, gates []mapping.Judgement, err error) {
 	events, err := c.source.Read(c.delivery)
 	if err != nil {
-		return nil, fmt.Errorf("the webhook cannot be read: %w", err)
+		return nil, nil, fmt.Errorf("the webhook cannot be read: %w", err)
 	}
-	var got []expectation
 	for _, in := range events {
 		if !c.timed && !in.Event.Time.IsZero() {
 			in.Event.Received = in.Event.Time
 		}
 		if in, err = c.lookUp(config, in); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, decision := range config.Map(in) {
 			e, err := expectationOf(decision)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			got = append(got, e)
+			if j := decision.Judged(); j != nil {
+				gates = append(gates, *j)
+			}
 		}
 	}
-	return got, nil
+	return got, gates, nil
 }
 
 // lookUp adds the answer of the case to an event for which the CRM would be asked.
@@ -277,12 +282,14 @@ func (c goldenCase) lookUp(config *mapping.Config, in mapping.Incoming) (mapping
 	return in, nil
 }
 
-// requested is the outcome of a decision to place a call.
-const requested = "requested"
+// requested is the outcome of a decision to place a call, deferred that of a call that
+// waits until it may be placed.
+const requested, deferred = "requested", "deferred"
 
 // Reasons are the reasons of a mapping, by outcome.
 var Reasons = map[string][]event.Reason{
 	requested: {},
+	deferred:  {event.ReasonOutsideHours, event.ReasonHoliday},
 	string(event.Skipped): {
 		event.ReasonNoRoute, event.ReasonDryRun, event.ReasonNotAllowed, event.ReasonNoConsent, event.ReasonDoNotCall, event.ReasonSameEvent, event.ReasonTooOld,
 		event.ReasonExpired, event.ReasonNoZone, event.ReasonOutsideHours, event.ReasonHoliday, event.ReasonPolicyDataOld,

@@ -110,7 +110,7 @@ func decisionNodes(decisions []expectation) *yaml.Node {
 	list := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, d := range decisions {
 		decision := &yaml.Node{Kind: yaml.MappingNode}
-		for _, pair := range [][2]string{{"route", d.route}, {"outcome", d.outcome}, {"reason", d.reason}, {"field", d.field}} {
+		for _, pair := range [][2]string{{"route", d.route}, {"outcome", d.outcome}, {"reason", d.reason}, {"until", d.until}, {"field", d.field}} {
 			if pair[1] != "" {
 				decision.Content = append(decision.Content, scalar(pair[0]), scalar(pair[1]))
 			}

@@ -127,6 +127,14 @@ func (p Policy) places(person event.Person, to event.Phone) ([]policy.Place, err
 			return nil, err
 		}
 	}
+	if of.State == "" && of.Country == of.NumberCountry {
+		// The country alone says nothing that the number does not say.
+		number := of
+		number.Country = ""
+		if places, err := place.Of(number); err != nil || len(places) > 0 {
+			return places, err
+		}
+	}
 	return place.Of(of)
 }
 

@@ -36,7 +36,7 @@ func table() string {
 		if !rule.ValidFrom.IsZero() {
 			since = rule.ValidFrom.Format(time.DateOnly)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", name, region, days(rule), holidays(rule),
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", name, region, rule.Week(), rule.OnHolidays(),
 			rule.Source, rule.Strength, since, rule.Checked.Format(time.DateOnly))
 	}
 	for _, name := range Profiles() {
@@ -55,40 +55,4 @@ func table() string {
 	}
 	b.WriteString("\n")
 	return b.String()
-}
-
-// days writes the spans of a week from Monday on; days in a row with the same spans are one.
-func days(rule *Rule) string {
-	var parts []string
-	for first := 1; first <= 7; {
-		last := first
-		for last < 7 && spans(rule.Days[(last+1)%7]) == spans(rule.Days[first%7]) {
-			last++
-		}
-		name := weekdays[first%7]
-		if last > first {
-			name += "-" + weekdays[last%7]
-		}
-		parts = append(parts, name+" "+spans(rule.Days[first%7]))
-		first = last + 1
-	}
-	return strings.Join(parts, "; ")
-}
-
-func spans(day Day) string {
-	if len(day) == 0 {
-		return "closed"
-	}
-	var all []string
-	for _, s := range day {
-		all = append(all, s.String())
-	}
-	return strings.Join(all, ", ")
-}
-
-func holidays(rule *Rule) string {
-	if !rule.HolidaysDiffer {
-		return "as on other days"
-	}
-	return spans(rule.Holiday)
 }
