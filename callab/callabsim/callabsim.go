@@ -39,6 +39,9 @@
 //	+12025550197   placed, answered with garbage
 //	+12025550198   placed, answered without an id
 //	+12025550199   placed, answered after 3 s
+//
+// With Options.Life too, calls to +12025550170 to 0184 have the fates of Fates, in their
+// order.
 package callabsim
 
 import (

@@ -129,6 +129,8 @@ func TestSpeech(t *testing.T) {
 		{"a greeting that the agent interrupts", "User: Hi, this is Ada.\nAgent: Hello Ada!\nUser: Leave your name and number after the beep.", outcome.Machine, outcome.Unclassified},
 		{"a greeting after a conversation", "User: Hello?\nAgent: Hi\nUser: Who?\nAgent: Ava\nUser: OK\nAgent: Bye\nUser: Record your message at the tone.", outcome.Person, outcome.Reached},
 		{"a secretary", "User: Example, hello. He is not available right now, would you like to leave a message?", outcome.Unknown, outcome.Unclassified},
+		{"a secretary without a question", "User: He is not available right now. Please leave your name and number with me.", outcome.Unknown, outcome.Unclassified},
+		{"a spouse", "Agent: Hello, is Ada there?\nUser: She can't come to the phone, her mailbox is full, call later.", outcome.Unknown, outcome.Unclassified},
 		{"two lines of a greeting", "User: You've reached Example.\nAgent: Hello.", outcome.Unknown, outcome.Unclassified},
 		{"French", "User: Bonjour, vous êtes sur la messagerie vocale de Léa. Laissez un message après le bip sonore.", outcome.Machine, outcome.Voicemail},
 		{"Spanish", "User: Deje su mensaje después del tono.", outcome.Machine, outcome.Voicemail},
