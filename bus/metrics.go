@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"callbridge/bus/control"
 	"callbridge/bus/stream"
 	"callbridge/event"
 )
@@ -53,7 +54,7 @@ func newMetrics() *metrics {
 func (b *Bus) register(r prometheus.Registerer) {
 	if r != nil {
 		r.MustRegister(b.metrics.decisions, b.metrics.verdicts, b.metrics.duplicates, newQueues(b), newLost(b))
-		r.MustRegister(b.stopped.collectors()...)
+		r.MustRegister(control.Collectors(b.Stops)...)
 		if b.server != nil {
 			r.MustRegister(b.server.Collector())
 		}

@@ -141,6 +141,7 @@ func useAll(t *testing.T, b *bus.Bus) {
 	if earlier[0].Item.Request == nil || earlier[1].Item.Result == nil || !earlier[2].Open || !renewed {
 		t.Errorf("the stored items are not found: %+v", earlier)
 	}
+	must(b.StopSource(ctx, control.Stop{Scope: control.Scope{Source: "website"}, By: control.Storm, Since: time.Now()}))
 	_, err = b.Stopped(ctx, control.Scope{Source: "website"})
 	must(err)
 	if b.People().Key.IsZero() {

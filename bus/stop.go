@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus/control"
 	"callbridge/bus/loss"
@@ -46,6 +45,25 @@ func (b *Bus) Stopped(ctx context.Context, call control.Scope) ([]control.Stop, 
 		return nil, err
 	}
 	return d.Covering(call, time.Now()), nil
+}
+
+// StopSource stops a source by itself, unless it is stopped already, and returns when that
+// is on the disk.
+func (b *Bus) StopSource(ctx context.Context, s control.Stop) error {
+	d, err := b.config.controls(b.js).StopIfNone(ctx, s)
+	if err != nil {
+		return fmt.Errorf("stop source %s: %w", s.Source, err)
+	}
+	b.stopped.known.Store(&known{d})
+	return b.server.Flush(ctx, stream.Control)
+}
+
+// Resumed is when calls were last resumed, as far as this process knows.
+func (b *Bus) Resumed() time.Time {
+	if k := b.stopped.known.Load(); k != nil {
+		return k.document.Resumed.At
+	}
+	return time.Time{}
 }
 
 func (b *Bus) readStops(ctx context.Context) (control.Document, error) {
@@ -164,25 +182,6 @@ func (s *stopped) active() []control.Stop {
 		return k.document.Active(time.Now())
 	}
 	return nil
-}
-
-// collectors are the metrics of what is stopped. All processes that share a NATS report
-// the same.
-func (s *stopped) collectors() []prometheus.Collector {
-	return []prometheus.Collector{
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "callbridge_stopped", Help: "Stops by `callbridge stop` that are active: of everything, a source, a route or a country.",
-		}, func() float64 { return float64(len(s.active())) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "callbridge_stopped_seconds", Help: "Time since the oldest active stop began; 0 if nothing is stopped.",
-		}, func() float64 {
-			active := s.active()
-			if len(active) == 0 {
-				return 0
-			}
-			return max(0, time.Since(active[0].Since).Seconds())
-		}),
-	}
 }
 
 // acting connects for a command of an operator: to

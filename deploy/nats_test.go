@@ -21,6 +21,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/bustest"
+	"callbridge/bus/control"
 	"callbridge/bus/dnc"
 	"callbridge/bus/people"
 	"callbridge/bus/personkey"
@@ -302,6 +303,9 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 	}
 	b.Memory().Key = b.People().Key
 	if err := b.Memory().Reserve(t.Context(), "+12025550142", people.Document{}, 0, people.Call{Request: uuid.New(), Attempt: 1, At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.StopSource(t.Context(), control.Stop{Scope: control.Scope{Source: "import"}, By: control.Storm, Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	waiting := event.Pending{Event: event.Event{ID: uuid.New(), Source: "website"}}

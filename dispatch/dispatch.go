@@ -206,7 +206,7 @@ func New(b *bus.Bus, api *callab.Client, config Config, registry prometheus.Regi
 		instance: uuid.NewString(), over: make(chan struct{}, 1),
 		clock: b.Limits().Clock(), begun: time.Now(), waiting: waiting.New(),
 	}
-	d.gate = &gate.Gate{Bus: b, Now: d.clock.Now, Policy: config.Policy, Listed: config.Listed, Country: config.Country}
+	d.gate = &gate.Gate{Bus: b, Now: d.clock.Now, Policy: config.Policy, Listed: config.Listed, Country: config.Country, Log: log}
 	if b.Embedded() {
 		d.instance = lockHolder + d.instance
 	}

@@ -22,7 +22,7 @@ const (
 
 // call is a request as the gate judges it: for its next attempt.
 func (r *request) call(e entry) gate.Call {
-	return gate.Call{Request: &r.Request, To: r.callTo, Attempt: e.Attempt + 1, Unsent: e.unsent()}
+	return gate.Call{Request: &r.Request, To: r.callTo, Attempt: e.Attempt + 1, Unsent: e.unsent(), Stored: r.stored}
 }
 
 // judgeFirst judges a request by what this process knows, its own times and the stops: one
@@ -32,7 +32,11 @@ func (d *Dispatcher) judgeFirst(ctx context.Context, r request, e entry) (t tran
 	if err != nil {
 		return transition{}, true, err
 	}
-	return d.obey(ctx, r, e, d.gate.JudgeKnown(r.call(e), now))
+	v, err := d.gate.JudgeFirst(ctx, r.call(e), now, e.State == record.None)
+	if err != nil {
+		return transition{}, true, err
+	}
+	return d.obey(ctx, r, e, v)
 }
 
 // judgeNow is the last question before a claim: may this person be called now? If the
@@ -47,6 +51,10 @@ func (d *Dispatcher) judgeNow(ctx context.Context, r request, e entry) (j gate.J
 	}
 	d.logger(r).LogAttrs(ctx, slog.LevelDebug, "call.judged", j.Attributes()...)
 	t, closed, err = d.obey(ctx, r, e, j.Verdict)
+	if j.Held && j.Action == policy.Wait && j.Reason != policy.Unread && err == nil {
+		// Its process died before the claim. The record of the wait prevents that claim.
+		d.giveBackUnsent(ctx, r, e)
+	}
 	return j, t, closed, err
 }
 

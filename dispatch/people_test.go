@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"callbridge/bus/bustest"
+	"callbridge/bus/control"
 	"callbridge/bus/people"
 	"callbridge/bus/personkey"
 	"callbridge/callab/callabsim"
@@ -245,4 +246,29 @@ func TestAPolicyThatCountsNeedsThePersonKey(t *testing.T) {
 	if n := f.sim.Posts(); n != 1 {
 		t.Errorf("%d calls", n)
 	}
+}
+
+// TestAStormStopsItsSourceInAllProcesses, and loses nothing: after resume all are called.
+func TestAStormStopsItsSourceInAllProcesses(t *testing.T) {
+	t.Parallel()
+	const events, limit = 60, 20
+	f := newFixture(t, callabsim.Options{})
+	config := waitsFast()
+	config.Policy = limited(policy.Policy{Storm: policy.Storm{Calls: limit, Within: time.Hour}})
+	for i := range events {
+		f.send(request(fmt.Sprint("lead-", i), fmt.Sprintf("+1202555%04d", i)))
+	}
+	f.run(config, good)
+	f.runOn(f.process(), f.url, config, good)
+	testkit.Eventually(t, "the source is stopped", func() bool {
+		stops, err := f.bus.Stopped(t.Context(), website)
+		return err == nil && len(stops) == 1 && stops[0].By == control.Storm
+	})
+	f.done()
+	if n := f.sim.Posts(); n > limit {
+		t.Errorf("%d calls, the storm begins above %d", n, limit)
+	}
+	f.resumeCalls()
+	testkit.Eventually(t, "all are called", func() bool { return f.sim.Posts() == events })
+	f.placedOnce(events)
 }

@@ -41,7 +41,8 @@ func (s Scope) covers(call Scope) bool {
 	return in(s.Source, call.Source) && in(s.Route, call.Route) && in(s.Country, call.Country)
 }
 
-// Stop is one decision of a person that calls are not placed.
+// Stop is one decision that calls are not placed: of a person, or of callbridge itself
+// (Storm).
 type Stop struct {
 	Scope
 	// By is who stopped the calls, Why is the reason.
@@ -52,6 +53,10 @@ type Stop struct {
 	// Until ends the stop by itself; zero never does.
 	Until time.Time `json:"until,omitzero"`
 }
+
+// Storm is Stop.By of a source that callbridge has stopped by itself, because it made more
+// requests than its policy allows.
+const Storm = "storm"
 
 // ended reports whether the stop has ended by itself.
 func (s Stop) ended(now time.Time) bool { return !s.Until.IsZero() && !now.Before(s.Until) }

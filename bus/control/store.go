@@ -54,6 +54,16 @@ func (s Store) Stop(ctx context.Context, add Stop) (Document, error) {
 	})
 }
 
+// StopIfNone adds a stop unless a stop covers its scope already.
+func (s Store) StopIfNone(ctx context.Context, add Stop) (Document, error) {
+	return s.change(ctx, func(d Document, unreadable error) (Document, error) {
+		if _, is := d.Stopped(add.Scope, add.Since); unreadable != nil || is {
+			return d, unreadable
+		}
+		return d.With(add), nil
+	})
+}
+
 // Resume ends stops as Document.Without does, and returns what it has ended.
 func (s Store) Resume(ctx context.Context, scope Scope, all bool, r Resume) (ended []Stop, err error) {
 	_, err = s.change(ctx, func(d Document, unreadable error) (next Document, err error) {

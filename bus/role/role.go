@@ -78,6 +78,8 @@ func filled(subjects []string, prefix, stream string) []string {
 var bridge = []string{
 	"{P}.request.*.*.ready", "{P}.request.*.*.closed", "{P}.lookup.*.*", "{P}.ledger.*", "{P}.result.*.*.*", "{P}.limit.>", "{P}.state.streams",
 	"{P}.dnc.person.*", "{P}.dnc.key", "{P}.person.*",
+	// A source that makes too many requests is stopped.
+	"{P}.control",
 	// Its streams: created if missing, then only read.
 	"$JS.API.STREAM.CREATE.{S}REQUESTS", "$JS.API.STREAM.INFO.{S}REQUESTS", "$JS.API.STREAM.MSG.GET.{S}REQUESTS",
 	"$JS.API.STREAM.CREATE.{S}LEDGER", "$JS.API.STREAM.INFO.{S}LEDGER", "$JS.API.STREAM.MSG.GET.{S}LEDGER",

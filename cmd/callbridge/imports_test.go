@@ -73,7 +73,7 @@ var ours = map[string][]string{
 	"follow/outcome":          {"untrusted", "mapping/config", "mapping/rule"},
 	"lookup":                  {"untrusted", "event", "mapping", "mapping/lookups", "bus", "span"},
 	"dispatch":                {"internal/wait", "untrusted", "event", "callab", "bus", "bus/limit", "bus/loss", "dispatch/breaker", "dispatch/fit", "dispatch/gate", "dispatch/metric", "dispatch/record", "dispatch/search", "dispatch/tally", "dispatch/waiting", "bus/control", "span", "policy"},
-	"dispatch/gate":           {"untrusted", "event", "bus", "bus/control", "bus/dnc", "bus/people", "policy"},
+	"dispatch/gate":           {"untrusted", "event", "bus", "bus/control", "bus/dnc", "bus/limit", "bus/people", "policy"},
 	"dispatch/breaker":        {},
 	"dispatch/fit":            {"untrusted", "callab", "event", "dispatch/record"},
 	"dispatch/metric":         {"dispatch/breaker", "dispatch/record", "event", "policy"},

@@ -3,6 +3,7 @@
 // streams, has package policy decide, and reserves the call. What cannot be read means no call.
 //
 //   - gate.go: what is known of a call, the decision, the reservation
+//   - storm.go: a source that makes too many requests is stopped
 //   - finding.go: what each gate found, for results and the log
 package gate
 
@@ -10,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -45,6 +47,9 @@ type Gate struct {
 	Listed Listed
 	// Country is the country of a number, for stops of a country; nil: never known.
 	Country Country
+	Log     *slog.Logger
+
+	storms storms
 }
 
 // Call is a call that is judged.
@@ -55,6 +60,8 @@ type Call struct {
 	Attempt int
 	// Unsent: no earlier attempt may have placed a call.
 	Unsent bool
+	// Stored is when NATS stored the request.
+	Stored time.Time
 }
 
 // Scope is what a stop may cover of a call.
@@ -69,6 +76,8 @@ func (g *Gate) Scope(c Call) control.Scope {
 // Judgement is the verdict about a call.
 type Judgement struct {
 	policy.Verdict
+	// Held: an earlier judgement has reserved a call of the request.
+	Held bool
 	// reserved is the call that was reserved; nil for none.
 	reserved *people.Call
 }
@@ -105,6 +114,7 @@ func (g *Gate) judge(ctx context.Context, c Call) (Judgement, error) {
 		return Judgement{}, fmt.Errorf("read whether %s may be called: %w", c.ID, err)
 	}
 	j := Judgement{Verdict: policy.Decide(bounded(p), f, now)}
+	_, j.Held = known.document.Of(c.ID)
 	if j.Action != policy.Go || !known.remembered || reservationOff {
 		return j, nil
 	}
@@ -127,18 +137,31 @@ func (g *Gate) own(c Call) (policy.Policy, policy.Facts) {
 	return p, f
 }
 
-// JudgeKnown decides about a call by what is known without a question: what it has itself,
-// and the stops as this process last read them.
-func (g *Gate) JudgeKnown(c Call, now time.Time) policy.Verdict {
+// JudgeFirst decides about a call by what is known without a question: what it has itself,
+// and the stops as this process last read them. arrived says that the request is judged
+// for the first time; then it counts for the storm of its source.
+func (g *Gate) JudgeFirst(ctx context.Context, c Call, now time.Time, arrived bool) (policy.Verdict, error) {
+	v, storm := g.judgeKnown(c, now)
+	if !arrived || storm.Calls == 0 || !g.storms.counts(c, storm, v, now, g.Bus.Resumed()) {
+		return v, nil
+	}
+	stopped, err := g.storm(ctx, c, storm, now)
+	if stopped {
+		v, _ = g.judgeKnown(c, now)
+	}
+	return v, err
+}
+
+func (g *Gate) judgeKnown(c Call, now time.Time) (policy.Verdict, policy.Storm) {
 	s, stopped := g.Bus.KnownStop(g.Scope(c))
 	if !stopped && g.Policy == nil {
-		return policy.Verdict{Action: policy.Go}
+		return policy.Verdict{Action: policy.Go}, policy.Storm{}
 	}
 	p, f := g.own(c)
 	if stopped {
 		f.Stops = []policy.Stop{stop(s)}
 	}
-	return policy.Decide(bounded(p), f, now)
+	return policy.Decide(bounded(p), f, now), p.Storm
 }
 
 // Times returns when a call expires, zero for never, and whether it may be made at an

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,7 @@ func newFixture(t testing.TB, p policy.Policy) *fixture {
 	f.Gate = &Gate{
 		Bus: bustest.Open(t, bustest.Config(t)),
 		Now: func(context.Context) (time.Time, error) { return *f.now.Load(), nil },
+		Log: slog.New(slog.DiscardHandler),
 		Policy: func(*event.Request) (policy.Policy, policy.Facts) {
 			return p, policy.Facts{Consent: policy.Yes, DoNotCall: policy.No}
 		},
@@ -76,6 +78,15 @@ func (f *fixture) want(what string, c Call, want string) Judgement {
 		f.t.Errorf("%s: %s (%s), want %s", what, got, j.Detail, want)
 	}
 	return j
+}
+
+// number is the number of the n-th person.
+func number(n int) event.Phone { return event.Phone(fmt.Sprintf("+1202%07d", n)) }
+
+func to(number event.Phone) Call {
+	c := first("crm")
+	c.To = number
+	return c
 }
 
 func TestACapCountsAllRequestsOfAPerson(t *testing.T) {
@@ -227,7 +238,7 @@ func TestAllStopsAndListsAreAsked(t *testing.T) {
 func TestWhatCannotBeReadMeansNoCall(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, policy.Policy{DayCap: 3})
-	f.want("another person first", Call{first("crm").Request, "+12025550143", 1, true}, "go")
+	f.want("another person first", to("+12025550143"), "go")
 	js, err := jetstream.New(f.Bus.Conn())
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +248,7 @@ func TestWhatCannotBeReadMeansNoCall(t *testing.T) {
 	}
 	f.want("a document that is none", first("crm"), "wait unread")
 	f.Listed = func(event.Phone) (string, bool, error) { return "", false, errors.New("no such file") }
-	f.want("a file that is not there", Call{first("crm").Request, "+12025550143", 1, true}, "wait unread")
+	f.want("a file that is not there", to("+12025550143"), "wait unread")
 
 	none := newFixture(t, policy.Policy{Gap: time.Minute})
 	none.Bus.Memory().Key = personkey.Key{}
@@ -275,7 +286,7 @@ func BenchmarkJudge(b *testing.B) {
 			for b.Loop() {
 				c := first("crm")
 				n++
-				c.To = event.Phone(fmt.Sprintf("+1202%07d", n))
+				c.To = number(n)
 				if j := f.judge(c); j.Action != policy.Go {
 					b.Fatal(j.Reason)
 				}
