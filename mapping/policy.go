@@ -53,36 +53,11 @@ func (r *Route) judge(request *event.Request, to event.Phone, now time.Time) pol
 }
 
 // Judgement is what the policy says about a call, for people.
-type Judgement struct {
-	Route string `json:"route"`
-	// Action is go, wait or skip.
-	Action policy.Action `json:"action"`
-	// Until is when a call that waits is judged again, by the clock of the person.
-	Until time.Time `json:"until,omitzero"`
-	// Gates are those that depend on the event alone. The others are asked right before
-	// the call: stops, the do-not-call list, and what depends on earlier calls.
-	Gates []policy.Finding `json:"gates"`
-}
+type Judgement = permit.Judgement
 
 // Judged is what the policy said about the call of the decision, or nil if it was not
 // asked.
-func (d Decision) Judged() *Judgement {
-	if d.Verdict.Action == "" {
-		return nil
-	}
-	j := &Judgement{Route: d.Route, Action: d.Verdict.Action, Until: d.Verdict.Until}
-	for _, found := range d.Verdict.Gates {
-		switch found.Gate {
-		case policy.DoNotCall:
-			found.Value = "the fields of the CRM do not forbid it"
-		case policy.Expired, policy.NoConsent, policy.NoZone, policy.OutsideHours, policy.Holiday, policy.PolicyDataOld:
-		default:
-			continue
-		}
-		j.Gates = append(j.Gates, found)
-	}
-	return j
-}
+func (d Decision) Judged() *Judgement { return permit.Judged(d.Route, d.Verdict) }
 
 // would says what the policy would do with a call that the mode of the route does not make.
 func would(v policy.Verdict) string {

@@ -8,6 +8,7 @@
 //   - fact.go: what a request says about the person and about its time
 //   - consent.go: the fields that say whether a person may be called at all
 //   - setting.go: what holds, and where it is written, for people
+//   - judgement.go: what the policy says about a call, for people
 package permit
 
 import (
