@@ -63,6 +63,11 @@ func (p Policy) Warn(route config.Node) {
 	case !p.hours.any && p.Expire == 0:
 		p.warn(route, "hours", "a call that waits for its hours may be made days after its event", "write expire, for example 24h")
 	}
+	for _, key := range config.CoolDownKeys {
+		if p.limits.CoolDown[key.Name] > 0 {
+			p.warn(route, "cool_down."+key.Name, "has no effect yet: callbridge does not learn how calls end", "use caps, which count every call")
+		}
+	}
 	var lawless []string
 	for _, country := range p.Countries {
 		if _, ok := hours.Law(country); p.hours.localLaw && !ok {
