@@ -146,11 +146,14 @@ func (p *Printer) printState(r record.Record) {
 	}
 }
 
-func detail(r event.Result) string {
-	if r.Detail == "" {
-		return ""
+func detail(r event.Result) (text string) {
+	if r.Detail != "" {
+		text = ", " + r.Detail
 	}
-	return ", " + r.Detail
+	if !r.Until.IsZero() {
+		text += "; until " + r.Until.UTC().Format(time.RFC3339)
+	}
+	return text
 }
 
 // describe returns the number and the variables of a call in a fixed order.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"strings"
 	"time"
 
 	"callbridge/event"
@@ -20,11 +21,21 @@ var Secrets = map[string]string{
 	"HUBSPOT_CLIENT_SECRET": "demo-hubspot-secret",
 }
 
-// Config returns the example with a policy for the demo: its samples are old, and the demo
-// runs at any hour.
-func Config(example []byte) []byte {
-	example = bytes.Replace(example, []byte("hours: local-law"), []byte("hours: any"), 1)
-	return bytes.Replace(example, []byte("expire: 24h"), []byte("expire: none"), 1)
+// AnyTime returns the example without limits of time and number: its samples are old.
+func AnyTime(example []byte) []byte {
+	return replaced(example, "hours: local-law", "hours: any", "expire: 24h", "expire: none", "caps: {day: 3, gap: 1h}", "caps: {gap: none}")
+}
+
+// Config returns the example with a policy for the demo, which runs at any hour: its old
+// samples are called, except for the visitor who asks for an expert. The experts are there
+// in three days.
+func Config(example []byte, now time.Time) []byte {
+	day := strings.ToLower(now.AddDate(0, 0, 3).Weekday().String()[:3])
+	return replaced(example, "hours: local-law", "hours: any", "expire: 24h", "expire: none", "mon-fri:", day+":")
+}
+
+func replaced(text []byte, pairs ...string) []byte {
+	return []byte(strings.NewReplacer(pairs...).Replace(string(text)))
 }
 
 // sample is a webhook of the demo with the result that it must have.
@@ -48,6 +59,10 @@ var samples = []sample{
 		outcome: event.Rejected, reason: event.ReasonMissingField},
 	{title: "Callab places Barbara's call, and its answer gets lost", source: "website", file: "website-lost-answer.json",
 		outcome: event.Accepted, reason: event.ReasonFound},
+	{title: "Katherine asks for an expert, who is there in a few days", source: "website", file: "website-expert.json",
+		outcome: event.Deferred, reason: event.ReasonOutsideHours},
+	{title: "Ada fills in another form: her last call is less than an hour ago", source: "website", file: "website-again.json",
+		outcome: event.Deferred, reason: event.ReasonCapped},
 }
 
 // senders are the signatures of the two CRMs.

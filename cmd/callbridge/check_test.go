@@ -11,7 +11,7 @@ import (
 func TestCheckAcceptsTheExample(t *testing.T) {
 	t.Parallel()
 	code, out, errs := callbridge(t, "", "check", "--without-secrets", "example/callbridge.yaml")
-	if code != 0 || !strings.Contains(out, "2 sources, 2 routes") || !strings.Contains(out, "dry_run") {
+	if code != 0 || !strings.Contains(out, "2 sources, 3 routes") || !strings.Contains(out, "dry_run") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 
 	"callbridge/bus/bustest"
+	"callbridge/demo"
 
 	"callbridge/internal/testkit"
 	"callbridge/mapping"
@@ -119,7 +120,7 @@ func settingsWith(t *testing.T, change map[string]string) (settings, *mapping.Co
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := exampleConfig()
+	config, err := exampleConfig(demo.AnyTime)
 	if err != nil {
 		t.Fatal(err)
 	}

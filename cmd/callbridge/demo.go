@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"time"
 
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
@@ -94,21 +95,21 @@ func startDemo(ctx context.Context, dir, simulator string, log *slog.Logger) (*p
 	if err != nil {
 		return nil, err
 	}
-	config, err := exampleConfig()
+	config, err := exampleConfig(func(text []byte) []byte { return demo.Config(text, time.Now()) })
 	if err != nil {
 		return nil, err
 	}
 	return start(ctx, s, fixed(config.WithMode(mapping.Live)), log)
 }
 
-// exampleConfig is the example as the demo runs it: its samples are called at any hour.
-func exampleConfig() (*mapping.Config, error) {
+// exampleConfig is the example, with the policy that change gives it.
+func exampleConfig(change func([]byte) []byte) (*mapping.Config, error) {
 	const file = "example/callbridge.yaml"
 	data, err := example.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	return mapping.Parse(file, demo.Config(data), mapping.Options{LookupEnv: func(name string) (string, bool) {
+	return mapping.Parse(file, change(data), mapping.Options{LookupEnv: func(name string) (string, bool) {
 		v, ok := demo.Secrets[name]
 		return v, ok
 	}})

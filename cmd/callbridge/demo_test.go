@@ -14,7 +14,7 @@ func TestDemoOnceSucceeds(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d: %s\n%s", code, errs, out)
 	}
-	for _, step := range []string{"received", "mapped", "dialled", "result", "duplicate", "no_consent", "missing_field", "not dialling again"} {
+	for _, step := range []string{"received", "mapped", "dialled", "result", "duplicate", "no_consent", "missing_field", "not dialling again", "deferred", "outside_hours", "capped"} {
 		if !strings.Contains(out, step) {
 			t.Errorf("the demo does not show %q:\n%s", step, out)
 		}

@@ -57,7 +57,7 @@ func startBridge(t *testing.T, change map[string]string) *bridge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	example, err := exampleConfig()
+	example, err := exampleConfig(demo.AnyTime)
 	if err != nil {
 		t.Fatal(err)
 	}

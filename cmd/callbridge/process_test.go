@@ -247,7 +247,7 @@ func TestStartErrorIsOneSentence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			config, err := exampleConfig()
+			config, err := exampleConfig(demo.AnyTime)
 			if err != nil {
 				t.Fatal(err)
 			}

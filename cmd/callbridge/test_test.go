@@ -13,7 +13,7 @@ import (
 func TestExamplePassesItsOwnTests(t *testing.T) {
 	t.Parallel()
 	code, out, errs := callbridge(t, "", "test", "-c", "example/callbridge.yaml")
-	if code != 0 || !strings.Contains(out, "5 cases, 0 failed") {
+	if code != 0 || !strings.Contains(out, "7 cases, 0 failed") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 	cases, err := os.ReadFile("example/callbridge.test.yaml")
