@@ -73,6 +73,26 @@ func TestSkippedEventStaysClosedAndTheAnswerSaysWhy(t *testing.T) {
 	}
 }
 
+// TestAnEventWhoseRequestWaitsIsADuplicate, also if no route wants it any more: its request
+// has a result already, deferred, and is not done.
+func TestAnEventWhoseRequestWaitsIsADuplicate(t *testing.T) {
+	t.Parallel()
+	b := openBus(t)
+	live := setupOn(t, b, repeatConfig)
+	live.want("first", live.website(first), "requested", "", "")
+	e := event.Event{ID: event.EventID("website", "lead-1"), Source: "website", Key: "lead-1"}
+	deferred := event.Result{RequestID: event.RequestID(e.ID, "new-lead"), Outcome: event.Deferred, Reason: event.ReasonStopped, Event: e}
+	if err := b.PublishDeferred(t.Context(), deferred); err != nil {
+		t.Fatal(err)
+	}
+	live.want("again", live.website(first), "duplicate", "", "")
+	dry := setupOn(t, b, strings.Replace(repeatConfig, "mode: live", "mode: dry_run", 1))
+	dry.want("the route is in dry run by now", dry.website(first), "duplicate", "dry_run", "dry_run")
+	if requests, results := live.stored("CALLBRIDGE_REQUESTS"), live.stored("CALLBRIDGE_RESULTS"); requests != 1 || results != 1 {
+		t.Errorf("%d requests and %d results", requests, results)
+	}
+}
+
 func TestMendedEventIsMappedAgain(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ from, to, reason string }{

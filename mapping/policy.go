@@ -28,6 +28,15 @@ func (c *Config) Policy(r *event.Request) (policy.Policy, policy.Facts) {
 	return route.Policy.For(route.purpose()), route.Policy.Facts(r, event.Phone(to))
 }
 
+// Within returns as Problems each expire above most: NATS does not keep a request for longer.
+func (c *Config) Within(most time.Duration) error {
+	policies := []permit.Policy{c.policy}
+	for _, route := range c.routes {
+		policies = append(policies, route.Policy)
+	}
+	return permit.Within(most, policies)
+}
+
 // purpose is why the route calls. A route that does not say it is not live, and is judged
 // like one for a service.
 func (r *Route) purpose() policy.Purpose {

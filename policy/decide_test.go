@@ -98,6 +98,9 @@ func TestGates(t *testing.T) {
 		"reached, and time is left": {func(_ *Policy, f *Facts) {
 			f.Calls, f.Expires = []Call{{At: at(t, monday).Add(-day), Class: "reached"}}, time.Time{}
 		}, "wait cooling_down 2026-12-06T17:00:00Z"},
+		"a call later than now": {func(p *Policy, f *Facts) {
+			p.Gap, f.Calls = 0, []Call{{At: at(t, monday).Add(time.Second), Class: "no_answer"}}
+		}, "go"},
 		"reached eight days ago":   {func(_ *Policy, f *Facts) { f.Calls = []Call{{At: at(t, monday).Add(-8 * day), Class: "reached"}} }, "go"},
 		"a minute ago":             {func(_ *Policy, f *Facts) { f.Calls = calls(t, time.Minute) }, "wait capped 2026-11-30T17:59:00Z"},
 		"an hour ago":              {func(_ *Policy, f *Facts) { f.Calls = calls(t, time.Hour) }, "go"},

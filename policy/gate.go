@@ -117,7 +117,9 @@ func coolingDown(p Policy, f Facts, now time.Time) Finding {
 	var until time.Time
 	var class string
 	for _, c := range f.Calls {
-		if end := c.At.Add(p.CoolDown[c.Class]); c.Request != f.Request && end.After(now) && end.After(until) {
+		// A call of another process may be of a moment later than now.
+		after := p.CoolDown[c.Class]
+		if end := c.At.Add(after); after > 0 && c.Request != f.Request && end.After(now) && end.After(until) {
 			until, class = end, c.Class
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"callbridge/internal/testkit"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -49,6 +50,21 @@ func TestCheckRefusesASecretOfTheProcess(t *testing.T) {
 		code, _, errs := callbridge(t, "", "check", "--without-secrets", file)
 		if code != 1 || !strings.Contains(errs, file+":2:") || !strings.Contains(errs, name+" is a setting of callbridge itself") {
 			t.Errorf("%s: exit code %d: %s", name, code, errs)
+		}
+	}
+}
+
+// TestCheckRefusesAnExpireAboveTheRetention: such a request would have no end.
+func TestCheckRefusesAnExpireAboveTheRetention(t *testing.T) {
+	t.Parallel()
+	for expire, want := range map[string]string{
+		"167h": "", "168h": ":2:53: policy.expire: expire 168h is too long: NATS keeps a request for RETENTION, and 167h of that at most may be spent waiting",
+	} {
+		file := testkit.File(t, "callbridge.yaml", `sources: {crm: {preset: generic, verify: {kind: token, header: X-Api-Key, values: ["${CRM_SECRET}"]}}}
+policy: {countries: [US], hours: local-law, expire: `+expire+"}\nroutes: []\n")
+		code, out, errs := callbridge(t, "", "check", "--without-secrets", file)
+		if (code == 0) != (want == "") || !strings.Contains(errs, want) || strings.Count(errs, "too long") > 1 {
+			t.Errorf("expire %s: exit code %d: %s%s", expire, code, out, errs)
 		}
 	}
 }

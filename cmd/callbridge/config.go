@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/credential"
+	"callbridge/dispatch/waiting"
 	"callbridge/event"
 	"callbridge/mapping"
 	"callbridge/policy"
@@ -29,6 +31,8 @@ import (
 type configuration struct {
 	file string
 	now  atomic.Pointer[generation]
+	// longest is how long a request may wait.
+	longest time.Duration
 
 	mu     sync.Mutex // one reload at a time
 	loaded os.FileInfo
@@ -54,14 +58,11 @@ func fixed(config *mapping.Config) *configuration {
 }
 
 // loadConfiguration loads the first generation.
-func loadConfiguration(file string) (*configuration, error) {
-	c := &configuration{file: file}
+func loadConfiguration(file string, longest time.Duration) (*configuration, error) {
+	c := &configuration{file: file, longest: longest}
 	first, err := c.load(generation{})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, withoutFile(err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, withoutFile(err)
 	}
 	c.now.Store(first)
 	c.loaded, _ = os.Stat(file)
@@ -186,14 +187,13 @@ func logWarnings(log *slog.Logger, config *mapping.Config) {
 	}
 }
 
-// loadConfig loads a configuration. If the file does not exist, the error says where to get
-// one.
+// loadConfig loads a configuration for a command, with the RETENTION of serve.
 func loadConfig(file string, o mapping.Options) (*mapping.Config, error) {
 	config, err := mapping.Load(file, o)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, withoutFile(err)
+	if kept, unset := time.ParseDuration(cmp.Or(os.Getenv("RETENTION"), "168h")); err == nil && unset == nil {
+		err = config.Within(waiting.Patience(kept))
 	}
-	return config, err
+	return config, withoutFile(err)
 }
 
 // loadFile loads a configuration for a command that needs no secrets, and returns its name.
@@ -203,7 +203,11 @@ func loadFile(file string) (*mapping.Config, string, error) {
 	return config, file, err
 }
 
+// withoutFile adds to the error of a file that does not exist where to get one.
 func withoutFile(err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return fmt.Errorf("%w: begin with the example that the README names, or set CONFIG_FILE", err)
 }
 

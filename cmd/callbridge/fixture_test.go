@@ -16,6 +16,7 @@ import (
 
 	"callbridge/callab/callabsim"
 	"callbridge/demo"
+	"callbridge/dispatch/waiting"
 	"callbridge/event"
 	"callbridge/internal/testkit"
 	"callbridge/mapping"
@@ -63,7 +64,7 @@ func startBridge(t *testing.T, change map[string]string) *bridge {
 	}
 	config := fixed(example.WithMode(mapping.Live))
 	if file, ok := change["CONFIG_FILE"]; ok {
-		if config, err = loadConfiguration(file); err != nil {
+		if config, err = loadConfiguration(file, waiting.Patience(s.Retention)); err != nil {
 			t.Fatal(err)
 		}
 	}

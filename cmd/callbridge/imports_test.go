@@ -93,7 +93,7 @@ var ours = map[string][]string{
 	"bench":                   {"bus/role", "callab/callabsim"},
 	"cmd/callbridge/listener": nil,
 	"cmd/callbridge/show":     {"untrusted", "mapping", "mapping/permit", "mapping/rule", "policy", "policy/hours", "policy/place", "zonedata"},
-	"cmd/callbridge":          {"cmd/callbridge/listener", "demo", "untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/loss", "bus/role", "bus/stream", "handlers", "lookup", "dispatch", "policy", "span", "zonedata", "cmd/callbridge/act", "cmd/callbridge/ask", "cmd/callbridge/numberfile", "cmd/callbridge/show"},
+	"cmd/callbridge":          {"cmd/callbridge/listener", "demo", "untrusted", "event", "callab", "credential", "callab/callabsim", "signature", "mapping", "mapping/config", "mapping/golden", "mapping/payload", "mapping/rule", "mapping/sources", "bus", "bus/loss", "bus/role", "bus/stream", "handlers", "lookup", "dispatch", "dispatch/waiting", "policy", "span", "zonedata", "cmd/callbridge/act", "cmd/callbridge/ask", "cmd/callbridge/numberfile", "cmd/callbridge/show"},
 	"zonedata":                {},
 	"zonedata/pack":           {},
 	"policy":                  {"policy/holiday", "policy/hours"},

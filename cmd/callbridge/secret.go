@@ -47,6 +47,9 @@ func (c *configuration) withSecret(old *generation, path string, content []byte)
 
 func (c *configuration) parse(next *generation, read func(string) ([]byte, error)) (err error) {
 	next.config, err = mapping.Load(c.file, mapping.Options{Reserved: mapping.Settings(settings{}), ReadFile: read})
+	if err == nil {
+		err = next.config.Within(c.longest)
+	}
 	return err
 }
 

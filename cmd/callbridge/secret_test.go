@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"callbridge/event"
 	"callbridge/internal/testkit"
@@ -122,7 +123,7 @@ func TestSecretThatIsBeingWrittenIsNotUsed(t *testing.T) {
 	secret := testkit.File(t, "secret", "token-of-yesterday")
 	text := strings.Replace(openConfig, `{kind: none, reason: a test on this machine}`,
 		`{kind: token, header: X-Token, values: ["${file:`+secret+`}"]}`, 1)
-	c, err := loadConfiguration(testkit.File(t, "callbridge.yaml", text))
+	c, err := loadConfiguration(testkit.File(t, "callbridge.yaml", text), 167*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
+
+	"callbridge/dispatch/waiting"
 )
 
 func newServe() *cobra.Command {
@@ -32,7 +34,7 @@ Callab's list before they are dialled. The same time given again changes nothing
 			if s.restoredFrom, err = restoreTime(restoredFrom, time.Now()); err != nil {
 				return err
 			}
-			config, err := loadConfiguration(s.ConfigFile)
+			config, err := loadConfiguration(s.ConfigFile, waiting.Patience(s.Retention))
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,6 @@ package waiting
 
 import (
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,18 +37,8 @@ const (
 	lastChancePart = 10
 )
 
-// Patience is the age at which a request is given up that NATS keeps for a retention.
+// Patience is the age at which a request is given up that NATS keeps for a retention. No
+// request may expire later.
 func Patience(retention time.Duration) time.Duration {
 	return retention - min(lastChance, retention/lastChancePart)
-}
-
-// CheckExpire refuses an expiry up to which requests could wait longer than NATS keeps
-// them.
-func CheckExpire(expire, retention time.Duration) error {
-	most := Patience(retention)
-	if expire <= most {
-		return nil
-	}
-	return fmt.Errorf("expire: %s is too long: a request that waits is kept for RETENTION %s and given up after %s; set expire to %s at most, or raise RETENTION",
-		expire, retention, most, most)
 }

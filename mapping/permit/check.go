@@ -88,15 +88,26 @@ func (p Policy) warn(route config.Node, key, text, hint string) {
 	route.Warn(text, hint)
 }
 
-// OutlivesRetention reports a request that could expire only after NATS has deleted it:
-// its end would have no result. Most is the longest expire that fits.
-func (p Policy) OutlivesRetention(most time.Duration) (problem config.Problem, is bool) {
-	n, ok := p.at["expire"]
-	if !ok || p.Expire <= most {
-		return config.Problem{}, false
+// Within returns as config.Problems each expire above most, the longest one at which NATS
+// still has a request when it ends: its end would have no result.
+func Within(most time.Duration, policies []Policy) error {
+	var all config.Problems
+	for _, p := range policies {
+		n, ok := p.at["expire"]
+		if !ok || p.Expire <= most {
+			continue
+		}
+		problem := n.ProblemOf(fmt.Sprintf("expire %s is too long: NATS keeps a request for RETENTION, and %s of that at most may be spent waiting", short(p.Expire), short(most)),
+			"shorten expire, or lengthen RETENTION")
+		// A route without an expire has that of the file.
+		if !slices.Contains(all, problem) {
+			all = append(all, problem)
+		}
 	}
-	return n.ProblemOf(fmt.Sprintf("expire %s is too long: NATS keeps a request for RETENTION, and %s of that at most may be spent waiting", short(p.Expire), short(most)),
-		"shorten expire, or lengthen RETENTION"), true
+	if all == nil {
+		return nil
+	}
+	return all
 }
 
 // short writes a duration without parts that are zero: 24h, not 24h0m0s.
