@@ -93,7 +93,7 @@ func AskPeople(ctx context.Context, config Config, fn func(context.Context, dnc.
 		return err
 	}
 	return client(ctx, config, "callbridge dnc", role.Operator, func(ctx context.Context, js jetstream.JetStream) error {
-		return fn(ctx, dnc.Client{Conn: js.Conn(), Prefix: config.Prefix + ".dnc"})
+		return fn(ctx, dnc.Client{Conn: js.Conn(), JS: js, Prefix: config.Prefix + ".dnc"})
 	})
 }
 

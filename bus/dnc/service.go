@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/personkey"
 	"callbridge/event"
@@ -58,6 +59,8 @@ type Status struct {
 	Changed bool `json:"changed,omitempty"`
 	// Entries are why the person must not be called, of check.
 	Entries []Entry `json:"entries,omitempty"`
+	// Person is the name that Key.Person gives, of check; empty without a key.
+	Person string `json:"person,omitempty"`
 }
 
 // Parse reads a number as people write it.
@@ -262,6 +265,9 @@ func (s Service) check(ctx context.Context, numbers []string) (Answer, error) {
 			return Answer{}, err
 		}
 		answer.Persons[i].Entries = d.Active(now)
+		if !s.List.Key.IsZero() {
+			answer.Persons[i].Person = s.List.Key.Person(number)
+		}
 	}
 	return answer, s.List.Flush(ctx)
 }
@@ -269,6 +275,7 @@ func (s Service) check(ctx context.Context, numbers []string) (Answer, error) {
 // Client asks a service.
 type Client struct {
 	Conn *nats.Conn
+	JS   jetstream.JetStream
 	// Prefix of the subjects, such as "callbridge.dnc".
 	Prefix string
 }

@@ -43,7 +43,11 @@ func (m *Memory) Read(ctx context.Context, e164 string) (Document, uint64, error
 	if !used {
 		return Document{}, 0, nil
 	}
-	msg, err := m.Stream.GetLastMsgForSubject(ctx, m.subject(e164))
+	return read(ctx, m.Stream, m.subject(e164))
+}
+
+func read(ctx context.Context, from jetstream.Stream, subject string) (Document, uint64, error) {
+	msg, err := from.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Document{}, 0, nil
 	}
@@ -52,6 +56,17 @@ func (m *Memory) Read(ctx context.Context, e164 string) (Document, uint64, error
 	}
 	d, err := parse(msg.Data)
 	return d, msg.Sequence, err
+}
+
+// ReadNamed reads the document of a person by the name that Key.Person gives, on a server
+// with a subject prefix such as "callbridge". It needs no key.
+func ReadNamed(ctx context.Context, js jetstream.JetStream, prefix, name string) (Document, error) {
+	from, err := js.Stream(ctx, stream.Settings{Prefix: prefix}.Name(stream.People))
+	if err != nil {
+		return Document{}, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	d, _, err := read(ctx, from, prefix+".person."+name)
+	return d, err
 }
 
 func (m *Memory) subject(e164 string) string { return m.Prefix + "." + m.Key.Person(e164) }

@@ -47,7 +47,7 @@ var ours = map[string][]string{
 	"bus/dnc":                 {"internal/wait", "bus/personkey", "bus/stream", "event"},
 	"bus/people":              {"internal/wait", "bus/personkey", "bus/stream"},
 	"bus/personkey":           {"internal/wait", "bus/flush", "bus/stream"},
-	"cmd/callbridge/act":      {"internal/wait", "untrusted", "bus", "bus/control", "bus/dnc", "bus/loss", "cmd/callbridge/numberfile", "event", "mapping", "mapping/config", "mapping/phone"},
+	"cmd/callbridge/act":      {"internal/wait", "untrusted", "bus", "bus/control", "bus/dnc", "bus/loss", "bus/people", "cmd/callbridge/numberfile", "event", "mapping", "mapping/config", "mapping/phone", "policy", "policy/place"},
 	"bus/archive":             {"bus/stream"},
 	"history":                 {"bus/archive", "dispatch/record", "event"},
 	"history/replay":          {"bus/archive", "dispatch/record", "event", "history", "mapping", "policy"},
