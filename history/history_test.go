@@ -257,3 +257,39 @@ func TestWhereIsCheckedBeforeAnythingIsRead(t *testing.T) {
 		t.Errorf("no condition: %v, %v", w, err)
 	}
 }
+
+func TestTasksAreWhatNeedsAPerson(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	rejected := func(key string, reason event.Reason) event.Item {
+		return result(lead("crm", key), "new-lead", event.Rejected, reason, "")
+	}
+	parked := result(lead("crm", "parked"), "new-lead", event.Unknown, event.ReasonNotFound, "")
+	resolved := result(lead("crm", "resolved"), "new-lead", event.Failed, event.ReasonNotSent, "")
+	f.store(rejected("open", event.ReasonMissingField), parked, resolved, rejected("mended", event.ReasonBadField),
+		result(lead("crm", "nowhere"), "new-lead", event.Skipped, "no_zone", ""), result(lead("crm", "fine"), "new-lead", event.Skipped, event.ReasonDryRun, ""),
+		rejected("wrong number", event.ReasonBadNumber))
+	f.store(request(lead("crm", "mended"), "new-lead"))
+	f.read(func(ctx context.Context, s history.Store) error {
+		keys := func(limit int) (keys []string, more bool) {
+			tasks, more, err := history.Tasks(ctx, s, archive.Range{}, func(id uuid.UUID) bool { return id == resolved.Result.RequestID }, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, task := range tasks {
+				if task.Advice == "" || i > 0 && task.Stored.Before(tasks[i-1].Stored) {
+					t.Errorf("task %+v", task)
+				}
+				keys = append(keys, task.Result.Event.Key)
+			}
+			return keys, more
+		}
+		if got, more := keys(10); strings.Join(got, " ") != "open parked nowhere" || more {
+			t.Errorf("tasks %q, more %t", got, more)
+		}
+		if got, more := keys(2); len(got) != 2 || !more {
+			t.Errorf("tasks %q, more %t", got, more)
+		}
+		return nil
+	})
+}
