@@ -207,6 +207,9 @@ func open(p Policy, f Facts, now time.Time) Finding {
 		return skip(OutsideHours, "the policy has no hours")
 	}
 	if len(f.Places) == 0 {
+		if f.Nowhere != "" {
+			return skip(NoZone, "it is not known where the person is: "+f.Nowhere)
+		}
 		return skip(NoZone, "it is not known where the person is")
 	}
 	rules, missing := p.rules(f.Places)
@@ -299,6 +302,9 @@ func (p Policy) closedBecause(places []Place, closed hours.Closed, now time.Time
 	local := now.In(closed.Zone)
 	if name := holidayOn(places, hours.DateOf(local)); name != "" && closed.Rule.HolidaysDiffer && !p.IgnoreHolidays {
 		return Holiday, fmt.Sprintf("%s in %s, by %s", name, clock(local), closed.Rule.Name)
+	}
+	if closed.Margin {
+		return OutsideHours, fmt.Sprintf("closing within %s in %s, by %s", p.CloseMargin, clock(local), closed.Rule.Name)
 	}
 	return OutsideHours, fmt.Sprintf("closed in %s, by %s", clock(local), closed.Rule.Name)
 }

@@ -153,6 +153,8 @@ type Facts struct {
 	// Calls are the earlier calls to the person, of all routes and sources.
 	Calls  []Call
 	Places []Place
+	// Nowhere says why there are no places, in words without a number or a name.
+	Nowhere string
 }
 
 // Finding is what one gate found.

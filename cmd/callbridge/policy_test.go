@@ -130,7 +130,7 @@ func TestGoldenCaseOfACallThatWaits(t *testing.T) {
 `
 	for outcome, want := range map[string]string{
 		"skipped":  "2 cases, 0 failed",
-		"deferred": "      outside_hours    no      closed in Europe/Berlin at Mon 21:00 (+01:00), by de-code\n      the call waits until Tue 2026-12-01 08:00 (+01:00)\n",
+		"deferred": "      outside_hours    forbids closed in Europe/Berlin at Mon 21:00 (+01:00), by de-code\n      the call waits until Tue 2026-12-01 08:00 (+01:00)\n",
 	} {
 		golden := testkit.File(t, "callbridge.test.yaml", strings.Replace(cases, "%s", outcome, 1))
 		_, out, errs := callbridge(t, "", "test", "-c", file, golden)

@@ -14,6 +14,7 @@ import (
 	"callbridge/mapping/zone"
 	"callbridge/policy"
 	"callbridge/policy/place"
+	"callbridge/untrusted"
 )
 
 // Person names the fields that say where the person is; empty for none.
@@ -86,11 +87,17 @@ func (p Policy) Facts(r *event.Request, to event.Phone) policy.Facts {
 	case string(policy.No):
 		f.Consent = policy.No
 	}
-	if places, err := p.places(r.Person, to); err == nil {
-		f.Places = places
+	places, err := p.places(r.Person, to)
+	if err != nil {
+		f.Nowhere = untrusted.Cut(untrusted.Redact(untrusted.Line(err.Error())), maxNowhere)
+		return f
 	}
+	f.Places = places
 	return f
 }
+
+// maxNowhere is how many characters are kept of why it is not known where a person is.
+const maxNowhere = 120
 
 // expires is when a call about the event is too late. The time at which the webhook came
 // in counts for an event without a time, or with one that is later.
@@ -118,7 +125,7 @@ func (p Policy) places(person event.Person, to event.Phone) ([]policy.Place, err
 	if text := strings.TrimSpace(person.Timezone); text != "" && p.asks(fromTimezone) {
 		found, ok := zone.Find(text)
 		if !ok || found.String() == "" {
-			return nil, errors.New("the time zone of the person cannot be understood")
+			return nil, fmt.Errorf("the time zone %q cannot be understood", text)
 		}
 		of.Zone = found.String()
 	}

@@ -7,6 +7,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,8 +31,32 @@ var shipped = sync.OnceValue(func() calendar {
 	return all
 })
 
+// partial are the days that are holidays in a part of a country only, by the country and
+// the day: the name, with the part.
+var partial = sync.OnceValue(func() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, region := range slices.Sorted(maps.Keys(shipped())) {
+		country, _, isPart := strings.Cut(region, "-")
+		if !isPart {
+			continue
+		}
+		if all[country] == nil {
+			all[country] = map[string]string{}
+		}
+		for _, days := range shipped()[region] {
+			for day, name := range days {
+				if all[country][day] == "" {
+					all[country][day] = name + " in " + region
+				}
+			}
+		}
+	}
+	return all
+})
+
 // Name returns the public holiday of a day in a region, such as DE-BY, or in its country.
-// It is empty on other days. known is false if the data do not have the year of the
+// It is empty on other days. Of a country alone, it is not known in which part the person
+// is: a holiday of any part counts. known is false if the data do not have the year of the
 // country: then it is not known whether the day is a holiday.
 func Name(region string, local time.Time) (name string, known bool) {
 	day, year := local.Format(time.DateOnly), local.Year()
@@ -39,8 +65,12 @@ func Name(region string, local time.Time) (name string, known bool) {
 	if !known {
 		return "", false
 	}
-	if name = days[day]; name == "" && isPart {
+	switch name = days[day]; {
+	case name != "":
+	case isPart:
 		name = shipped()[region][year][day]
+	default:
+		name = partial()[country][day]
 	}
 	return name, true
 }

@@ -95,6 +95,8 @@ type Schedule struct {
 type Closed struct {
 	Rule *Rule
 	Zone *time.Location
+	// Margin: without the margin a call could begin.
+	Margin bool
 }
 
 // Open reports whether a call may begin at an instant, or what is closed first in the
@@ -103,7 +105,8 @@ func (s Schedule) Open(at time.Time) (closed Closed, open bool) {
 	for _, rule := range s.Rules {
 		for _, zone := range s.Zones {
 			if wait, ok := s.wait(rule, at.In(zone), 0); !ok || wait > 0 {
-				return Closed{rule, zone}, false
+				wait, ok := rule.opens(at.In(zone), 0, 0, s.Holidays)
+				return Closed{Rule: rule, Zone: zone, Margin: ok && wait == 0}, false
 			}
 		}
 	}

@@ -7,6 +7,7 @@ package place
 import (
 	_ "embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -151,9 +152,9 @@ func (p Person) address() (origin, error) {
 	}
 	names, hasStates := tables().names[country]
 	if written := strings.TrimSpace(p.State); hasStates && written != "" {
-		region, ok := names[strings.ToLower(written)]
+		region, ok := names[plain(written)]
 		if !ok {
-			return origin{}, fmt.Errorf("where the person is: %q is no state of %s", written, country)
+			return origin{}, fmt.Errorf("%q is no state of %s that is known", written, country)
 		}
 		if own, ok := tables().states[region]; ok {
 			zones = own
@@ -236,9 +237,18 @@ func (t table) name(region, written string) {
 	}
 	for _, text := range append(strings.Split(written, ", "), region, code) {
 		if text != "" {
-			t.names[country][strings.ToLower(text)] = region
+			t.names[country][plain(text)] = region
 		}
 	}
+}
+
+// kinds are what people write before the name of a state.
+var kinds = regexp.MustCompile(`^(state of|province of|commonwealth of|freistaat|land|bundesland|freie und hansestadt|freie hansestadt|hansestadt) `)
+
+// plain is a name without the letter case, hyphens and dots, and without what stands for a state.
+func plain(name string) string {
+	name = strings.Join(strings.Fields(strings.NewReplacer("-", " ", "–", " ", ".", " ", "_", " ").Replace(strings.ToLower(name))), " ")
+	return kinds.ReplaceAllLiteralString(name, "")
 }
 
 // rows are the lines of a table that have n words and are no comments.

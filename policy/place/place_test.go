@@ -41,6 +41,11 @@ func TestOf(t *testing.T) {
 		{Person{Zone: "America/New_York", Number: "+493012345678", NumberCountry: "DE"}, "DE America/New_York, DE Europe/Berlin"},
 		{Person{Country: "US", State: "US-HI"}, "US-HI Pacific/Honolulu"},
 		{Person{Country: "DE", State: "Bayern"}, "DE-BY Europe/Berlin"},
+		{Person{Country: "DE", State: "NRW"}, "DE-NW Europe/Berlin"},
+		{Person{Country: "DE", State: "Nordrhein Westfalen"}, "DE-NW Europe/Berlin"},
+		{Person{Country: "DE", State: "Freistaat  Bayern"}, "DE-BY Europe/Berlin"},
+		{Person{Country: "DE", State: "Freie und Hansestadt Hamburg"}, "DE-HH Europe/Berlin"},
+		{Person{Country: "DE", State: "Baden-Wurttemberg", Number: "+493012345678", NumberCountry: "DE"}, "DE-BW Europe/Berlin"},
 		{Person{Country: "FR", State: "Bretagne"}, "FR Europe/Paris"},
 	} {
 		places, err := Of(c.person)

@@ -135,13 +135,13 @@ func Gates(w io.Writer, j *mapping.Judgement) {
 		return
 	}
 	p := func(format string, v ...any) { untrusted.Fprintf(w, format, v...) }
-	p("      %-16s %-7s %s\n", "gate", "passes", "value")
+	p("      %-16s %-7s %s\n", "gate", "says", "value")
 	for _, found := range j.Gates {
-		passes := "yes"
+		says := "allows"
 		if !found.Passes {
-			passes = "no"
+			says = "forbids"
 		}
-		p("      %-16s %-7s %s\n", found.Gate, passes, found.Value)
+		p("      %-16s %-7s %s\n", found.Gate, says, found.Value)
 	}
 	switch {
 	case j.Action == policy.Wait && j.Until.IsZero():
