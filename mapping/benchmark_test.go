@@ -48,7 +48,7 @@ const benchRoute = `
 `
 
 // benchSetup has so many routes: the first takes the event, the others do not.
-func benchSetup(b *testing.B, routes int, first, others string) (*mapping.Config, *mapping.Source, mapping.Delivery) {
+func benchSetup(b *testing.B, routes int, first, others string, policy ...string) (*mapping.Config, *mapping.Source, mapping.Delivery) {
 	b.Helper()
 	var text strings.Builder
 	text.WriteString(benchConfig)
@@ -59,7 +59,8 @@ func benchSetup(b *testing.B, routes int, first, others string) (*mapping.Config
 		}
 		fmt.Fprintf(&text, benchRoute, i, condition)
 	}
-	config := parse(b, text.String())
+	whole := strings.ReplaceAll(text.String(), "countries: [US]", strings.Join(append([]string{"countries: [US]"}, policy...), ", "))
+	config := parse(b, whole)
 	body, err := os.ReadFile("testdata/benchmark.json")
 	if err != nil {
 		b.Fatal(err)
@@ -73,6 +74,15 @@ func benchSetup(b *testing.B, routes int, first, others string) (*mapping.Config
 func BenchmarkMap(b *testing.B) {
 	config, source, d := benchSetup(b, 1, "lead_score >= 50", "")
 	b.SetBytes(int64(len(d.Body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		mapOnce(b, config, source, d)
+	}
+}
+
+// BenchmarkPolicy is BenchmarkMap with hours by law, caps and an expiry.
+func BenchmarkPolicy(b *testing.B) {
+	config, source, d := benchSetup(b, 1, "lead_score >= 50", "", "hours: local-law, close_margin: 10m, expire: 876000h, caps: {day: 3}")
 	b.ReportAllocs()
 	for b.Loop() {
 		mapOnce(b, config, source, d)

@@ -2,9 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
+
+	"callbridge/event"
 	"callbridge/internal/testkit"
 )
 
@@ -137,5 +144,64 @@ func TestGoldenCaseOfACallThatWaits(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("%s: %s\n%s", outcome, errs, out)
 		}
+	}
+}
+
+const reloadedConfig = `sources:
+  crm:
+    verify: {kind: token, header: X-Api-Key, values: ["a key that is long enough"]}
+    key: body:id
+    fields: {phone: {path: phone, type: phone}}
+policy: {countries: [US], hours: %s, holidays: {observe: false}}
+routes:
+  - {name: order, source: crm, mode: live, purpose: service, call: {call_to: phone, ai_agent_id: 6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11}}
+`
+
+// TestPolicyInForceJudgesRequests: a request of another service, published after the file
+// has changed, waits for the hours that the file has now; by its person's clock.
+func TestPolicyInForceJudgesRequests(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "callbridge.yaml")
+	write := func(hours string) {
+		t.Helper()
+		text := strings.Replace(fmt.Sprintf(reloadedConfig, hours), "a key that is long enough", "${file:"+testkit.File(t, "key", "a key that is long enough")+"}", 1)
+		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("any")
+	b := startBridge(t, map[string]string{"CONFIG_FILE": file})
+	publish := func(id uuid.UUID, number, person string) {
+		t.Helper()
+		body := fmt.Sprintf(`{"call":{"ai_agent_id":"6f1f8f0e-5f57-4c0e-9d0a-1f6f4b0a7c11","call_from":"+12025550100","call_to":%q}%s}`, number, person)
+		if err := b.process.bus.Conn().Publish("callbridge.request.crm."+id.String()+".ready", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second, third := uuid.New(), uuid.New(), uuid.New()
+	publish(first, "+12125550142", "")
+	if got := b.result(); got.RequestID != first || got.Outcome != event.Accepted {
+		t.Errorf("at any hour: %s (%s: %s)", got.Outcome, got.Reason, got.Detail)
+	}
+	day := strings.ToLower(time.Now().AddDate(0, 0, 3).Weekday().String()[:3])
+	write("{" + day + `: ["00:00-24:00"]}`)
+	testkit.Eventually(t, "the second generation counts", func() bool { return strings.Contains(b.admin("/readyz"), `"config_generation":2`) })
+	publish(second, "+12125550143", `,"person":{"timezone":"us_slash_hawaii"}`)
+	got := b.result()
+	if got.RequestID != second || got.Outcome != event.Deferred || got.Reason != event.ReasonOutsideHours || !strings.Contains(got.Detail, "closed in US/Hawaii") {
+		t.Errorf("outside of the hours: %s (%s: %s)", got.Outcome, got.Reason, got.Detail)
+	}
+	if wait := time.Until(got.Until); wait < 24*time.Hour || wait > 8*24*time.Hour {
+		t.Errorf("until %s", got.Until)
+	}
+	publish(third, "+12125550144", `,"person":{"timezone":"EST"}`)
+	if got := b.result(); got.RequestID != third || got.Outcome != event.Skipped || got.Reason != event.ReasonNoZone {
+		t.Errorf("in an unknown zone: %s (%s: %s)", got.Outcome, got.Reason, got.Detail)
+	}
+	if n := len(b.sim.Placed()); n != 1 {
+		t.Errorf("%d calls", n)
 	}
 }
