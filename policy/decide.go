@@ -8,7 +8,7 @@ import (
 // Decide judges a request at an instant. A request that waits is to be judged again at
 // Until: facts may have changed by then.
 func Decide(p Policy, f Facts, now time.Time) Verdict {
-	v := Verdict{Action: Go}
+	v := Verdict{Action: Go, Gates: make([]Finding, 0, len(gates))}
 	if f.Unread != "" && now.Before(expiry(f)) {
 		return Verdict{Action: Wait, Reason: Unread, Detail: f.Unread, Until: now.Add(askAgain)}
 	}
