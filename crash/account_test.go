@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -156,6 +157,10 @@ type results struct {
 
 	mu        sync.Mutex
 	byRequest map[uuid.UUID][]result
+	// deferred counts results that another one follows.
+	deferred atomic.Int64
+	// ended counts the others.
+	ended atomic.Int64
 }
 
 // result has the fields of an event.Result that an account needs.
@@ -194,8 +199,10 @@ func (r *results) record(msg jetstream.Msg) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if got.Outcome == event.Deferred {
+		r.deferred.Add(1)
 		return // another one follows
 	}
+	r.ended.Add(1)
 	r.byRequest[got.RequestID] = append(r.byRequest[got.RequestID], result{got.Outcome, got.Reason})
 }
 

@@ -73,7 +73,7 @@ type Config struct {
 	ClaimAge time.Duration
 	// Settle is how long a call may take to appear in Callab's list.
 	Settle time.Duration
-	// SweepEvery is the interval between two sweeps of the ledger; 5 minutes
+	// SweepEvery is the interval between two sweeps of the ledger; one minute
 	// if zero.
 	SweepEvery time.Duration
 
@@ -92,10 +92,6 @@ type Config struct {
 
 	// Country is the country of a number, for stops of a country; nil: never known.
 	Country gate.Country
-
-	// Spread is the time over which requests are spread that wait for the same instant;
-	// waiting.Spread if zero.
-	Spread time.Duration
 
 	// Tracer records spans; nil for none.
 	Tracer *span.Tracer

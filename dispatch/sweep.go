@@ -19,7 +19,7 @@ import (
 )
 
 // sweepEvery is the default of Config.SweepEvery.
-const sweepEvery = 5 * time.Minute
+const sweepEvery = time.Minute
 
 // sweeper reads what was written into the ledger since its last sweep. One process at a
 // time sweeps, over all processes: the one that holds the lease.

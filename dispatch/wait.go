@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -36,7 +35,11 @@ func (d *Dispatcher) postpone(ctx context.Context, r request, e entry, v policy.
 		Reason: event.Reason(v.Reason), Detail: untrusted.Cut(v.Detail, maxDetail), Until: v.Until.UTC(),
 	}
 	if !e.SameWait(next) {
-		next.Due = d.due(r, e, next.Until)
+		now, err := d.clock.Now(ctx)
+		if err != nil {
+			return transition{}, err
+		}
+		next.Due = d.due(r, e, now, next.Until)
 		written, err := d.compareAndSet(ctx, r, next, e)
 		if err != nil {
 			return transition{}, err
@@ -49,20 +52,18 @@ func (d *Dispatcher) postpone(ctx context.Context, r request, e entry, v policy.
 
 // due is when a request that waits until an instant is taken up. It is not later than a
 // call makes sense: before the request expires, and before NATS forgets it.
-func (d *Dispatcher) due(r request, e entry, until time.Time) time.Time {
+func (d *Dispatcher) due(r request, e entry, now, until time.Time) time.Time {
 	expires, mayCall := d.gate.Times(r.call(e))
 	latest := r.stored.Add(d.patience())
 	if !expires.IsZero() && expires.Before(latest) {
 		latest = expires
 	}
-	due := waiting.Due(r.ID, until, latest, d.spread())
+	due := waiting.Due(r.ID, now, until, latest)
 	if !until.IsZero() && until.Before(due) && !mayCall(due) {
 		return until // the hours have ended by then
 	}
 	return due
 }
-
-func (d *Dispatcher) spread() time.Duration { return cmp.Or(d.config.Spread, waiting.Spread) }
 
 // leave ends the work on a request that waits: it publishes that, unless that was done, and
 // has the request taken up when it is due.
@@ -90,7 +91,7 @@ func (d *Dispatcher) remind(id uuid.UUID, r record.Record, now time.Time) {
 	stopped := r.Reason == event.ReasonStopped
 	after := max(r.Due.Sub(now), busRetryDelay)
 	if stopped || r.Until.IsZero() {
-		again := waiting.Due(id, now.Add(askAgain), now.Add(2*askAgain), d.spread()).Sub(now)
+		again := waiting.Due(id, now, now.Add(askAgain), now.Add(2*askAgain)).Sub(now)
 		if after = min(after, again); !now.Before(r.Due) {
 			after = again // its stop lasts
 		}

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -22,10 +23,10 @@ import (
 // website is the scope of a stop of all requests of these tests.
 var website = control.Scope{Source: "website"}
 
-// waitsFast wakes without a spread, and sweeps often.
+// waitsFast sweeps often.
 func waitsFast() dispatch.Config {
 	config := fast()
-	config.Spread, config.SweepEvery = time.Nanosecond, 200*time.Millisecond
+	config.SweepEvery = 200 * time.Millisecond
 	return config
 }
 
@@ -259,5 +260,65 @@ func TestADeletedRequestThatWaitsEnds(t *testing.T) {
 	}
 	if got := f.result(); got.RequestID != r.ID || got.Outcome != event.Failed || f.sim.Posts() != 0 {
 		t.Errorf("ended %s (%s), %d calls", got.Outcome, got.Detail, f.sim.Posts())
+	}
+}
+
+// eventuallyMany is testkit.Eventually for thousands of requests on a busy machine.
+func (f *fixture) eventuallyMany(what string, condition func() bool) {
+	f.t.Helper()
+	if !testkit.Within(3*time.Minute, condition) {
+		f.t.Fatalf("not within 3 minutes: %s", what)
+	}
+}
+
+// TestManyStoppedRequestsHoldUpNoOther: more than NATS delivers without an acknowledgement.
+// After the stop all are called once, while other requests are called as well.
+func TestManyStoppedRequestsHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+	const stopped, others, batch = 4200, 20, 100
+	f := newFixture(t, callabsim.Options{})
+	config := fast()
+	config.Concurrency = 16
+	f.run(config, good)
+	f.stopCalls(control.Scope{Route: "new-lead"})
+	for i := 0; i < stopped; i += batch {
+		items := make([]event.Item, batch)
+		for j := range items {
+			r := request(fmt.Sprint("lead-", i+j), "+12025550142")
+			items[j] = event.Item{Request: &r}
+		}
+		if _, err := f.bus.Store(t.Context(), "", items...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call := func(name string) {
+		t.Helper()
+		var last uuid.UUID
+		for i := range others {
+			r := request(fmt.Sprint(name, i), "+12025550142")
+			r.Route, r.ID = "other", event.RequestID(r.Event.ID, "other")
+			last = r.ID
+			f.send(r)
+		}
+		f.eventuallyMany("the last of the others is called", func() bool { return f.record(last).State == record.Accepted })
+	}
+	call("during")
+	f.eventuallyMany("all others are acknowledged", func() bool { return f.consumer().NumPending+uint64(f.consumer().NumAckPending) == 0 })
+	if n := f.sim.Posts(); n != others {
+		t.Errorf("%d calls during the stop, want %d", n, others)
+	}
+	f.resumeCalls()
+	call("after")
+	f.eventuallyMany("all are called", func() bool { return f.sim.Posts() >= stopped+2*others })
+	ids := map[string]bool{}
+	for _, p := range f.sim.Placed() {
+		var body struct{ Metadata map[string]string }
+		if err := json.Unmarshal(p.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		ids[body.Metadata[event.RequestKey]] = true
+	}
+	if n := len(f.sim.Placed()); n != stopped+2*others || len(ids) != n {
+		t.Errorf("%d calls of %d requests", n, len(ids))
 	}
 }

@@ -7,17 +7,23 @@ import (
 	"github.com/google/uuid"
 )
 
-// Spread is the time over which requests that wait for the same instant are spread.
-const Spread = 2 * time.Minute
+const (
+	// maxSpread is the time over which requests that wait for the same instant are spread
+	// at most.
+	maxSpread = 2 * time.Minute
+	// spreadPart is the part of a wait by which it may become longer.
+	spreadPart = 10
+)
 
-// Due is when a request is taken up that waits until an instant: up to spread later, by its
-// id, in full seconds, and never after latest. A zero until has no end of its own.
-func Due(id uuid.UUID, until, latest time.Time, spread time.Duration) time.Time {
+// Due is when a request is taken up that waits from now until an instant: up to two minutes
+// later, by its id, in full seconds, and never after latest. A zero until has no end of its
+// own.
+func Due(id uuid.UUID, now, until, latest time.Time) time.Time {
 	if until.IsZero() || !until.Before(latest) {
 		return latest
 	}
 	// Half of what is left: the call has to be made before latest, too.
-	spread = min(spread, latest.Sub(until)/2)
+	spread := max(0, min(maxSpread, until.Sub(now)/spreadPart, latest.Sub(until)/2))
 	part := float64(binary.BigEndian.Uint32(id[:4])) / (1 << 32)
 	due := until.Add(time.Duration(part * float64(spread)))
 	if full := due.Truncate(time.Second); full.Before(due) {

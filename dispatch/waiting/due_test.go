@@ -11,35 +11,35 @@ import (
 // after the last moment.
 func TestDueIsSpread(t *testing.T) {
 	t.Parallel()
-	until := time.Date(2026, 11, 30, 8, 0, 0, 1, time.UTC)
-	for name, c := range map[string]struct {
-		latest         time.Duration
-		spread, atMost time.Duration
-	}{
-		"a day is left":     {24 * time.Hour, Spread, Spread + time.Second},
-		"a minute is left":  {time.Minute, Spread, 30*time.Second + time.Second},
-		"nothing is left":   {0, Spread, 0},
-		"it is over before": {-time.Hour, Spread, -time.Hour},
-		"without a spread":  {24 * time.Hour, time.Nanosecond, time.Second},
+	now := time.Date(2026, 11, 30, 2, 0, 0, 1, time.UTC)
+	for name, c := range map[string]struct{ wait, left, atMost time.Duration }{
+		"a night, and a day is left":    {6 * time.Hour, 24 * time.Hour, maxSpread + time.Second},
+		"a night, and a minute is left": {6 * time.Hour, time.Minute, 30*time.Second + time.Second},
+		"a night, and nothing is left":  {6 * time.Hour, 0, 0},
+		"it is over before":             {6 * time.Hour, -time.Hour, -time.Hour},
+		"a minute":                      {time.Minute, 24 * time.Hour, 6*time.Second + time.Second},
+		"no wait":                       {-time.Second, 24 * time.Hour, time.Second},
 	} {
-		latest := until.Add(c.latest)
+		until := now.Add(c.wait)
+		latest := until.Add(c.left)
 		seen := map[time.Time]bool{}
 		for range 1000 {
 			id := uuid.New()
-			due := Due(id, until, latest, c.spread)
-			if !due.Equal(Due(id, until, latest, c.spread)) {
+			due := Due(id, now, until, latest)
+			if !due.Equal(Due(id, now, until, latest)) {
 				t.Fatalf("%s: another time for the same id", name)
 			}
-			if due.Before(until) && c.latest >= 0 || due.After(latest) || due.Sub(until) > c.atMost {
+			if due.Before(until) && c.left >= 0 || due.After(latest) || due.Sub(until) > c.atMost {
 				t.Fatalf("%s: due %s after until", name, due.Sub(until))
 			}
 			seen[due] = true
 		}
-		if name == "a day is left" && len(seen) < 100 {
+		if c.atMost > maxSpread && len(seen) < 100 {
 			t.Errorf("1,000 requests are due at %d different times only", len(seen))
 		}
 	}
-	if due := Due(uuid.New(), time.Time{}, until, Spread); !due.Equal(until) {
+	until := now
+	if due := Due(uuid.New(), now, time.Time{}, until); !due.Equal(until) {
 		t.Errorf("a wait without an end is over at %s", due)
 	}
 }
