@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -292,4 +294,27 @@ func TestTasksAreWhatNeedsAPerson(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestEveryReasonHasASentence compares with the reasons that package event declares.
+func TestEveryReasonHasASentence(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("../event/outcome.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := regexp.MustCompile(`Reason = "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(reasons) < 30 {
+		t.Fatalf("%d reasons are declared", len(reasons))
+	}
+	for _, reason := range reasons {
+		if got := history.Sentence(event.Result{Outcome: event.Skipped, Reason: event.Reason(reason[1])}); got == "Not called: "+reason[1]+"." {
+			t.Errorf("%s: %s", reason[1], got)
+		}
+	}
+	opening := time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC)
+	waits := event.Result{Outcome: event.Deferred, Reason: event.ReasonOutsideHours, Until: opening, Detail: "closed in America/Winnipeg at Sat 20:00 (-05:00), by us-federal"}
+	if got, want := history.Sentence(waits), "Waits until 2026-11-30 14:00 UTC: the person may not be called at this hour. (closed in America/Winnipeg at Sat 20:00 (-05:00), by us-federal)"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
 }

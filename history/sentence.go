@@ -32,7 +32,21 @@ var causes = map[event.Reason]string{
 	event.ReasonBadRequest:     "the request cannot be dialled",
 	event.ReasonBadNumber:      "the number is of a kind or country that is not dialled",
 	event.ReasonRouteOff:       "the route does not dial this number any more",
+	event.ReasonUnread:         "what may forbid the call could not be read",
 	event.ReasonNotSent:        "no attempt placed the call",
+	event.ReasonExpired:        "it is too late for a call about this event",
+	event.ReasonNoZone:         "it is not known where the person is, or which hours hold there",
+	event.ReasonOutsideHours:   "the person may not be called at this hour",
+	event.ReasonHoliday:        "it is a public holiday where the person is",
+	event.ReasonPolicyDataOld:  "the hours or holidays that callbridge knows are too old",
+	event.ReasonStopped:        "calls are stopped",
+	event.ReasonOnCall:         "a call to the person has not ended yet",
+	event.ReasonCoolingDown:    "the last call forbids another one for some time",
+	event.ReasonCapped:         "the person has been called as often as the policy allows",
+	event.ReasonNotFound:       "the answer was lost, and the call is not in Callab's list",
+	event.ReasonHeldAfterLoss:  "NATS has lost what was known of the request",
+	event.ReasonCreated:        "Callab has taken the call",
+	event.ReasonFound:          "the answer was lost, and the call was found in Callab's list",
 }
 
 // Sentence says what became of a request or an event, without the words of results.
@@ -52,10 +66,20 @@ func Sentence(r event.Result) string {
 		return "Called: Callab has taken the call."
 	case event.Unknown:
 		return "Perhaps called: Callab's answer was lost, and its list does not show the call. A person decides." + after(r)
+	case event.Deferred:
+		return "Waits" + until(r.Until) + ": " + cause + "." + after(r)
 	case event.Failed:
 		return "Not called: " + cause + "." + after(r)
 	}
 	return "Not called: " + cause + "." + after(r)
+}
+
+// until says how long a request waits.
+func until(at time.Time) string {
+	if at.IsZero() {
+		return " until something changes"
+	}
+	return " until " + at.UTC().Format("2006-01-02 15:04 UTC")
 }
 
 // after is the detail of a result as another sentence.
@@ -83,6 +107,8 @@ func recordText(r record.Record) string {
 		return text + ": " + r.Detail
 	case record.Unknown:
 		return fmt.Sprintf("attempt %d may have placed the call, Callab's list decides: %s", r.Attempt, r.Detail)
+	case record.Waiting:
+		return fmt.Sprintf("waits%s (%s): %s", until(r.Until), r.Reason, r.Detail)
 	case record.Unreadable:
 		return "the record cannot be read: it " + r.Detail
 	}

@@ -50,6 +50,8 @@ type Step struct {
 	Kind  string `json:"kind"`
 	Route string `json:"route,omitzero"`
 	Text  string `json:"text"`
+	// Gates are what the gates of the policy found.
+	Gates []event.Gate `json:"gates,omitzero"`
 }
 
 // Why tells the story of an event.
@@ -158,7 +160,9 @@ func (s *Story) addResult(r *Request, m archive.Message) {
 	if to := (event.Item{Result: &result}).CallTo(); to != "" {
 		r.To = event.Phone(to)
 	}
-	s.Steps = append(s.Steps, Step{At: m.At, Kind: "result", Route: r.Route, Text: fmt.Sprintf("%s (%s)%s", result.Outcome, result.Reason, after(result))})
+	s.Steps = append(s.Steps, Step{
+		At: m.At, Kind: "result", Route: r.Route, Text: fmt.Sprintf("%s (%s)%s", result.Outcome, result.Reason, after(result)), Gates: result.Gates,
+	})
 }
 
 // note keeps the time of the first message about a request.

@@ -66,6 +66,7 @@ func (a *asked) lead(key string, outcome event.Outcome, reason event.Reason, det
 	r := event.Result{
 		RequestID: event.RequestID(e.ID, "new-lead"), Outcome: outcome, Reason: reason, Detail: detail, Route: "new-lead",
 		Request: json.RawMessage(`{"call_to":"+12025550142"}`), Event: e, Time: e.Received,
+		Gates: []event.Gate{{Gate: reason, Value: "not given"}},
 	}
 	if _, err := a.bus.Store(a.t.Context(), "", event.Item{Result: &r}); err != nil {
 		a.t.Fatal(err)
@@ -98,7 +99,7 @@ func TestWhyAnswersInPlainWordsAndMasksNumbers(t *testing.T) {
 	out := a.why("ada")
 	for _, want := range []string{
 		"crm  key ada", "new-lead         Not called: the person has not agreed to be called.\n", "request " + ada.RequestID.String() + "  to +12•••••••42",
-		"received                 the webhook came in", "closed    new-lead", "result    new-lead       skipped (no_consent)",
+		"received                 the webhook came in", "gate      no_consent     forbids not given", "closed    new-lead", "result    new-lead       skipped (no_consent)",
 		"the configuration of today (", "skipped  dry_run", `true      email != ""`,
 	} {
 		if !strings.Contains(out, want) {

@@ -146,6 +146,13 @@ func (q *question) printSteps(w io.Writer, one told) {
 	untrusted.Fprintf(w, "\n")
 	for _, step := range one.Steps {
 		untrusted.Fprintf(w, "%s  %-9s %-14s %s\n", clock(step.At), step.Kind, step.Route, step.Text)
+		for _, g := range step.Gates {
+			says := "allows"
+			if !g.Passes {
+				says = "forbids"
+			}
+			untrusted.Fprintf(w, "%24s  %-9s %-14s %-7s %s\n", "", "gate", g.Gate, says, g.Value)
+		}
 	}
 	if one.Today == nil {
 		return
