@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -230,4 +231,35 @@ func BenchmarkReserve(b *testing.B) {
 			b.Error(err)
 		}
 	})
+}
+
+// BenchmarkAMillionCalled measures a memory of a million people with one call each: run it
+// with -benchtime 1x.
+func BenchmarkAMillionCalled(b *testing.B) {
+	const many = 1_000_000
+	config := embedded(b)
+	for b.Loop() {
+		kept := open(b, config)
+		before, began := heap(), time.Now()
+		var next atomic.Int64
+		share(many, 64, func() {
+			c := people.Call{Request: uuid.New(), Attempt: 1, At: time.Now()}
+			number := fmt.Sprintf("+1202%07d", next.Add(1))
+			if err := kept.Memory().Reserve(context.Background(), number, people.Document{}, 0, c); err != nil {
+				b.Error(err)
+			}
+		})
+		b.ReportMetric(time.Since(began).Seconds(), "write-s")
+		b.ReportMetric((heap()-before)/many, "B/person-after-writing")
+		kept.Close()
+		before, began = heap(), time.Now()
+		kept = open(b, config)
+		b.ReportMetric(time.Since(began).Seconds(), "start-s")
+		d, _, err := kept.Memory().Read(context.Background(), "+12021000000")
+		if err != nil || len(d.Calls) != 1 {
+			b.Fatal(len(d.Calls), err)
+		}
+		b.ReportMetric((heap()-before)/many, "B/person-after-start")
+		kept.Close()
+	}
 }

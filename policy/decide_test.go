@@ -236,3 +236,26 @@ func TestWaitEndsAtTheFirstInstant(t *testing.T) {
 		t.Errorf("%v: the facts prove little", count)
 	}
 }
+
+// BenchmarkDecide is what all gates of one call cost, without the reads.
+func BenchmarkDecide(b *testing.B) {
+	p, f := callable(b)
+	now := at(b, monday)
+	for name, change := range map[string]func(*Policy, *Facts){
+		"any hour": func(p *Policy, _ *Facts) { p.AnyTime = true },
+		"hours":    func(*Policy, *Facts) {},
+		"hours, and 7 earlier calls": func(_ *Policy, f *Facts) {
+			f.Calls = calls(b, 24*time.Hour, 48*time.Hour, 72*time.Hour, 96*time.Hour, 120*time.Hour, 144*time.Hour, 168*time.Hour)
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			p, f := p, f
+			change(&p, &f)
+			for b.Loop() {
+				if v := Decide(p, f, now); v.Action != Go {
+					b.Fatal(v.Reason, v.Detail)
+				}
+			}
+		})
+	}
+}
