@@ -99,11 +99,11 @@ func TestMapShowsGates(t *testing.T) {
 	const body = `{"id": 1, "at": "2026-11-30T07:30:00Z", "phone": "+493012345678"}`
 	for at, want := range map[string]string{
 		"2026-11-30T07:35:00Z": "  order                requested  \n" +
-			"      gate             passes  value\n" +
-			"      expired          yes     until 2026-12-01 07:30 UTC\n" +
-			"      no_consent       yes     a service call needs none\n" +
-			"      do_not_call      yes     the fields of the CRM do not forbid it\n" +
-			"      outside_hours    yes     open in Europe/Berlin at Mon 08:35 (+01:00)\n" +
+			"      gate             says    value\n" +
+			"      expired          allows  until 2026-12-01 07:30 UTC\n" +
+			"      no_consent       allows  a service call needs none\n" +
+			"      do_not_call      allows  the fields of the CRM do not forbid it\n" +
+			"      outside_hours    allows  open in Europe/Berlin at Mon 08:35 (+01:00)\n" +
 			"      the call may be made now; stops, the do-not-call list, caps and cool-downs are asked right before it\n",
 		"2026-11-30T20:00:00Z": "  order                deferred outside_hours closed in Europe/Berlin at Mon 21:00 (+01:00), by de-code\n",
 		"2026-12-01T08:00:00Z": "  order                skipped expired too late since 2026-12-01 07:30 UTC\n",
