@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callbridge/bus/connect"
+	"callbridge/bus/control"
 	"callbridge/bus/dnc"
 	"callbridge/bus/embedded"
 	"callbridge/bus/loss"
@@ -99,7 +100,7 @@ type Bus struct {
 	memory *people.Memory
 
 	loss    *loss.Keeper
-	stopped stopped
+	stopped control.Known // what this process has last read of stops
 	metrics *metrics
 	// opening ends Open with the server's refusal of a permission, which would
 	// otherwise show only as a timeout.
@@ -229,7 +230,7 @@ func (b *Bus) connectEmbedded(options []nats.Option) (conn *nats.Conn, err error
 
 // flushed are the streams that callers depend on: what they have acknowledged has to be
 // on the disk.
-var flushed = []string{stream.Requests, stream.Ledger, stream.Results, stream.Control, stream.DNC, stream.People}
+var flushed = []string{stream.Requests, stream.Ledger, stream.Results, stream.Control, stream.DNC, stream.People, stream.Audit}
 
 // startFlushers lets the embedded server flush what callers depend on, and watch its
 // store.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/audit"
 	"callbridge/bus/dnc"
 	"callbridge/bus/people"
 	"callbridge/bus/personkey"
@@ -81,7 +82,13 @@ func (b *Bus) People() *dnc.List { return b.people }
 
 // ServePeople answers requests about the do-not-call list until ctx ends.
 func (b *Bus) ServePeople(ctx context.Context, parse dnc.Parse) error {
-	return dnc.Service{List: b.people, Parse: parse, Log: b.config.Log}.Serve(ctx, b.conn)
+	write := func(ctx context.Context, e audit.Entry) error {
+		if err := b.config.audits(b.js).Write(ctx, e); err != nil {
+			return err
+		}
+		return b.server.Flush(ctx, stream.Audit)
+	}
+	return dnc.Service{List: b.people, Parse: parse, Audit: write, Log: b.config.Log}.Serve(ctx, b.conn)
 }
 
 // AskPeople connects for requests about the do-not-call list, which a running callbridge

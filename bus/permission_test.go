@@ -62,6 +62,15 @@ func TestDocumentedPermissionsAreEnoughAndNoneTooMany(t *testing.T) {
 			used := observe(t, as(t, s, "administrator"))
 			b := open(t, config)
 			useAll(t, b)
+			answering(t, b)
+			operator := config
+			operator.Auth.User = "administrator"
+			for _, verb := range []string{dnc.VerbAdd, dnc.VerbRemove} {
+				testkit.Eventually(t, "callbridge answers", func() bool {
+					_, err := ask(t, operator, verb, dnc.Request{Numbers: []string{"+12025550142"}})
+					return err == nil
+				})
+			}
 			for _, allowed := range allowedTo(t, user) {
 				testkit.Eventually(t, user+" publishes to "+allowed+", as it may", func() bool { return used(allowed) })
 			}

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/audit"
 	"callbridge/bus/control"
 	"callbridge/bus/loss"
 	"callbridge/bus/role"
@@ -33,6 +34,10 @@ func (c Config) forbids() (names []string) {
 	return names
 }
 
+func (c Config) audits(js jetstream.JetStream) audit.Log {
+	return audit.Log{JS: js, Prefix: c.Prefix + ".audit"}
+}
+
 func (c Config) controls(js jetstream.JetStream) control.Store {
 	return control.Store{JS: js, Stream: c.settings().Name(stream.Control), Subject: c.Prefix + ".control"}
 }
@@ -54,17 +59,12 @@ func (b *Bus) StopSource(ctx context.Context, s control.Stop) error {
 	if err != nil {
 		return fmt.Errorf("stop source %s: %w", s.Source, err)
 	}
-	b.stopped.known.Store(&known{d})
+	b.stopped.Set(d)
 	return b.server.Flush(ctx, stream.Control)
 }
 
 // Resumed is when calls were last resumed, as far as this process knows.
-func (b *Bus) Resumed() time.Time {
-	if k := b.stopped.known.Load(); k != nil {
-		return k.document.Resumed.At
-	}
-	return time.Time{}
-}
+func (b *Bus) Resumed() time.Time { return b.stopped.Document().Resumed.At }
 
 func (b *Bus) readStops(ctx context.Context) (control.Document, error) {
 	if err := b.remembered(ctx); err != nil {
@@ -74,7 +74,7 @@ func (b *Bus) readStops(ctx context.Context) (control.Document, error) {
 	if err != nil {
 		return d, err
 	}
-	b.stopped.known.Store(&known{d})
+	b.stopped.Set(d)
 	if revision > 0 {
 		err = b.loss.Used(ctx, b.streamName(stream.Control))
 	}
@@ -103,11 +103,6 @@ func forgotten(p loss.Problem) error {
 		p.Stream, p.Kind, p.At.UTC().Format(time.RFC3339))
 }
 
-// stopped is what this process knows of the document of stops.
-type stopped struct{ known atomic.Pointer[known] }
-
-type known struct{ document control.Document }
-
 // WatchStops reads what is stopped until ctx ends, for what is shown of it and for what need
 // not be exact: a claim asks Stopped. It logs every change, and calls changed after it.
 func (b *Bus) WatchStops(ctx context.Context, changed func()) {
@@ -120,7 +115,7 @@ func (b *Bus) WatchStops(ctx context.Context, changed func()) {
 		if err == nil {
 			now = fmt.Sprint(d.Active(time.Now()))
 			// The command that wrote it did not wait for the disk.
-			err = b.server.Flush(ctx, stream.Control)
+			err = errors.Join(b.server.Flush(ctx, stream.Control), b.server.Flush(ctx, stream.Audit))
 		}
 		if now != last && ctx.Err() == nil && b.conn.IsConnected() {
 			b.logStops(d, err)
@@ -154,35 +149,17 @@ func (b *Bus) logStops(d control.Document, err error) {
 
 // KnownStop is Stopped by what WatchStops or a claim last read.
 func (b *Bus) KnownStop(call control.Scope) (control.Stop, bool) {
-	if k := b.stopped.known.Load(); k != nil {
-		return k.document.Stopped(call, time.Now())
-	}
-	return control.Stop{}, false
+	return b.stopped.Document().Stopped(call, time.Now())
 }
 
 // AllStopped reports whether everything is stopped, by what WatchStops or a claim last read.
-func (b *Bus) AllStopped() bool {
-	k := b.stopped.known.Load()
-	return k != nil && k.document.StopsAll(time.Now())
-}
+func (b *Bus) AllStopped() bool { return b.stopped.Document().StopsAll(time.Now()) }
 
 // Stops returns the stops that are active, as WatchStops or a claim last read them.
-func (b *Bus) Stops() []control.Stop { return b.stopped.active() }
+func (b *Bus) Stops() []control.Stop { return b.stopped.Document().Active(time.Now()) }
 
 // Share is the share of the dial rate at which calls may be placed now.
-func (b *Bus) Share() float64 {
-	if k := b.stopped.known.Load(); k != nil {
-		return k.document.Share(time.Now())
-	}
-	return 1
-}
-
-func (s *stopped) active() []control.Stop {
-	if k := s.known.Load(); k != nil {
-		return k.document.Active(time.Now())
-	}
-	return nil
-}
+func (b *Bus) Share() float64 { return b.stopped.Document().Share(time.Now()) }
 
 // acting connects for a command of an operator: to
 // config.URL, or to the embedded server of a process on this machine.
@@ -211,8 +188,11 @@ func missingStream(err error) error {
 func Stop(ctx context.Context, config Config, s control.Stop) (active []control.Stop, err error) {
 	err = acting(ctx, config, "callbridge stop", func(ctx context.Context, config Config, js jetstream.JetStream) error {
 		d, err := config.controls(js).Stop(ctx, s)
+		if err != nil {
+			return err
+		}
 		active = d.Active(s.Since)
-		return err
+		return config.audits(js).Write(ctx, audit.Entry{At: s.Since, Verb: audit.Stop, By: s.By, Why: s.Why, What: s.Scope.String()})
 	})
 	return active, err
 }
@@ -221,8 +201,14 @@ func Stop(ctx context.Context, config Config, s control.Stop) (active []control.
 // ends the only stop. It needs the role operator.
 func Resume(ctx context.Context, config Config, scope control.Scope, all bool, r control.Resume) (ended []control.Stop, err error) {
 	err = acting(ctx, config, "callbridge resume", func(ctx context.Context, config Config, js jetstream.JetStream) (err error) {
-		ended, err = config.controls(js).Resume(ctx, scope, all, r)
-		return err
+		if ended, err = config.controls(js).Resume(ctx, scope, all, r); err != nil {
+			return err
+		}
+		var what []string
+		for _, s := range ended {
+			what = append(what, s.Scope.String())
+		}
+		return config.audits(js).Write(ctx, audit.Entry{At: r.At, Verb: audit.Resume, By: r.By, Why: r.Why, What: strings.Join(what, "; ")})
 	})
 	return ended, err
 }

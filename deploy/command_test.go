@@ -59,6 +59,7 @@ var commands = map[string]command{
 	"callbridge why":                     {role.Operator, role.Reader, callbridge("why", "-c", "../docs/examples/new-lead/callbridge.yaml", "lead-1")},
 	"callbridge replay plan":             {role.Operator, role.Reader, callbridge("replay", "plan", "-c", "../docs/examples/new-lead/callbridge.yaml")},
 	"callbridge find":                    {role.Reader, role.Results, callbridge("find")},
+	"callbridge audit":                   {role.Reader, role.Results, callbridge("audit")},
 	"callbridge streams apply":           {role.Administrator, role.Operator, callbridge("streams", "apply")},
 	"callbridge streams acknowledge":     {role.Operator, role.Reader, (*actor).acknowledge},
 	"callbridge streams apply --dry-run": {role.Operator, role.Reader, callbridge("streams", "apply", "--dry-run")},
@@ -120,7 +121,7 @@ func commandOf(text string) string {
 	text = regexp.MustCompile(`^\s*(NATS_\w+=\S+ |RETENTION=\S+ )*|--context \w+ |-s \S+ |-s "[^"]+" `).ReplaceAllString(text, "")
 	words := append(strings.Fields(text), "", "", "")
 	switch {
-	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams", "stop", "resume", "dnc", "person", "why", "find", "replay"}, words[1]):
+	case words[0] == "nats" && words[1] == "context", words[0] == "callbridge" && !slices.Contains([]string{"results", "streams", "stop", "resume", "dnc", "audit", "person", "why", "find", "replay"}, words[1]):
 		return ""
 	case words[1] == "streams" && !regexp.MustCompile(`^[a-z]+$`).MatchString(words[2]):
 		return "" // it only prints

@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus"
+	"callbridge/bus/archive"
+	"callbridge/bus/audit"
 	"callbridge/bus/bustest"
 	"callbridge/bus/control"
 	"callbridge/bus/dnc"
@@ -301,6 +304,7 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 	if _, err := b.People().Add(t.Context(), []string{"+12025550142"}, dnc.Entry{Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+	changeAndRead(t, servers, b)
 	b.Memory().Key = b.People().Key
 	if err := b.Memory().Reserve(t.Context(), "+12025550142", people.Document{}, 0, people.Call{Request: uuid.New(), Attempt: 1, At: time.Now()}); err != nil {
 		t.Fatal(err)
@@ -312,6 +316,36 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 	if seen, err := b.Store(t.Context(), "", event.Item{Pending: &waiting}); err != nil || seen[0] {
 		t.Errorf("seen before: %t, %v", seen[0], err)
 	}
+}
+
+// changeAndRead changes the do-not-call list as the user operator, and reads that as the user
+// reader.
+func changeAndRead(t *testing.T, servers []*server.Server, b *bus.Bus) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		_ = b.ServePeople(ctx, func(text string) (event.Phone, error) { return event.Phone(text), nil })
+	})
+	defer func() { stop(); serving.Wait() }()
+	as := func(name string) bus.Config {
+		return bus.Config{URL: urls(servers), Auth: bus.Auth{User: name, Password: "demo-" + name + "-password"}, Prefix: "callbridge", Replicas: 3}
+	}
+	for _, verb := range []string{dnc.VerbAdd, dnc.VerbRemove} {
+		testkit.Eventually(t, "the bridge answers", func() bool {
+			return bus.AskPeople(ctx, as("operator"), func(ctx context.Context, c dnc.Client) error {
+				_, err := c.Ask(ctx, verb, dnc.Request{Numbers: []string{"+12025550143"}})
+				return err
+			}) == nil
+		})
+	}
+	testkit.Eventually(t, "both acts are read", func() bool {
+		read := map[string]bool{}
+		err := bus.ReadArchive(ctx, as("reader"), "test", role.Reader, func(ctx context.Context, a archive.Archive) error {
+			return a.Acts(ctx, "", time.Time{}, func(e audit.Entry) error { read[e.Verb] = true; return nil })
+		})
+		return err == nil && len(read) == 2
+	})
 }
 
 // idle reports permissions that were never used.

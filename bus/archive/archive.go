@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/audit"
 	"callbridge/bus/stream"
 )
 
@@ -71,6 +72,16 @@ func (a Archive) Records(ctx context.Context, id uuid.UUID) ([]Message, error) {
 // Results returns all results of a request, the oldest first.
 func (a Archive) Results(ctx context.Context, id uuid.UUID) ([]Message, error) {
 	return a.all(ctx, stream.Results, "result.*.*."+id.String())
+}
+
+// Acts calls fn with the acts of operators since a time, the oldest first, and stops at its
+// error. An empty verb is all.
+func (a Archive) Acts(ctx context.Context, verb string, since time.Time, fn func(audit.Entry) error) error {
+	s, err := a.stream(ctx, stream.Audit)
+	if err != nil {
+		return err
+	}
+	return audit.Read(ctx, s, a.settings.Prefix+".audit", verb, since, fn)
 }
 
 // Source is the source that the subject of a request, a lookup or a result names.

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/audit"
 	"callbridge/bus/personkey"
 	"callbridge/event"
 )
@@ -44,6 +45,17 @@ type Request struct {
 	// By is the person or service that says so, Why the reason.
 	By  string `json:"by,omitempty"`
 	Why string `json:"why,omitempty"`
+}
+
+// what is the scope of a request in words.
+func (r Request) what() string {
+	switch {
+	case len(r.Listed) > 0:
+		return "as exported"
+	case r.All:
+		return "every entry"
+	}
+	return r.Scope.String()
 }
 
 // Answer has one Status for each number or entry, in their order, or an error; then nothing, or
@@ -84,6 +96,8 @@ const (
 type Service struct {
 	List  *List
 	Parse Parse
+	// Audit writes who did what, and returns when that is on the disk.
+	Audit func(context.Context, audit.Entry) error
 	Log   *slog.Logger
 }
 
@@ -163,7 +177,7 @@ func (s Service) answer(ctx context.Context, verb string, data []byte) (Answer, 
 	now := time.Now().UTC()
 	if len(r.Listed) > 0 {
 		changed, err := s.addListed(ctx, verb, r)
-		return s.done(verb, r, nil, changed, err)
+		return s.done(ctx, verb, r, now, nil, changed, err)
 	}
 	numbers, err := s.parse(r.Numbers)
 	if err != nil {
@@ -181,7 +195,7 @@ func (s Service) answer(ctx context.Context, verb string, data []byte) (Answer, 
 	} else {
 		changed, err = s.List.Remove(ctx, numbers, r.Scope, r.All, Removal{By: r.By, Why: r.Why, At: now})
 	}
-	return s.done(verb, r, numbers, changed, err)
+	return s.done(ctx, verb, r, now, numbers, changed, err)
 }
 
 var person = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -208,12 +222,28 @@ func (s Service) addListed(ctx context.Context, verb string, r Request) ([]bool,
 	return s.List.AddListed(ctx, r.Listed)
 }
 
-// done logs a change and answers.
-func (s Service) done(verb string, r Request, numbers []string, changed []bool, err error) (Answer, error) {
+// done logs a change, writes it to the audit stream and answers.
+func (s Service) done(ctx context.Context, verb string, r Request, at time.Time, numbers []string, changed []bool, err error) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
 	s.log(verb, r, numbers, changed)
+	e := audit.Entry{At: at, Verb: audit.DNCAdd, By: r.By, Why: r.Why, What: r.what(), Asked: len(changed)}
+	if verb == VerbRemove {
+		e.Verb = audit.DNCRemove
+	}
+	for i, c := range changed {
+		switch {
+		case !c:
+		case len(r.Listed) > 0:
+			e.Persons = append(e.Persons, r.Listed[i].Person)
+		default:
+			e.Persons = append(e.Persons, s.List.Key.Person(numbers[i]))
+		}
+	}
+	if err := s.Audit(ctx, e); err != nil {
+		return Answer{}, err
+	}
 	answer := Answer{Persons: make([]Status, len(changed))}
 	for i, c := range changed {
 		answer.Persons[i].Changed = c
@@ -228,11 +258,7 @@ func (s Service) log(verb string, r Request, numbers []string, changed []bool) {
 			n++
 		}
 	}
-	scope := r.Scope.String()
-	if len(r.Listed) > 0 {
-		scope = "as exported"
-	}
-	attributes := []any{"verb", verb, "scope", scope, "by", r.By, "why", r.Why, "numbers", len(changed), "changed", n}
+	attributes := []any{"verb", verb, "scope", r.what(), "by", r.By, "why", r.Why, "numbers", len(changed), "changed", n}
 	if len(numbers) == 1 {
 		attributes = append(attributes, "number", event.Phone(numbers[0]))
 	}

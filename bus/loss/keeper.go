@@ -172,7 +172,7 @@ func (k *Keeper) Finish(ctx context.Context) error {
 	return k.check(ctx, 0)
 }
 
-// Used is called by who has read a message of a stream. If the stream was empty when it was
+// Used is called after a message of a stream was read. If the stream was empty when it was
 // last remembered, and would be taken for unused after its loss, it is remembered before
 // Used returns. An error means that it may not be.
 func (k *Keeper) Used(ctx context.Context, name string) error {

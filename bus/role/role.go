@@ -77,6 +77,7 @@ func filled(subjects []string, prefix, stream string) []string {
 
 var bridge = []string{
 	"{P}.request.*.*.ready", "{P}.request.*.*.closed", "{P}.lookup.*.*", "{P}.ledger.*", "{P}.result.*.*.*", "{P}.limit.>", "{P}.state.streams",
+	"{P}.audit.dnc-add", "{P}.audit.dnc-remove",
 	"{P}.dnc.person.*", "{P}.dnc.key", "{P}.person.*",
 	// A source that makes too many requests is stopped.
 	"{P}.control",
@@ -87,6 +88,7 @@ var bridge = []string{
 	"$JS.API.STREAM.CREATE.{S}LIMITS", "$JS.API.STREAM.INFO.{S}LIMITS", "$JS.API.STREAM.MSG.DELETE.{S}LIMITS",
 	"$JS.API.STREAM.CREATE.{S}STATE", "$JS.API.STREAM.INFO.{S}STATE", "$JS.API.STREAM.MSG.GET.{S}STATE",
 	"$JS.API.STREAM.CREATE.{S}CONTROL", "$JS.API.STREAM.INFO.{S}CONTROL", "$JS.API.STREAM.MSG.GET.{S}CONTROL",
+	"$JS.API.STREAM.CREATE.{S}AUDIT", "$JS.API.STREAM.INFO.{S}AUDIT",
 	"$JS.API.STREAM.CREATE.{S}DNC", "$JS.API.STREAM.INFO.{S}DNC", "$JS.API.STREAM.MSG.GET.{S}DNC",
 	"$JS.API.STREAM.CREATE.{S}PEOPLE", "$JS.API.STREAM.INFO.{S}PEOPLE", "$JS.API.STREAM.MSG.GET.{S}PEOPLE",
 	// The two consumers of requests.
@@ -110,6 +112,7 @@ var operator = []string{
 	// A loss of streams is acknowledged.
 	"{P}.state.acknowledged", "$JS.API.STREAM.INFO.{S}STATE", "$JS.API.STREAM.MSG.GET.{S}STATE",
 	// Calls are stopped and resumed.
+	"{P}.audit.stop", "{P}.audit.resume",
 	"{P}.control", "$JS.API.STREAM.INFO.{S}CONTROL", "$JS.API.STREAM.MSG.GET.{S}CONTROL",
 	// The do-not-call list: a callbridge process changes it.
 	"{P}.dnc.add", "{P}.dnc.remove", "{P}.dnc.check",
@@ -126,6 +129,8 @@ var operator = []string{
 	"$JS.API.CONSUMER.CREATE.{S}LEDGER.>", "$JS.API.CONSUMER.INFO.{S}LEDGER.*", "$JS.API.CONSUMER.MSG.NEXT.{S}LEDGER.*",
 	"$JS.API.CONSUMER.CREATE.{S}RESULTS.>", "$JS.API.CONSUMER.INFO.{S}RESULTS.*", "$JS.API.CONSUMER.MSG.NEXT.{S}RESULTS.*",
 	"$JS.ACK.{S}RESULTS.>", "$JS.ACK.{S}LEDGER.>",
+	// Acts of operators.
+	"$JS.API.STREAM.INFO.{S}AUDIT", "$JS.API.CONSUMER.CREATE.{S}AUDIT.>", "$JS.API.CONSUMER.MSG.NEXT.{S}AUDIT.*",
 }
 
 var reader = []string{
@@ -133,6 +138,8 @@ var reader = []string{
 	"$JS.API.CONSUMER.INFO.{S}RESULTS.*", "$JS.API.CONSUMER.MSG.NEXT.{S}RESULTS.*", "$JS.ACK.{S}RESULTS.>",
 	// What is stopped.
 	"$JS.API.STREAM.INFO.{S}CONTROL", "$JS.API.STREAM.MSG.GET.{S}CONTROL",
+	// Acts of operators.
+	"$JS.API.STREAM.INFO.{S}AUDIT", "$JS.API.CONSUMER.CREATE.{S}AUDIT.>", "$JS.API.CONSUMER.MSG.NEXT.{S}AUDIT.*",
 }
 
 // administrator works on every stream of the account, but publishes no message of

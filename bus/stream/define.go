@@ -21,6 +21,7 @@ const (
 	Control  = "control"
 	DNC      = "dnc"
 	People   = "people"
+	Audit    = "audit"
 )
 
 // Names of the durable consumers of the stream of requests, from which every process
@@ -54,6 +55,8 @@ const (
 	stateMessages = 10_000
 	// controlMessages bounds the stream of stops. Each is the act of a person.
 	controlMessages = 100_000
+	// auditAge is how long acts are kept.
+	auditAge = 400 * 24 * time.Hour
 	// peopleAge is how long calls to people are remembered: longer than any cool-down.
 	peopleAge = 400 * 24 * time.Hour
 	// shortestWindow is the shortest duplicate window that nats-server accepts.
@@ -116,7 +119,20 @@ func (s Settings) Streams() []jetstream.StreamConfig {
 			Discard: jetstream.DiscardOld, DenyDelete: true, DenyPurge: true,
 			Storage: jetstream.FileStorage, Replicas: s.Replicas,
 		},
-	}, s.Forbidding()...)
+	}, append(s.Forbidding(), s.acts())...)
+}
+
+// acts returns the definition of the stream of the acts of operators. No call depends on it.
+func (s Settings) acts() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        s.Name(Audit),
+		Description: "who did what, when and why; messages are only added",
+		Subjects:    []string{s.Prefix + ".audit.*"},
+		MaxAge:      auditAge, MaxMsgsPerSubject: difference.UnlimitedPerSubject,
+		Discard: jetstream.DiscardNew, DenyDelete: true, DenyPurge: true,
+		Duplicates: shortestWindow,
+		Storage:    jetstream.FileStorage, Replicas: s.Replicas,
+	}
 }
 
 // Forbidding returns the definitions of the streams that forbid calls. Stops and the

@@ -78,7 +78,7 @@ Requests and results are messages on NATS JetStream.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(newDemo(), newServe(), newResults(), newCheck(), newMap(), newTest(), show.NewPolicy(loadFile), newSchema(), newSources(), newStreams(),
-		act.NewStop(actSettings, asking.Configuration), act.NewResume(actSettings), act.NewDNC(actSettings, asking.Configuration), act.NewPerson(actSettings, asking.Configuration), ask.NewWhy(asking), ask.NewFind(asking), ask.NewReplay(asking), newSimulate(), newHealth(), newVersion())
+		act.NewStop(actSettings, asking.Configuration), act.NewResume(actSettings), act.NewDNC(actSettings, asking.Configuration), act.NewPerson(actSettings, asking.Configuration), ask.NewWhy(asking), ask.NewFind(asking), ask.NewReplay(asking), ask.NewAudit(asking), newSimulate(), newHealth(), newVersion())
 	return root
 }
 
