@@ -142,10 +142,10 @@ func (s *sweeper) read(ctx context.Context, now time.Time) error {
 }
 
 // follow has this process take up the requests that wait for another one, which may have
-// been killed. That one goes first, and the order is another one: where both are at it,
-// they seldom meet, and then the ledger decides.
+// been killed. If it was not, it goes first; where both are at it, the ledger decides.
 func (s *sweeper) follow(id uuid.UUID, r record.Record, now time.Time) {
 	var grace time.Duration
+	add := s.waiting.Add
 	switch {
 	case r.State.IsFinal():
 		s.waiting.Remove(id)
@@ -153,14 +153,13 @@ func (s *sweeper) follow(id uuid.UUID, r record.Record, now time.Time) {
 	case r.State != record.Waiting || r.Owner == s.instance:
 		return
 	case !s.ownerHasEnded(r.Owner):
-		most := cmp.Or(s.config.SweepEvery, sweepEvery) / 5
-		grace = most + rand.N(most)
+		add, grace = s.waiting.AddLast, cmp.Or(s.config.SweepEvery, sweepEvery)/2
 	}
 	if r.Reason == event.ReasonStopped {
-		s.waiting.Add(id, grace, true) // its stop may have ended
+		add(id, grace, true) // its stop may have ended
 		return
 	}
-	s.remind(id, r, now.Add(-grace))
+	s.remind(id, r, now.Add(-grace), add)
 }
 
 // giveUp ends the requests that have waited for almost as long as NATS keeps them.

@@ -78,7 +78,7 @@ func (d *Dispatcher) leave(ctx context.Context, r request, e entry) (transition,
 	if err != nil {
 		return transition{}, err
 	}
-	d.remind(r.ID, e.Record, now)
+	d.remind(r.ID, e.Record, now, d.waiting.Add)
 	// A stop that has ended since it was read does not wake the request any more.
 	if e.Reason == event.ReasonStopped && !d.isStopped(r) {
 		d.waiting.Add(r.ID, busRetryDelay, true)
@@ -86,8 +86,8 @@ func (d *Dispatcher) leave(ctx context.Context, r request, e entry) (transition,
 	return done(), nil
 }
 
-// remind has this process take up a request that waits.
-func (d *Dispatcher) remind(id uuid.UUID, r record.Record, now time.Time) {
+// remind has this process take up a request that waits, by one of the methods of Set.
+func (d *Dispatcher) remind(id uuid.UUID, r record.Record, now time.Time, add func(uuid.UUID, time.Duration, bool)) {
 	stopped := r.Reason == event.ReasonStopped
 	after := max(r.Due.Sub(now), busRetryDelay)
 	if stopped || r.Until.IsZero() {
@@ -96,7 +96,7 @@ func (d *Dispatcher) remind(id uuid.UUID, r record.Record, now time.Time) {
 			after = again // its stop lasts
 		}
 	}
-	d.waiting.Add(id, after, stopped)
+	add(id, after, stopped)
 }
 
 // await is the step of a request that waits. Until its wait is over, or the stop that it

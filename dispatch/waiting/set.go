@@ -5,6 +5,7 @@ package waiting
 import (
 	"container/heap"
 	"context"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -16,26 +17,32 @@ import (
 // usable.
 type Set struct {
 	begun time.Time
-	// added is signalled when something may be due earlier than before.
-	added chan struct{}
+	// changed is signalled when something may be due earlier than before.
+	changed chan struct{}
 
 	mu sync.Mutex
-	// due has the turn of each request that counts; queue may have outdated ones as well.
+	// due has the turn of each request that counts; queue and ready may have outdated ones as
+	// well. Ready are those that are due, in the order in which they came: they are read
+	// from NATS in the order of its blocks, which then need not all be in memory.
 	due   map[uuid.UUID]turn
 	queue queue
+	ready queue
+	added int64
 }
 
 // turn is when a request is due.
 type turn struct {
 	// at is the time since Set.begun.
 	at time.Duration
+	// order is that of requests that are due at the same time.
+	order int64
 	// early: the request may be due before that (Wake).
 	early bool
 }
 
 // New returns an empty set.
 func New() *Set {
-	return &Set{begun: time.Now(), added: make(chan struct{}, 1), due: map[uuid.UUID]turn{}}
+	return &Set{begun: time.Now(), changed: make(chan struct{}, 1), due: map[uuid.UUID]turn{}}
 }
 
 // Add has a request due after a time, whenever it was due before. With early, Wake has it
@@ -43,7 +50,25 @@ func New() *Set {
 func (s *Set) Add(id uuid.UUID, after time.Duration, early bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.add(id, turn{time.Since(s.begun) + after, early})
+	s.added++
+	s.addNew(id, turn{time.Since(s.begun) + after, s.added, early})
+}
+
+// AddLast is Add for a request of another process: it comes after all others that are due,
+// the last one first. That process takes them in their order, and both meet only once.
+func (s *Set) AddLast(id uuid.UUID, after time.Duration, early bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.added++
+	s.addNew(id, turn{time.Since(s.begun) + after, math.MaxInt64 - s.added, early})
+}
+
+// addNew keeps the place of a request that is there already. It needs mu.
+func (s *Set) addNew(id uuid.UUID, t turn) {
+	if before, known := s.due[id]; known {
+		t.order = before.order
+	}
+	s.add(id, t)
 }
 
 // add needs mu.
@@ -52,9 +77,9 @@ func (s *Set) add(id uuid.UUID, t turn) {
 		return
 	}
 	s.due[id] = t
-	heap.Push(&s.queue, entry{t.at, id})
+	heap.Push(&s.queue, entry{int64(t.at), id})
 	select {
-	case s.added <- struct{}{}:
+	case s.changed <- struct{}{}:
 	default:
 	}
 }
@@ -84,7 +109,7 @@ func (s *Set) Wake() {
 	now := time.Since(s.begun)
 	for id, t := range s.due {
 		if at := now + rand.N(wakeSpread); t.early && at < t.at {
-			s.add(id, turn{at, true})
+			s.add(id, turn{at, t.order, true})
 		}
 	}
 }
@@ -103,7 +128,7 @@ func (s *Set) Next(ctx context.Context) (uuid.UUID, error) {
 			timer.Stop()
 			return uuid.Nil, ctx.Err()
 		case <-timer.C:
-		case <-s.added:
+		case <-s.changed:
 			timer.Stop()
 		}
 	}
@@ -112,38 +137,46 @@ func (s *Set) Next(ctx context.Context) (uuid.UUID, error) {
 // longestPause is how long Next sleeps at most.
 const longestPause = time.Hour
 
-// pop removes the first request that is due, or returns how long none is.
+// pop removes a request that is due, or returns how long none is.
 func (s *Set) pop() (id uuid.UUID, pause time.Duration, is bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Since(s.begun)
+	pause = longestPause
 	for len(s.queue) > 0 {
 		first := s.queue[0]
 		t, known := s.due[first.id]
-		outdated := !known || t.at != first.at
-		if !outdated && first.at > now {
-			return uuid.Nil, min(first.at-now, longestPause), false
+		counts := known && int64(t.at) == first.key
+		if counts && t.at > now {
+			pause = min(t.at-now, pause)
+			break
 		}
 		heap.Pop(&s.queue)
-		if !outdated {
+		if counts {
+			heap.Push(&s.ready, entry{t.order, first.id})
+		}
+	}
+	for len(s.ready) > 0 {
+		first := heap.Pop(&s.ready).(entry)
+		if t, known := s.due[first.id]; known && t.order == first.key && t.at <= now {
 			delete(s.due, first.id)
 			return first.id, 0, true
 		}
 	}
-	return uuid.Nil, longestPause, false
+	return uuid.Nil, pause, false
 }
 
-// entry is a request and when it was said to be due.
+// entry is a request and its place in a queue.
 type entry struct {
-	at time.Duration
-	id uuid.UUID
+	key int64
+	id  uuid.UUID
 }
 
-// queue is a heap with the earliest entry first.
+// queue is a heap with the least key first.
 type queue []entry
 
 func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].at < q[j].at }
+func (q queue) Less(i, j int) bool { return q[i].key < q[j].key }
 func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
 func (q *queue) Push(x any)        { *q = append(*q, x.(entry)) }
 func (q *queue) Pop() any {

@@ -91,3 +91,24 @@ func TestNextEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// TestThoseThatAreDueComeInTheirOrder: as they were added, and those of other processes last
+// and the other way round.
+func TestThoseThatAreDueComeInTheirOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, begun := New(), time.Now()
+		s.AddLast(id(8), time.Second, false)
+		s.Add(id(1), 3*time.Second, false)
+		s.AddLast(id(7), 2*time.Second, false)
+		s.Add(id(2), 2*time.Second, true)
+		s.Add(id(1), 2*time.Second, false) // again
+		s.Add(id(3), time.Second, false)
+		time.Sleep(time.Minute)
+		for _, want := range []byte{1, 2, 3, 7, 8} {
+			if got, _ := next(t, s, begun); got != want {
+				t.Errorf("%d, want %d", got, want)
+			}
+		}
+	})
+}
