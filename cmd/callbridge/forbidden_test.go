@@ -27,14 +27,14 @@ func TestAFileThatCannotBeReadHoldsCallsAndTakesWebhooks(t *testing.T) {
 		answer := b.admin("/readyz")
 		return strings.Contains(answer, `"do_not_call":"DNC_FILE cannot be read`) && strings.Contains(answer, `"status":"degraded"`)
 	})
-	testkit.Eventually(t, "the request is held", func() bool { return strings.Contains(b.logs.String(), "dispatch.bus_trouble") })
+	testkit.Eventually(t, "the request is held", func() bool { return strings.Contains(b.logs.String(), "call.held") })
 	if n := b.sim.Posts(); n != 0 {
 		t.Errorf("%d calls", n)
 	}
 	if err := os.WriteFile(file, []byte("+1 202 555 0142\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.result(); got.Outcome != event.Skipped || got.Reason != event.ReasonDoNotCall || got.Detail != "the number is in DNC_FILE" {
+	if got := b.result(); got.Outcome != event.Skipped || got.Reason != event.ReasonDoNotCall || got.Detail != "on the do-not-call list, by DNC_FILE: the number is in DNC_FILE" {
 		t.Errorf("ended %s (%s: %s)", got.Outcome, got.Reason, got.Detail)
 	}
 	if n := b.sim.Posts(); n != 0 {
