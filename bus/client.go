@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,7 +113,7 @@ func ReadResults(ctx context.Context, config Config, q ResultQuery, fn func(even
 	return client(ctx, config, "callbridge results", role.Reader, func(ctx context.Context, js jetstream.JetStream) error {
 		name := config.settings().Name(stream.Results)
 		consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{
-			FilterSubjects: []string{config.Prefix + ".result." + cmp.Or(q.Outcome, "*") + "." + cmp.Or(q.Source, "*") + ".*"},
+			FilterSubjects: result.Filters(config.Prefix, q.Outcome, q.Source),
 			DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &q.Since,
 		})
 		if err != nil {

@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -176,6 +177,12 @@ func useAll(t *testing.T, b *bus.Bus) {
 	_, err = ledger.Now(ctx)
 	must(err)
 	must(ledger.Each(ctx, func(uuid.UUID, bus.Entry) error { return nil }))
+	reading, read := context.WithCancel(ctx)
+	if err := b.Calls().Each(reading, read, func(event.Result, time.Time) {}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	_, err = b.Calls().Made(ctx)
+	must(err)
 	must(b.Limiter(10).Wait(ctx))
 	slot, err := b.Slots(1, 5*time.Second).Acquire(ctx)
 	must(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"callbridge/bus/calls"
 	"callbridge/bus/result"
 	"callbridge/bus/stream"
 	"callbridge/event"
@@ -59,6 +60,9 @@ func (b *Bus) PublishDeferred(ctx context.Context, r event.Result) error {
 func (b *Bus) ResultOf(ctx context.Context, source string, id uuid.UUID) (event.Outcome, error) {
 	return b.storedResults().End(ctx, source, id)
 }
+
+// Calls reads the calls that were accepted, and their ends.
+func (b *Bus) Calls() calls.Reader { return calls.Reader{Stream: b.results, Prefix: b.config.Prefix} }
 
 func (b *Bus) storedResults() result.Reader {
 	return result.Reader{Stream: b.results, Subject: b.resultSubject, Flush: func(ctx context.Context) error { return b.server.Flush(ctx, stream.Results) }}

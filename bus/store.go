@@ -220,7 +220,12 @@ func (b *Bus) pendingMessage(p *event.Pending, trace string) (message, error) {
 func (b *Bus) resultMessage(r *event.Result) (message, error) {
 	data, err := event.Marshal(r)
 	subject := b.resultSubject(r.Outcome, r.Event.Source, r.RequestID)
-	return message{stream: stream.Results, subject: subject, filter: subject, data: data, trace: r.TraceParent}, err
+	filter := subject
+	if r.Outcome == event.Ended {
+		// One end, of whatever class.
+		subject, filter = subject+"."+string(r.Reason), subject+".*"
+	}
+	return message{stream: stream.Results, subject: subject, filter: filter, data: data, trace: r.TraceParent}, err
 }
 
 // anyResult returns the newest result of a request, of any outcome, within one second. A

@@ -28,7 +28,8 @@ func (b *Bus) lookupSubject(source string, eventID uuid.UUID) string {
 	return b.config.Prefix + ".lookup." + source + "." + eventID.String()
 }
 
-// resultSubject is the subject of the result of a request.
+// resultSubject is the subject of the result of a request. That of the end of a call has
+// the class after it.
 func (b *Bus) resultSubject(outcome event.Outcome, source string, id uuid.UUID) string {
 	return b.config.Prefix + ".result." + string(outcome) + "." + source + "." + id.String()
 }

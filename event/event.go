@@ -194,6 +194,8 @@ type Result struct {
 	// Gates are what the gates of the policy found in the last moment before the call,
 	// in their order; for a request that was judged and not called.
 	Gates []Gate `json:"gates,omitzero"`
+	// End is what became of the call, for the outcomes Ended and Analysed.
+	End *End `json:"end,omitzero"`
 	// Event is the event that led to the result, with its payload.
 	Event Event `json:"event"`
 
@@ -205,6 +207,27 @@ type Result struct {
 	// TraceParent is the W3C trace context; a member of the envelope
 	// (CloudEvents distributed tracing extension).
 	TraceParent string `json:"-"`
+}
+
+// End is what became of an accepted call.
+type End struct {
+	// Class is what became of it, the same word as Reason. That of an analysed result may
+	// differ from that of the ended one: a late transcript can show who answered.
+	Class Reason `json:"class"`
+	// Answers are the answers that the call object gives, each with its evidence: the JSON
+	// of outcome.Report. Nil if no call object was read.
+	Answers json.RawMessage `json:"answers,omitzero"`
+	// Flags are what a reader should know beside the class, of a fixed set of words.
+	Flags []string `json:"flags,omitzero"`
+	// Attempt is the number of this call among those for the event: 1 for the first.
+	Attempt int `json:"attempt"`
+	// Final: no further attempt follows.
+	Final bool `json:"final"`
+	// Accepted is when Callab took the call. Started and Ended are what Callab says of its
+	// begin and its end; zero if it does not.
+	Accepted time.Time `json:"accepted,omitzero"`
+	Started  time.Time `json:"started,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
 }
 
 // Gate is what one gate of the policy found.

@@ -19,12 +19,18 @@ const (
 	// Failed: no attempt placed a call: Callab could not be reached, was too busy
 	// (429) or refused the credentials for this call only.
 	Failed Outcome = "failed"
-	// Deferred: the call waits, as it must not be made now. It is the only outcome that
-	// another one follows, and a request may have it more than once.
+	// Deferred: the call waits, as it must not be made now. Another outcome follows, and a
+	// request may have it more than once.
 	Deferred Outcome = "deferred"
+	// Ended: an accepted call is over, or was given up. Reason is its class, and the last
+	// token of the subject.
+	Ended Outcome = "ended"
+	// Analysed: the transcript and the outcomes of an ended call do not change any more.
+	Analysed Outcome = "analysed"
 )
 
-// Final are the outcomes with which a request ends: it has one of them.
+// Final are the outcomes with which a request ends: it has one of them. After Accepted
+// the results of the call follow, Ended and Analysed.
 var Final = []Outcome{Accepted, Rejected, Skipped, Failed, Unknown}
 
 // Reason is the cause of an outcome, one of a fixed set of words. Results carry
@@ -136,4 +142,32 @@ const (
 	// ReasonNotSent: no attempt placed a call: Callab could not be reached, was too
 	// busy (429) or refused the credentials for this call only (failed).
 	ReasonNotSent Reason = "not_sent"
+)
+
+// Reasons of the results of a call that was followed: its class (package follow/outcome).
+const (
+	// ReasonReached: a person was there.
+	ReasonReached Reason = "reached"
+	// ReasonVoicemail: a voicemail answered.
+	ReasonVoicemail Reason = "voicemail"
+	// ReasonNoAnswer: it rang, and nobody answered.
+	ReasonNoAnswer Reason = "no_answer"
+	// ReasonBusy: the line was busy.
+	ReasonBusy Reason = "busy"
+	// ReasonDeclined: the person refused the call.
+	ReasonDeclined Reason = "declined"
+	// ReasonScreened: an assistant answered, and no person came.
+	ReasonScreened Reason = "screened"
+	// ReasonInvalidNumber: the number does not exist.
+	ReasonInvalidNumber Reason = "invalid_number"
+	// ReasonBlocked: a carrier or a filter refused the call.
+	ReasonBlocked Reason = "blocked"
+	// ReasonProviderFailed: the telephony failed.
+	ReasonProviderFailed Reason = "provider_failed"
+	// ReasonCancelled: somebody ended the call before it was answered.
+	ReasonCancelled Reason = "cancelled"
+	// ReasonUnclassified: the call ended, and nothing proves one of the above.
+	ReasonUnclassified Reason = "unclassified"
+	// ReasonUnresolved: no end was seen.
+	ReasonUnresolved Reason = "unresolved"
 )

@@ -68,6 +68,10 @@ func Sentence(r event.Result) string {
 		return "Perhaps called: Callab's answer was lost, and its list does not show the call. A person decides." + after(r)
 	case event.Deferred:
 		return "Waits" + until(r.Until) + ": " + cause + "." + after(r)
+	case event.Ended:
+		return "Called: the call ended as " + string(r.Reason) + "." + after(r)
+	case event.Analysed:
+		return "Called: the analysis of the call has settled, as " + string(r.Reason) + "." + after(r)
 	case event.Failed:
 		return "Not called: " + cause + "." + after(r)
 	}

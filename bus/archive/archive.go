@@ -3,9 +3,11 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +73,14 @@ func (a Archive) Records(ctx context.Context, id uuid.UUID) ([]Message, error) {
 
 // Results returns all results of a request, the oldest first.
 func (a Archive) Results(ctx context.Context, id uuid.UUID) ([]Message, error) {
-	return a.all(ctx, stream.Results, "result.*.*."+id.String())
+	results, err := a.all(ctx, stream.Results, "result.*.*."+id.String())
+	if err != nil {
+		return nil, err
+	}
+	ends, err := a.all(ctx, stream.Results, "result.ended.*."+id.String()+".*")
+	results = append(results, ends...)
+	slices.SortFunc(results, func(x, y Message) int { return cmp.Compare(x.Sequence, y.Sequence) })
+	return results, err
 }
 
 // Acts calls fn with the acts of operators since a time, the oldest first, and stops at its

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callbridge/bus/result"
 	"callbridge/bus/stream"
 )
 
@@ -66,7 +67,7 @@ func (a Archive) Newest(ctx context.Context, r Range, fn func(Message) error) er
 }
 
 func (a Archive) consumer(ctx context.Context, s jetstream.Stream, r Range, config jetstream.OrderedConsumerConfig) (jetstream.Consumer, error) {
-	config.FilterSubjects = []string{a.settings.Prefix + ".result." + cmp.Or(r.Outcome, "*") + "." + cmp.Or(r.Source, "*") + ".*"}
+	config.FilterSubjects = result.Filters(a.settings.Prefix, r.Outcome, r.Source)
 	consumer, err := s.OrderedConsumer(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("read results: %w", err)

@@ -118,3 +118,28 @@ func (m *Memory) GiveBack(ctx context.Context, e164 string, request uuid.UUID, m
 		}
 	}
 }
+
+// Ended writes how the call of a request has ended, if the person's calls are remembered. It
+// returns when that is on the disk, and may be repeated.
+func (m *Memory) Ended(ctx context.Context, e164 string, request uuid.UUID, class string) error {
+	if m.Key.IsZero() {
+		return nil
+	}
+	for {
+		d, revision, err := m.Read(ctx, e164)
+		if err != nil {
+			return err
+		}
+		own, is := d.Of(request)
+		if !is || own.Class == class && !own.Open {
+			return nil
+		}
+		own.Class, own.Open = class, false
+		if err := m.write(ctx, e164, d.With(own), revision); !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if err := wait.For(ctx, contendedPause); err != nil {
+			return err
+		}
+	}
+}

@@ -3,9 +3,11 @@
 package result
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -24,13 +26,13 @@ type Reader struct {
 }
 
 // End returns the outcome with which a request has ended, or "". A deferred result is no
-// end. After an error it is not known whether there is one.
+// end, and an analysed one belongs to the call that was accepted. After an error it is not known whether there is one.
 func (r Reader) End(ctx context.Context, source string, id uuid.UUID) (event.Outcome, error) {
 	msg, err := r.Last(ctx, "*", source, id)
 	if err != nil || msg == nil {
 		return "", err
 	}
-	if last := OutcomeOf(msg); last != event.Deferred {
+	if last := OutcomeOf(msg); slices.Contains(event.Final, last) {
 		return last, nil
 	}
 	for _, outcome := range event.Final {
@@ -62,6 +64,19 @@ func (r Reader) Last(ctx context.Context, outcome event.Outcome, source string, 
 func OutcomeOf(msg *jetstream.RawStreamMsg) event.Outcome {
 	tokens := strings.Split(msg.Subject, ".")
 	return event.Outcome(tokens[len(tokens)-3])
+}
+
+// Filters are the subjects of the results of an outcome and a source; empty means any. The
+// end of a call has its class as one more token.
+func Filters(prefix, outcome, source string) (subjects []string) {
+	rest := "." + cmp.Or(source, "*") + ".*"
+	if outcome != string(event.Ended) {
+		subjects = append(subjects, prefix+".result."+cmp.Or(outcome, "*")+rest)
+	}
+	if outcome == "" || outcome == string(event.Ended) {
+		subjects = append(subjects, prefix+".result."+string(event.Ended)+rest+".*")
+	}
+	return subjects
 }
 
 // Each calls fn with the results of a consumer, and stops at its error. With follow it

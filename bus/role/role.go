@@ -60,7 +60,7 @@ func All(prefix string) []Role {
 		{Name: Reader, Publish: filled(reader, prefix, stream), Subscribe: []string{prefix + ".result.>", Inbox(Reader) + ".>"}},
 		{
 			Name: Producer, Apart: true, Publish: []string{prefix + ".request." + Producer + ".*.ready"},
-			Subscribe: []string{prefix + ".result.*." + Producer + ".*", Inbox(Producer) + ".>"},
+			Subscribe: []string{prefix + ".result.*." + Producer + ".*", prefix + ".result.ended." + Producer + ".*.*", Inbox(Producer) + ".>"},
 		},
 		{Name: Administrator, Publish: administrator, Subscribe: []string{Inbox(Administrator) + ".>"}},
 	}
@@ -76,7 +76,7 @@ func filled(subjects []string, prefix, stream string) []string {
 }
 
 var bridge = []string{
-	"{P}.request.*.*.ready", "{P}.request.*.*.closed", "{P}.lookup.*.*", "{P}.ledger.*", "{P}.result.*.*.*", "{P}.limit.>", "{P}.state.streams",
+	"{P}.request.*.*.ready", "{P}.request.*.*.closed", "{P}.lookup.*.*", "{P}.ledger.*", "{P}.result.*.*.*", "{P}.result.ended.*.*.*", "{P}.limit.>", "{P}.state.streams",
 	"{P}.audit.dnc-add", "{P}.audit.dnc-remove",
 	"{P}.dnc.person.*", "{P}.dnc.key", "{P}.person.*",
 	// A source that makes too many requests is stopped.
@@ -96,6 +96,8 @@ var bridge = []string{
 	"$JS.API.CONSUMER.INFO.{S}REQUESTS.*", "$JS.API.CONSUMER.MSG.NEXT.{S}REQUESTS.*", "$JS.ACK.{S}REQUESTS.>",
 	// The periodic read of the whole ledger.
 	"$JS.API.CONSUMER.CREATE.{S}LEDGER.>", "$JS.API.CONSUMER.MSG.NEXT.{S}LEDGER.*",
+	// The calls that are followed to their end.
+	"$JS.API.CONSUMER.CREATE.{S}RESULTS.>", "$JS.API.CONSUMER.MSG.NEXT.{S}RESULTS.*",
 }
 
 // answers are the requests that a bridge answers.

@@ -17,7 +17,7 @@ import (
 )
 
 // outcomes are the values of --outcome.
-var outcomes = []string{string(event.Accepted), string(event.Rejected), string(event.Skipped), string(event.Failed), string(event.Unknown), string(event.Deferred)}
+var outcomes = []string{string(event.Accepted), string(event.Rejected), string(event.Skipped), string(event.Failed), string(event.Unknown), string(event.Deferred), string(event.Ended), string(event.Analysed)}
 
 func newResults() *cobra.Command {
 	var nats natsClient

@@ -61,7 +61,9 @@ type Old struct {
 }
 
 // called reports whether a call was placed, or may have been.
-func (o Old) called() bool { return o.Outcome == event.Accepted || o.Outcome == event.Unknown }
+func (o Old) called() bool {
+	return slices.Contains([]event.Outcome{event.Accepted, event.Unknown, event.Ended, event.Analysed}, o.Outcome)
+}
 
 // Item is one route of one event.
 type Item struct {
