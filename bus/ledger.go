@@ -115,7 +115,7 @@ func (l Ledger) Put(ctx context.Context, id uuid.UUID, data []byte, revision uin
 	}
 	if err != nil {
 		l.bus.server.Inspect() // a record that the server could not write can be read all the same
-		return 0, fmt.Errorf("write ledger %s: %w", id, withHint(err))
+		return 0, fmt.Errorf("write ledger %s: %w", id, stream.WithHint(err))
 	}
 	if !l.bus.loss.Written(before, stored) {
 		return 0, fmt.Errorf("write ledger %s: %w: %w", id, ErrNotDurable, ErrLost)

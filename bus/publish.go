@@ -225,22 +225,6 @@ func publishError(subject string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("publish to %s: no acknowledgement: %w", subject, err)
 	default:
-		return fmt.Errorf("publish to %s: %w", subject, withHint(err))
+		return fmt.Errorf("publish to %s: %w", subject, stream.WithHint(err))
 	}
-}
-
-// Error codes of JetStream for which nats.go has no names (nats-server,
-// server/errors.json).
-const (
-	errCodeServerFull  jetstream.ErrorCode = 10023
-	errCodeAccountFull jetstream.ErrorCode = 10002
-)
-
-// withHint adds what an operator can do about a full JetStream.
-func withHint(err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) && (api.ErrorCode == errCodeServerFull || api.ErrorCode == errCodeAccountFull) {
-		return fmt.Errorf("JetStream is full: raise NATS_MAX_STORE, or the limits of the server at NATS_URL: %w", err)
-	}
-	return err
 }

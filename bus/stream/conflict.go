@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -23,4 +24,20 @@ func IsConflict(err error) bool {
 func IsContended(err error) bool {
 	var api *jetstream.APIError
 	return IsConflict(err) || errors.As(err, &api) && api.ErrorCode == errCodeWriteInFlight
+}
+
+// Error codes of JetStream for which nats.go has no names (nats-server,
+// server/errors.json).
+const (
+	errCodeServerFull  jetstream.ErrorCode = 10023
+	errCodeAccountFull jetstream.ErrorCode = 10002
+)
+
+// WithHint adds what an operator can do about a full JetStream.
+func WithHint(err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && (api.ErrorCode == errCodeServerFull || api.ErrorCode == errCodeAccountFull) {
+		return fmt.Errorf("JetStream is full: raise NATS_MAX_STORE, or the limits of the server at NATS_URL: %w", err)
+	}
+	return err
 }
