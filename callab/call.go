@@ -30,6 +30,7 @@ type Call struct {
 	Notes                 string         `json:"notes"`
 	CreatedAt             Time           `json:"created_at"`
 	UpdatedAt             Time           `json:"updated_at"`
+	StartedAt             Time           `json:"started_at"`
 	EndedAt               Time           `json:"ended_at"`
 
 	// Raw is the object as Callab wrote it, or its id, number, status and time

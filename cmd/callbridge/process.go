@@ -20,6 +20,8 @@ import (
 	"callbridge/cmd/callbridge/numberfile"
 	"callbridge/credential"
 	"callbridge/dispatch"
+	"callbridge/follow"
+	"callbridge/follow/watch"
 	"callbridge/handlers"
 	"callbridge/lookup"
 	"callbridge/mapping"
@@ -35,6 +37,8 @@ type process struct {
 	bus        *bus.Bus
 	lookups    *lookup.Service
 	dispatcher *dispatch.Dispatcher
+	// watcher follows calls to their end; nil with FOLLOW=off.
+	watcher *watch.Watcher
 	// forbidden is DNC_FILE; nil without one.
 	forbidden *numberfile.File
 	public    *listener.Listener
@@ -89,6 +93,9 @@ func (p *process) wire(ctx context.Context, s settings) error {
 	if err := p.openDispatcher(s, api); err != nil {
 		return err
 	}
+	if err := p.openWatcher(s, api); err != nil {
+		return err
+	}
 	p.lookups = lookup.New(p.bus, p.config.current, p.registry, p.tracer, p.log)
 	health := handlers.Health{
 		Checks: []handlers.Check{
@@ -122,6 +129,16 @@ func (p *process) openDispatcher(s settings, api *callab.Client) (err error) {
 		config.Listed = p.forbidden.Listed
 	}
 	p.dispatcher, err = dispatch.New(p.bus, api, config, p.registry, p.log)
+	return err
+}
+
+func (p *process) openWatcher(s settings, api *callab.Client) (err error) {
+	if s.Follow.Follow == "off" {
+		return nil
+	}
+	pace := follow.DefaultPace()
+	pace.GiveUp = s.Follow.GiveUp
+	p.watcher, err = watch.New(p.bus, api, watch.Config{Rate: s.Follow.Rate, Pace: pace}, p.registry, p.log)
 	return err
 }
 
@@ -217,6 +234,9 @@ func (p *process) run(ctx context.Context) error {
 	})
 	parts.Go(func() { p.config.watch(ctx, p.log, p.registry) })
 	parts.Go(func() { p.lookups.Run(ctx) })
+	if p.watcher != nil {
+		parts.Go(func() { p.watcher.Run(ctx) })
+	}
 	parts.Go(func() {
 		if err := p.bus.ServePeople(ctx, readPerson); err != nil {
 			cancel(err)

@@ -49,6 +49,7 @@ type settings struct {
 	NATS          natsSettings
 	Callab        callabSettings
 	Dial          dialSettings
+	Follow        followSettings
 	OTel          span.Settings
 	// restoredFrom is --restored-from of serve.
 	restoredFrom time.Time
@@ -110,6 +111,16 @@ type dialSettings struct {
 	AckWait     time.Duration `env:"DIAL_ACK_WAIT, default=30s"`
 }
 
+type followSettings struct {
+	Follow string        `env:"FOLLOW, default=on"`
+	Rate   float64       `env:"FOLLOW_RATE, default=2"`
+	GiveUp time.Duration `env:"FOLLOW_GIVE_UP, default=4h"`
+}
+
+// maxGiveUp is far below the shortest RETENTION: the results that say which calls are open
+// must be stored until the last look.
+const maxGiveUp = 24 * time.Hour
+
 // minRetention is a day more than the three days for which some CRMs repeat a webhook
 // (Close, Attio, Stripe).
 const minRetention = 96 * time.Hour
@@ -146,6 +157,9 @@ func (s settings) validate() error {
 	require(s.Retention >= minRetention, "RETENTION %s is too short: CRMs repeat webhooks for 72h, so it must be at least %s", s.Retention, minRetention)
 	require(s.DNCFileMaxAge >= 0, "DNC_FILE_MAX_AGE %s is below zero: set how old DNC_FILE may be, 0 for any age", s.DNCFileMaxAge)
 	require(s.DNCFileMaxAge == 0 || s.DNCFile != "", "DNC_FILE_MAX_AGE is set and DNC_FILE is not: set both or none")
+	require(s.Follow.Follow == "on" || s.Follow.Follow == "off", "FOLLOW %q is neither on nor off", s.Follow.Follow)
+	require(s.Follow.Rate > 0 && s.Follow.Rate <= 1000, "FOLLOW_RATE %g is not between 0 and 1000: set the requests a second", s.Follow.Rate)
+	require(s.Follow.GiveUp >= 10*time.Minute && s.Follow.GiveUp <= maxGiveUp, "FOLLOW_GIVE_UP %s is not between 10m and %s", s.Follow.GiveUp, maxGiveUp)
 	require(s.LogFormat == "json" || s.LogFormat == "text", "LOG_FORMAT %q is neither json nor text", s.LogFormat)
 	require(s.NATS.Sync == "always" || s.NATS.Sync == "interval", "NATS_SYNC %q is neither always nor interval", s.NATS.Sync)
 	require(s.NATS.Replicas == 1 || s.NATS.Replicas == 3 || s.NATS.Replicas == 5, "NATS_REPLICAS %d is none of 1, 3, 5", s.NATS.Replicas)
