@@ -220,7 +220,7 @@ func (f *fixture) environ(bridge int, planned bool) []string {
 		"NATS_LISTEN": "127.0.0.1:0", "NATS_STORE_DIR": f.storeDir(), "NATS_SYNC": natsSync(),
 		"CALLAB_URL": f.callab.url(), "CALLAB_TOKEN": callabToken,
 		"CALLAB_TIMEOUT": callabTimeout.String(), "CALLAB_IDLE": callabIdle.String(),
-		"DIAL_RATE": "0", "DIAL_ATTEMPTS": "100",
+		"DIAL_RATE": "0", "DIAL_ATTEMPTS": "100", "FOLLOW": "off",
 		"DIAL_WRITE_WINDOW": writeWindow.String(), "DIAL_CLAIM_AGE": claimAge.String(),
 		"DIAL_SETTLE": settle.String(), "DIAL_ACK_WAIT": ackWait.String(),
 	}

@@ -212,7 +212,7 @@ type Result struct {
 // End is what became of an accepted call.
 type End struct {
 	// Class is what became of it, the same word as Reason. That of an analysed result may
-	// differ from that of the ended one: a late transcript can show who answered.
+	// differ from that of the ended one: a late transcript can show what answered.
 	Class Reason `json:"class"`
 	// Answers are the answers that the call object gives, each with its evidence: the JSON
 	// of outcome.Report. Nil if no call object was read.

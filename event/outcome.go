@@ -150,7 +150,7 @@ const (
 	ReasonReached Reason = "reached"
 	// ReasonVoicemail: a voicemail answered.
 	ReasonVoicemail Reason = "voicemail"
-	// ReasonNoAnswer: it rang, and nobody answered.
+	// ReasonNoAnswer: it rang, and there was no answer.
 	ReasonNoAnswer Reason = "no_answer"
 	// ReasonBusy: the line was busy.
 	ReasonBusy Reason = "busy"
@@ -164,7 +164,7 @@ const (
 	ReasonBlocked Reason = "blocked"
 	// ReasonProviderFailed: the telephony failed.
 	ReasonProviderFailed Reason = "provider_failed"
-	// ReasonCancelled: somebody ended the call before it was answered.
+	// ReasonCancelled: the call was ended before it was answered.
 	ReasonCancelled Reason = "cancelled"
 	// ReasonUnclassified: the call ended, and nothing proves one of the above.
 	ReasonUnclassified Reason = "unclassified"

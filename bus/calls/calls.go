@@ -22,7 +22,7 @@ type Reader struct {
 }
 
 const (
-	// unread is how long the server keeps a consumer that nobody reads.
+	// unread is how long the server keeps a consumer that is not read.
 	unread = time.Minute
 	// eachBatch is the number of results of one pull request, fetchWait its longest
 	// duration, and heartbeat how often the server says meanwhile that it is there.

@@ -40,7 +40,7 @@ func (w *Watcher) write(ctx context.Context, c *call) error {
 	return w.publish(ctx, c, event.Analysed, class)
 }
 
-// forbid puts a person who asked not to be called again on the do-not-call list, also
+// forbid puts a person on the do-not-call list after a request for no further call, also
 // while the call is open.
 func (w *Watcher) forbid(ctx context.Context, c *call) error {
 	if c.state.Report.OptOut.Answer != outcome.Yes || c.listed || c.unlisted {
