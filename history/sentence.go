@@ -34,6 +34,18 @@ var causes = map[event.Reason]string{
 	event.ReasonRouteOff:       "the route does not dial this number any more",
 	event.ReasonUnread:         "what may forbid the call could not be read",
 	event.ReasonNotSent:        "no attempt placed the call",
+	event.ReasonReached:        "a person was there",
+	event.ReasonVoicemail:      "a voicemail answered",
+	event.ReasonNoAnswer:       "it rang, and there was no answer",
+	event.ReasonBusy:           "the line was busy",
+	event.ReasonDeclined:       "the person refused the call",
+	event.ReasonScreened:       "an assistant answered, and no person came",
+	event.ReasonInvalidNumber:  "the number does not exist",
+	event.ReasonBlocked:        "a carrier or a filter refused the call",
+	event.ReasonProviderFailed: "the telephony failed",
+	event.ReasonCancelled:      "the call was ended before it was answered",
+	event.ReasonUnclassified:   "the call has ended, and nothing proves how",
+	event.ReasonUnresolved:     "the end of the call was not seen",
 	event.ReasonExpired:        "it is too late for a call about this event",
 	event.ReasonNoZone:         "it is not known where the person is, or which hours hold there",
 	event.ReasonOutsideHours:   "the person may not be called at this hour",
@@ -69,9 +81,9 @@ func Sentence(r event.Result) string {
 	case event.Deferred:
 		return "Waits" + until(r.Until) + ": " + cause + "." + after(r)
 	case event.Ended:
-		return "Called: the call ended as " + string(r.Reason) + "." + after(r)
+		return "Called: " + cause + "." + after(r)
 	case event.Analysed:
-		return "Called: the analysis of the call has settled, as " + string(r.Reason) + "." + after(r)
+		return "Called: " + cause + ", and transcript and outcomes do not change any more." + after(r)
 	case event.Failed:
 		return "Not called: " + cause + "." + after(r)
 	}
