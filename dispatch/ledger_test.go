@@ -60,7 +60,8 @@ func TestClaimThatIsNotOnTheDiskDoesNotDial(t *testing.T) {
 		}
 	}
 	second := request("lead-2", "+12025550143")
-	f.send(second)
+	// It is refused if it is flushed together with the ledger.
+	_, _ = f.bus.Store(t.Context(), "", event.Item{Request: &second})
 	testkit.Eventually(t, "not ready without a ledger on the disk", func() bool { return f.bus.Ready(t.Context()) != nil })
 	stop()
 	if n := f.dialled(second.ID); n != 0 {
