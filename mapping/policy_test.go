@@ -253,7 +253,7 @@ func TestPolicyWarnings(t *testing.T) {
 		"policy: {countries: [US, IN], hours: local-law, expire: 24h}":     `callbridge.yaml:21:38: policy.hours: local-law knows no hours for IN: people there are not called (no_zone); write another profile or your own hours for routes that call them`,
 		"policy: {countries: [US], hours: local-law}":                      `callbridge.yaml:21:34: policy.hours: a call that waits for its hours may be made days after its event; write expire, for example 24h`,
 		"policy: {countries: [US], hours: any}":                            ``,
-		"policy: {countries: [US], hours: any, cool_down: {reached: 24h}}": `callbridge.yaml:21:60: policy.cool_down.reached: has no effect yet: callbridge does not learn how calls end; use caps, which count every call`,
+		"policy: {countries: [US], hours: any, cool_down: {reached: 24h}}": `callbridge.yaml:21:60: policy.cool_down.reached: has an effect with FOLLOW=on only: else callbridge does not learn how calls end; use caps too, which count every call`,
 		usPolicy: ``,
 	} {
 		if got := mapping.Problems(parseWith(t, fmt.Sprintf(policyConfig, policy), longSecret).Warnings()).Error(); got != want {

@@ -69,7 +69,7 @@ func TestReadyIsAMetric(t *testing.T) {
 // so that every metric with labels has a series.
 func startBridgeWithResults(t *testing.T) *bridge {
 	t.Helper()
-	b := startBridge(t, nil)
+	b := startBridge(t, map[string]string{"FOLLOW": "on"})
 	b.website(exampleBody(t, "website-lost-answer.json"))
 	b.website(exampleBody(t, "website-no-phone.json"))
 	b.result()

@@ -112,7 +112,7 @@ type dialSettings struct {
 }
 
 type followSettings struct {
-	Follow string        `env:"FOLLOW, default=on"`
+	Follow string        `env:"FOLLOW, default=off"`
 	Rate   float64       `env:"FOLLOW_RATE, default=2"`
 	GiveUp time.Duration `env:"FOLLOW_GIVE_UP, default=4h"`
 }

@@ -65,7 +65,7 @@ func (p Policy) Warn(route config.Node) {
 	}
 	for _, key := range config.CoolDownKeys {
 		if p.limits.CoolDown[key.Name] > 0 {
-			p.warn(route, "cool_down."+key.Name, "has no effect yet: callbridge does not learn how calls end", "use caps, which count every call")
+			p.warn(route, "cool_down."+key.Name, "has an effect with FOLLOW=on only: else callbridge does not learn how calls end", "use caps too, which count every call")
 		}
 	}
 	var lawless []string
