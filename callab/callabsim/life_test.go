@@ -83,7 +83,7 @@ func TestFates(t *testing.T) {
 					if !looked {
 						continue
 					}
-					time.Sleep(placed.Add(time.Duration(second) * time.Second).Sub(time.Now()))
+					time.Sleep(time.Until(placed.Add(time.Duration(second) * time.Second)))
 					var listed []lived
 					ask(t, sim, "GET", "/v1/calls/query?sort_column=updated_at&order=desc", "", &listed)
 					found := ask(t, sim, "GET", "/v1/calls/"+call.ID, "", &last) == "ok"
