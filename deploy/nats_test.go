@@ -177,7 +177,7 @@ func TestLeastPermissions(t *testing.T) {
 	results := testkit.Subscribe(t, connect(t, servers, "results", "demo-results-password"), "callbridge.result.>")
 	callab := simulator(t)
 	config := "CONFIG_FILE=" + withDryRun(t)
-	one, two := serve(t, urls(servers), callab, config), serve(t, urls(servers), callab, config)
+	one, two := serve(t, urls(servers), callab, config, "FOLLOW=on"), serve(t, urls(servers), callab, config, "FOLLOW=on")
 
 	for _, c := range []struct {
 		bridge       bridge
@@ -310,6 +310,10 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 		t.Fatal(err)
 	}
 	if err := b.StopSource(t.Context(), control.Stop{Scope: control.Scope{Source: "import"}, By: control.Storm, Since: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	// The bridges stop before their first look at a call.
+	if err := b.PublishResult(t.Context(), event.Result{RequestID: uuid.New(), Outcome: event.Ended, Reason: event.ReasonUnresolved, Event: event.Event{Source: "website"}}); err != nil {
 		t.Fatal(err)
 	}
 	waiting := event.Pending{Event: event.Event{ID: uuid.New(), Source: "website"}}
