@@ -27,6 +27,10 @@ type call struct {
 	// unlisted: there is no list, since there is no person key.
 	unlisted bool
 	due      time.Time
+	// since is when it was accepted, and over that its end is published. They belong to the
+	// queue: the rest of a call to whoever has taken it out.
+	since time.Time
+	over  bool
 }
 
 // unwritten reports whether something is to be published before the next look.
@@ -78,7 +82,7 @@ func (q *queue) note(r event.Result, stored time.Time, config Config) {
 			at = stored
 		}
 		r.Event.Data, r.Gates = nil, nil // not kept in memory; the stream has it
-		c = &call{accepted: r, state: follow.Begin(at)}
+		c = &call{accepted: r, state: follow.Begin(at), since: at}
 		now := config.Now()
 		c.due = config.Pace.Next(c.state, now)
 		if now.Sub(at) > config.Pace.GiveUp {
@@ -95,7 +99,7 @@ func (q *queue) note(r event.Result, stored time.Time, config Config) {
 		delete(q.calls, r.RequestID)
 	case r.Outcome == event.Ended && known && !q.started:
 		c.ended = outcome.Class(r.Reason)
-		c.state.Ended = c.ended
+		c.state.Ended, c.over = c.ended, true
 	}
 }
 
@@ -128,7 +132,7 @@ func (q *queue) put(c *call, due time.Time, done bool) {
 		delete(q.calls, c.accepted.RequestID)
 		return
 	}
-	c.due = due
+	c.due, c.over = due, c.ended != ""
 	heap.Push(&q.due, c)
 	q.wake()
 }
@@ -170,9 +174,9 @@ func (q *queue) count(now time.Time) (open int, oldest time.Duration) {
 		return 0, 0
 	}
 	for _, c := range q.calls {
-		if c.ended == "" {
+		if !c.over {
 			open++
-			oldest = max(oldest, now.Sub(c.state.Accepted))
+			oldest = max(oldest, now.Sub(c.since))
 		}
 	}
 	return open, oldest
