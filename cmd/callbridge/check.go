@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/output"
 	"callbridge/mapping"
 	"callbridge/untrusted"
 )
@@ -22,7 +23,7 @@ type report struct {
 }
 
 func newCheck() *cobra.Command {
-	var output, config string
+	var format, config string
 	var without bool
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
@@ -41,7 +42,7 @@ func newCheck() *cobra.Command {
 			default:
 				return err
 			}
-			if output == "json" {
+			if format == "json" {
 				if encodeErr := json.NewEncoder(cmd.OutOrStdout()).Encode(r); encodeErr != nil {
 					return encodeErr
 				}
@@ -53,7 +54,7 @@ func newCheck() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the file, as for map and test")
 	cmd.Flags().BoolVar(&without, "without-secrets", false, "accept ${VARIABLES} that are not set, for example in CI")
-	addOutput(cmd, &output)
+	output.Flag(cmd, &format, "text", "json")
 	return cmd
 }
 

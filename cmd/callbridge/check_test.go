@@ -1,12 +1,13 @@
 package main
 
 import (
-	"callbridge/internal/testkit"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"callbridge/internal/testkit"
 )
 
 func TestCheckAcceptsTheExample(t *testing.T) {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,20 +39,12 @@ func (s settings) client() bus.Config {
 	return s.bus(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 
-// explain says what to do about a NATS that cannot be reached.
-func (n *natsClient) explain(err error) error {
-	if errors.Is(err, bus.ErrUnreachable) {
-		return fmt.Errorf("NATS %w; is `callbridge serve` running and listening on NATS_LISTEN? Use --nats for another address", err)
-	}
-	return err
-}
-
 // actSettings is the configuration of the commands of package act.
 func actSettings(ctx context.Context) (bus.Config, error) { return new(natsClient).config(ctx) }
 
 // asking is what the commands of package ask need.
 var asking = ask.Options{
-	Settings: actSettings, Explain: new(natsClient).explain, Version: version(),
+	Settings: actSettings, Version: version(),
 	Configuration: func(file string) (*mapping.Config, error) {
 		return mapping.Load(configFile(nonEmpty(file)), mapping.Options{WithoutSecrets: true})
 	},

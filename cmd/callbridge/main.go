@@ -10,7 +10,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -81,24 +80,6 @@ Requests and results are messages on NATS JetStream.`,
 		act.NewStop(actSettings, asking.Configuration), act.NewResume(actSettings), act.NewDNC(actSettings, asking.Configuration), act.NewPerson(actSettings, asking.Configuration), ask.NewWhy(asking), ask.NewFind(asking), ask.NewReplay(asking), ask.NewAudit(asking), newSimulate(), newHealth(), newVersion())
 	return root
 }
-
-// addOutput adds -o to a command whose output a script may read.
-func addOutput(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVarP(output, "output", "o", "text", "text or json")
-	before := cmd.PreRunE
-	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
-		if *output != "text" && *output != "json" {
-			return fmt.Errorf("-o %s: it is text or json", *output)
-		}
-		if before != nil {
-			return before(cmd, args)
-		}
-		return nil
-	}
-}
-
-// writeJSON writes an indented value, without HTML escapes.
-func writeJSON(w io.Writer, value any) error { return show.JSON(w, value) }
 
 // compact encodes a value on one line, without HTML escapes.
 func compact(value any) json.RawMessage {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/output"
 	"callbridge/cmd/callbridge/show"
 	"callbridge/mapping"
 	"callbridge/mapping/config"
@@ -23,7 +24,7 @@ import (
 
 // mapFlags are the flags of `map`.
 type mapFlags struct {
-	config, source, contentType, output string
+	config, source, contentType, format string
 	lookup, at                          string
 	headers                             []string
 	reveal, paths                       bool
@@ -64,7 +65,7 @@ takes it. Without --source it needs no configuration.`,
 	cmd.Flags().StringVar(&f.at, "at", "", "time at which the webhook comes in, such as 2026-11-30T08:00:00-05:00 (default: now)")
 	cmd.Flags().BoolVar(&f.reveal, "reveal", false, "show telephone numbers in full")
 	cmd.Flags().BoolVar(&f.paths, "paths", false, "list the values of the webhook with their paths")
-	addOutput(cmd, &f.output)
+	output.Flag(cmd, &f.format, "text", "json")
 	return cmd
 }
 
@@ -90,7 +91,7 @@ func (f *mapFlags) explain(w io.Writer, delivery mapping.Delivery) error {
 			return err
 		}
 	}
-	return show.Map(w, c, incoming, f.output, f.reveal)
+	return show.Map(w, c, incoming, f.format, f.reveal)
 }
 
 // delivery reads the webhook.
@@ -169,13 +170,13 @@ func (f *mapFlags) printLeaves(w io.Writer, leaves []payload.Leaf) error {
 			leaves[i].Value = untrusted.Redact(text)
 		}
 		leaves[i].Path = mapping.BodyPath(l.Path)
-		if f.output != "json" {
+		if f.format != "json" {
 			leaves[i].Path = config.Quoted(leaves[i].Path)
 		}
 		width = max(width, utf8.RuneCountInString(leaves[i].Path))
 	}
-	if f.output == "json" {
-		return writeJSON(w, leaves)
+	if f.format == "json" {
+		return output.JSON(w, leaves)
 	}
 	for _, l := range leaves {
 		untrusted.Fprintf(w, "%-*s  %s\n", width, l.Path, compact(l.Value))

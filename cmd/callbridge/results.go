@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbridge/bus"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/event"
 	"callbridge/untrusted"
 )
@@ -21,7 +22,7 @@ var outcomes = []string{string(event.Accepted), string(event.Rejected), string(e
 
 func newResults() *cobra.Command {
 	var nats natsClient
-	var output, outcome, source string
+	var format, outcome, source string
 	var since time.Duration
 	var follow bool
 	cmd := &cobra.Command{
@@ -39,8 +40,8 @@ of a process on this machine, with the password in NATS_STORE_DIR. It prints one
 				return err
 			}
 			q := bus.ResultQuery{Since: time.Now().Add(-since), Outcome: outcome, Source: source, Follow: follow}
-			return nats.explain(bus.ReadResults(cmd.Context(), config, q, func(r event.Result) error {
-				return printResult(cmd.OutOrStdout(), r, output)
+			return output.Explain(bus.ReadResults(cmd.Context(), config, q, func(r event.Result) error {
+				return printResult(cmd.OutOrStdout(), r, format)
 			}))
 		},
 	}
@@ -49,12 +50,12 @@ of a process on this machine, with the password in NATS_STORE_DIR. It prints one
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "keep running and print new results")
 	cmd.Flags().StringVar(&outcome, "outcome", "", "only this outcome: "+strings.Join(outcomes, ", "))
 	cmd.Flags().StringVar(&source, "source", "", "only this source")
-	addOutput(cmd, &output)
+	output.Flag(cmd, &format, "text", "json")
 	return cmd
 }
 
-func printResult(w io.Writer, r event.Result, output string) error {
-	if output == "json" {
+func printResult(w io.Writer, r event.Result, format string) error {
+	if format == "json" {
 		return json.NewEncoder(w).Encode(r)
 	}
 	var line bytes.Buffer

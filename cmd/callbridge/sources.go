@@ -9,13 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/output"
 	"callbridge/mapping/config"
 	"callbridge/mapping/sources"
 	"callbridge/untrusted"
 )
 
 func newSources() *cobra.Command {
-	var output string
+	var format string
 	cmd := &cobra.Command{
 		Use:   "sources",
 		Short: "List the presets: the CRMs that callbridge knows",
@@ -27,13 +28,13 @@ func newSources() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output == "json" {
-				return writeJSON(cmd.OutOrStdout(), facts)
+			if format == "json" {
+				return output.JSON(cmd.OutOrStdout(), facts)
 			}
 			return listPresets(cmd.OutOrStdout(), facts)
 		},
 	}
-	addOutput(cmd, &output)
+	output.Flag(cmd, &format, "text", "json")
 	cmd.AddCommand(newSourcesShow())
 	return cmd
 }
@@ -51,7 +52,7 @@ func refuseSourceName(cmd *cobra.Command, args []string) error {
 }
 
 func newSourcesShow() *cobra.Command {
-	var output string
+	var format string
 	cmd := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print a preset, with the steps to set it up in the CRM",
@@ -64,20 +65,20 @@ administrator; callbridge.yaml can replace every key.`,
 			if err != nil {
 				return err
 			}
-			if output != "json" {
+			if format != "json" {
 				return untrusted.Fprintf(cmd.OutOrStdout(), "%s", untrusted.Lines(preset.YAML))
 			}
 			facts, err := config.FactsOf(preset)
 			if err != nil {
 				return err
 			}
-			return writeJSON(cmd.OutOrStdout(), struct {
+			return output.JSON(cmd.OutOrStdout(), struct {
 				config.Facts
 				YAML string `json:"yaml"`
 			}{facts, preset.YAML})
 		},
 	}
-	addOutput(cmd, &output)
+	output.Flag(cmd, &format, "text", "json")
 	return cmd
 }
 

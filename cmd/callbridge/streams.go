@@ -13,11 +13,12 @@ import (
 	"callbridge/bus"
 	"callbridge/bus/stream"
 	"callbridge/cmd/callbridge/act"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/untrusted"
 )
 
 func newStreams() *cobra.Command {
-	var output string
+	var format string
 	cmd := &cobra.Command{
 		Use:   "streams",
 		Short: "Print the NATS streams and consumers that serve uses",
@@ -35,20 +36,20 @@ the nats command, and checks all of them before it changes the first.`,
 				return err
 			}
 			definitions := bus.Define(s.bus(nil, nil))
-			if output == "json" {
-				return writeJSON(cmd.OutOrStdout(), definitions)
+			if format == "json" {
+				return output.JSON(cmd.OutOrStdout(), definitions)
 			}
 			return writeScript(cmd.OutOrStdout(), definitions)
 		},
 	}
-	addOutput(cmd, &output)
+	output.Flag(cmd, &format, "text", "json")
 	cmd.AddCommand(newStreamsApply())
 	cmd.AddCommand(act.NewAcknowledge(actSettings))
 	return cmd
 }
 
 func newStreamsApply() *cobra.Command {
-	var output string
+	var format string
 	var dry bool
 	cmd := &cobra.Command{
 		Use:   "apply",
@@ -68,7 +69,7 @@ It needs the role administrator: NATS_USER=administrator.`,
 				return errors.New("NATS_URL is not set: streams apply is for an external NATS; the embedded NATS follows the environment of serve by itself")
 			}
 			err = bus.ApplyStreams(cmd.Context(), s.client(), dry, func(step stream.Step) error {
-				return printStep(cmd.OutOrStdout(), step, output)
+				return printStep(cmd.OutOrStdout(), step, format)
 			})
 			if errors.Is(err, bus.ErrUnreachable) {
 				return fmt.Errorf("NATS_URL %w", err)
@@ -77,12 +78,12 @@ It needs the role administrator: NATS_USER=administrator.`,
 		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only print what would be done")
-	addOutput(cmd, &output)
+	output.Flag(cmd, &format, "text", "json")
 	return cmd
 }
 
-func printStep(w io.Writer, step stream.Step, output string) error {
-	if output == "json" {
+func printStep(w io.Writer, step stream.Step, format string) error {
+	if format == "json" {
 		_, err := fmt.Fprintf(w, "%s\n", compact(step))
 		return err
 	}
@@ -125,7 +126,7 @@ func writeStep(w io.Writer, file string, config any, kind, name string) error {
 	if _, err := fmt.Fprintf(w, "cat > %s <<'END'\n", file); err != nil {
 		return err
 	}
-	if err := writeJSON(w, config); err != nil {
+	if err := output.JSON(w, config); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, `END

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/output"
 	"callbridge/cmd/callbridge/show"
 	"callbridge/mapping"
 	"callbridge/mapping/golden"
@@ -18,7 +19,7 @@ import (
 )
 
 func newTest() *cobra.Command {
-	var config, output string
+	var config, format string
 	var update bool
 	cmd := &cobra.Command{
 		Use:   "test [FILE|FOLDER]",
@@ -47,12 +48,12 @@ The cases are your own test data: differences show telephone numbers in full.`,
 			if err != nil {
 				return err
 			}
-			return runSuites(cmd.OutOrStdout(), suites, update, output)
+			return runSuites(cmd.OutOrStdout(), suites, update, format)
 		},
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "", "the configuration (default: next to the cases, then CONFIG_FILE, then callbridge.yaml)")
 	cmd.Flags().BoolVar(&update, "update", false, "replace expectations that differ by the actual decisions")
-	addOutput(cmd, &output)
+	output.Flag(cmd, &format, "text", "json")
 	return cmd
 }
 
@@ -134,7 +135,7 @@ func configOfTest(file, config string) string {
 }
 
 // runSuites prints a verdict for each case. The error says how many failed.
-func runSuites(w io.Writer, suites []*golden.Suite, update bool, output string) error {
+func runSuites(w io.Writer, suites []*golden.Suite, update bool, format string) error {
 	all, failed, written := []golden.Verdict{}, 0, 0
 	for _, s := range suites {
 		verdicts, err := s.Run(update)
@@ -150,12 +151,12 @@ func runSuites(w io.Writer, suites []*golden.Suite, update bool, output string) 
 		if v.Updated {
 			written++
 		}
-		if output == "text" {
+		if format == "text" {
 			printVerdict(w, v)
 		}
 	}
-	if output == "json" {
-		if err := writeJSON(w, all); err != nil {
+	if format == "json" {
+		if err := output.JSON(w, all); err != nil {
 			return err
 		}
 	} else {

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/output"
 	"callbridge/untrusted"
 	"callbridge/zonedata"
 )
@@ -63,19 +64,19 @@ func buildInfo() prometheus.Collector {
 }
 
 func newVersion() *cobra.Command {
-	var output string
+	var format string
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b := thisBuild()
 			b.Version = version()
-			if output == "json" {
+			if format == "json" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(b)
 			}
 			return untrusted.Fprintf(cmd.OutOrStdout(), "callbridge %s %s %s, zone data %s of %s\n",
 				b.Version, b.Revision, b.Go, b.ZoneData, b.ZoneDataReleased)
 		},
 	}
-	addOutput(cmd, &output)
+	output.Flag(cmd, &format, "text", "json")
 	return cmd
 }

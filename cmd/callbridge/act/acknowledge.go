@@ -10,6 +10,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/loss"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/untrusted"
 )
 
@@ -39,7 +40,7 @@ NATS_URL, else to NATS_LISTEN of a process on this machine, and needs the role o
 			for _, p := range problems {
 				untrusted.Fprintf(cmd.OutOrStdout(), "acknowledged: %s was %s, found at %s\n", p.Stream, p.Kind, p.At.UTC().Format(time.RFC3339))
 			}
-			return explain(err)
+			return output.Explain(err)
 		},
 	}
 	a.addPerson(cmd, "what was lost, and what was done about it (required)")

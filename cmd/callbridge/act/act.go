@@ -5,8 +5,6 @@ package act
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callbridge/bus"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/untrusted"
 )
 
@@ -34,7 +33,7 @@ const addressHelp = "address of NATS (default: NATS_URL, else NATS_LISTEN)"
 // addTo adds the flags of NATS and of the answer to a command.
 func (a *actor) addTo(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.url, "nats", "", addressHelp)
-	cmd.Flags().StringVarP(&a.output, "output", "o", "text", "text or json")
+	output.Flag(cmd, &a.output, "text", "json")
 }
 
 // addPerson adds the flags of an act.
@@ -43,11 +42,8 @@ func (a *actor) addPerson(cmd *cobra.Command, why string) {
 	cmd.Flags().StringVar(&a.by, "by", person(), "who does it")
 }
 
-// config checks the flags and follows from the environment and --nats.
+// config follows from the environment and --nats.
 func (a *actor) config(ctx context.Context) (bus.Config, error) {
-	if a.output != "text" && a.output != "json" {
-		return bus.Config{}, fmt.Errorf("-o %s: it is text or json", a.output)
-	}
 	config, err := a.settings(ctx)
 	if err == nil && a.url != "" {
 		config.URL = a.url
@@ -61,14 +57,6 @@ func (a *actor) needWhy(example string) error {
 		return fmt.Errorf("--why is empty: write the reason, such as --why %q", example)
 	}
 	return nil
-}
-
-// explain says what to do about a NATS that cannot be reached.
-func explain(err error) error {
-	if errors.Is(err, bus.ErrUnreachable) {
-		return fmt.Errorf("NATS %w; is `callbridge serve` running and listening on NATS_LISTEN? Use --nats for another address", err)
-	}
-	return err
 }
 
 // person is the user of this machine, as user@host.
@@ -87,10 +75,7 @@ func person() string {
 func (a *actor) print(w io.Writer, value any, text func(io.Writer)) error {
 	var out bytes.Buffer
 	if a.output == "json" {
-		encoder := json.NewEncoder(&out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(value); err != nil {
+		if err := output.JSON(&out, value); err != nil {
 			return err
 		}
 	} else {

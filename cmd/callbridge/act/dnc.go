@@ -14,6 +14,7 @@ import (
 	"callbridge/bus"
 	"callbridge/bus/dnc"
 	"callbridge/cmd/callbridge/numberfile"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/event"
 	"callbridge/mapping/phone"
 	"callbridge/untrusted"
@@ -88,7 +89,7 @@ func (p *people) ask(ctx context.Context, verb string, r dnc.Request) (answer dn
 		answer, err = c.Ask(ctx, verb, r)
 		return err
 	})
-	return answer, explain(err)
+	return answer, output.Explain(err)
 }
 
 // listedPerson is what the commands print of one person as JSON.
@@ -251,9 +252,9 @@ object a line for each person.`,
 			out := untrusted.NewWriter(cmd.OutOrStdout())
 			if p.output == "json" {
 				encoder := json.NewEncoder(out)
-				return explain(bus.ExportPeople(cmd.Context(), config, func(one dnc.Person) error { return encoder.Encode(one) }))
+				return output.Explain(bus.ExportPeople(cmd.Context(), config, func(one dnc.Person) error { return encoder.Encode(one) }))
 			}
-			return explain(exportCSV(cmd.Context(), config, out))
+			return output.Explain(exportCSV(cmd.Context(), config, out))
 		},
 	}
 	p.addTo(cmd)

@@ -17,6 +17,7 @@ import (
 	"callbridge/bus"
 	"callbridge/bus/dnc"
 	"callbridge/cmd/callbridge/numberfile"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/internal/wait"
 	"callbridge/untrusted"
 )
@@ -133,7 +134,7 @@ func (i *importer) run(cmd *cobra.Command, name string) error {
 		return i.send(ctx, c, file, size, &total, until)
 	})
 	if err != nil {
-		return explain(fmt.Errorf("%d of %d lines are on the list; run the command again for the rest: %w", total.Added+total.Unchanged, total.Lines, err))
+		return output.Explain(fmt.Errorf("%d of %d lines are on the list; run the command again for the rest: %w", total.Added+total.Unchanged, total.Lines, err))
 	}
 	return i.print(cmd.OutOrStdout(), total, func(w io.Writer) {
 		untrusted.Fprintf(w, "%d lines: %d added, %d were on the list already; %d lines without a %s\n", total.Lines, total.Added, total.Unchanged, len(total.Bad), i.noun())

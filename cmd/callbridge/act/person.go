@@ -15,6 +15,7 @@ import (
 	"callbridge/bus"
 	"callbridge/bus/dnc"
 	memory "callbridge/bus/people"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/event"
 	"callbridge/mapping"
 	"callbridge/policy"
@@ -107,7 +108,7 @@ func (p *people) person(ctx context.Context, number string) (shown shownPerson, 
 		return err
 	})
 	if err != nil {
-		return shown, f, explain(err)
+		return shown, f, output.Explain(err)
 	}
 	shown.Number, shown.Calls = event.Phone(number).String(), known.Calls
 	places, err := place.Of(place.Person{Number: number, NumberCountry: mapping.CountryOf(event.Phone(number))})

@@ -10,6 +10,7 @@ import (
 
 	"callbridge/bus"
 	"callbridge/bus/control"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/mapping/phone"
 	"callbridge/untrusted"
 )
@@ -49,7 +50,7 @@ role operator.`,
 			}
 			active, err := bus.Stop(cmd.Context(), config, control.Stop{Scope: scope, By: a.by, Why: a.why, Since: now, Until: end})
 			if err != nil {
-				return explain(err)
+				return output.Explain(err)
 			}
 			return a.print(cmd.OutOrStdout(), stops{Stopped: active}, func(w io.Writer) { writeStops(w, active) })
 		},
@@ -85,7 +86,7 @@ quarter of DIAL_RATE, and reach all of it after five minutes. It needs the role 
 			}
 			ended, err := bus.Resume(cmd.Context(), config, scope, all, control.Resume{By: a.by, Why: a.why, At: time.Now().UTC()})
 			if err != nil {
-				return explain(err)
+				return output.Explain(err)
 			}
 			return a.print(cmd.OutOrStdout(), stops{Resumed: ended}, func(w io.Writer) {
 				for _, s := range ended {
@@ -115,7 +116,7 @@ func newStopList(settings Settings) *cobra.Command {
 			}
 			active, err := bus.ReadStops(cmd.Context(), config)
 			if err != nil {
-				return explain(err)
+				return output.Explain(err)
 			}
 			return a.print(cmd.OutOrStdout(), stops{Stopped: active}, func(w io.Writer) { writeStops(w, active) })
 		},

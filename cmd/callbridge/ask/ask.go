@@ -4,16 +4,15 @@ package ask
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"callbridge/bus"
 	"callbridge/bus/archive"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/event"
 	"callbridge/history"
 	"callbridge/mapping"
@@ -25,8 +24,6 @@ import (
 type Options struct {
 	// Settings returns the address and the credentials of NATS from the environment.
 	Settings func(context.Context) (bus.Config, error)
-	// Explain says what to do about a NATS that cannot be reached.
-	Explain func(error) error
 	// Version is that of this program.
 	Version string
 	// Configuration loads a file, or the one in use if the name is empty, without
@@ -41,9 +38,13 @@ type question struct {
 	reveal            bool
 }
 
-func (q *question) addTo(cmd *cobra.Command, outputs string) {
+// addTo adds the flags that all of them have.
+func (q *question) addTo(cmd *cobra.Command, formats ...string) {
 	cmd.Flags().StringVar(&q.url, "nats", "", "address of NATS (default: NATS_URL, else NATS_LISTEN)")
-	cmd.Flags().StringVarP(&q.output, "output", "o", "text", outputs)
+	output.Flag(cmd, &q.output, formats...)
+}
+
+func (q *question) addReveal(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&q.reveal, "reveal", false, "show telephone numbers in full")
 }
 
@@ -52,7 +53,7 @@ func (q *question) addConfig(cmd *cobra.Command) {
 }
 
 // read connects with the permissions of a role and calls fn.
-func (q *question) read(ctx context.Context, name, role string, fn func(context.Context, history.Store) error) error {
+func (q *question) read(ctx context.Context, name, role string, fn func(context.Context, archive.Archive) error) error {
 	config, err := q.Settings(ctx)
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func (q *question) read(ctx context.Context, name, role string, fn func(context.
 	if q.url != "" {
 		config.URL = q.url
 	}
-	return q.Explain(bus.ReadArchive(ctx, config, name, role, func(ctx context.Context, a archive.Archive) error { return fn(ctx, a) }))
+	return output.Explain(bus.ReadArchive(ctx, config, name, role, fn))
 }
 
 // names are the routes of each source of a configuration.
@@ -114,13 +115,6 @@ func since(flag, text string, now time.Time) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("--%s %q is no time: write it as 2026-11-30T08:00:00Z, as 2026-11-30 (UTC), or as an age such as 2h", flag, text)
-}
-
-func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
 }
 
 var errNothing = errors.New("nothing is stored about it")

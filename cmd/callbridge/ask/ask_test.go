@@ -49,7 +49,6 @@ func newAsked(t *testing.T) *asked {
 			client.Embedded = bus.Embedded{Dir: served.Embedded.Dir, Listen: strings.TrimPrefix(b.ClientURL(), "nats://")}
 			return client, nil
 		},
-		Explain: func(err error) error { return err },
 		Configuration: func(string) (*mapping.Config, error) {
 			return mapping.Load(file, mapping.Options{WithoutSecrets: true})
 		},

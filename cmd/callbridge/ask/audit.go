@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"callbridge/bus"
 	"callbridge/bus/archive"
 	"callbridge/bus/audit"
 	"callbridge/bus/role"
@@ -30,9 +29,6 @@ numbers: with -o json it names each person by the hash that "dnc export" prints,
 object a line. It needs the role reader.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if q.output != "text" && q.output != "json" {
-				return fmt.Errorf("-o %s: it is text or json", q.output)
-			}
 			if verb != "" && !slices.Contains(audit.Verbs(), verb) {
 				return fmt.Errorf("--verb %s is none: it is %s", verb, strings.Join(audit.Verbs(), ", "))
 			}
@@ -43,21 +39,13 @@ object a line. It needs the role reader.`,
 			return q.audit(cmd.Context(), untrusted.NewWriter(cmd.OutOrStdout()), verb, from)
 		},
 	}
-	cmd.Flags().StringVar(&q.url, "nats", "", "address of NATS (default: NATS_URL, else NATS_LISTEN)")
-	cmd.Flags().StringVarP(&q.output, "output", "o", "text", "text or json")
+	q.addTo(cmd, "text", "json")
 	cmd.Flags().StringVar(&begin, "since", "", "the oldest: a time, a day, or an age such as 48h (default: all)")
 	cmd.Flags().StringVar(&verb, "verb", "", "only "+strings.Join(audit.Verbs(), ", "))
 	return cmd
 }
 
 func (q *question) audit(ctx context.Context, w io.Writer, verb string, from time.Time) error {
-	config, err := q.Settings(ctx)
-	if err != nil {
-		return err
-	}
-	if q.url != "" {
-		config.URL = q.url
-	}
 	lines := json.NewEncoder(w)
 	lines.SetEscapeHTML(false)
 	show := func(e audit.Entry) error {
@@ -70,7 +58,7 @@ func (q *question) audit(ctx context.Context, w io.Writer, verb string, from tim
 		}
 		return untrusted.Fprintf(w, "%s  %-10s  by %s: %s%s: %s\n", e.At.UTC().Format(time.RFC3339), e.Verb, orNone(e.By), e.What, people, orNone(e.Why))
 	}
-	return q.Explain(bus.ReadArchive(ctx, config, "callbridge audit", role.Reader, func(ctx context.Context, a archive.Archive) error {
+	return q.read(ctx, "callbridge audit", role.Reader, func(ctx context.Context, a archive.Archive) error {
 		return a.Acts(ctx, verb, from, show)
-	}))
+	})
 }

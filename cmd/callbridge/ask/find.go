@@ -12,7 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/bus/archive"
 	"callbridge/bus/role"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/event"
 	"callbridge/history"
 	"callbridge/untrusted"
@@ -32,7 +34,8 @@ reader.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
-	f.addTo(cmd, "text, json or csv")
+	f.addTo(cmd, "text", "json", "csv")
+	f.addReveal(cmd)
 	f.addSelection(cmd)
 	cmd.Flags().StringVar(&f.query.CountBy, "count-by", "", "count by "+strings.Join(history.Columns(), ", "))
 	cmd.Flags().Uint64Var(&f.query.Before, "before", 0, "go on where an earlier answer has ended")
@@ -64,14 +67,11 @@ func (f *finder) addSelection(cmd *cobra.Command) {
 
 // run checks the flags, asks and prints.
 func (f *finder) run(ctx context.Context, w io.Writer) error {
-	if !slices.Contains([]string{"text", "json", "csv"}, f.output) {
-		return fmt.Errorf("-o %s: it is text, json or csv", f.output)
-	}
 	if err := f.check(time.Now()); err != nil {
 		return err
 	}
 	var found history.Found
-	err := f.read(ctx, "callbridge find", role.Reader, func(ctx context.Context, s history.Store) (err error) {
+	err := f.read(ctx, "callbridge find", role.Reader, func(ctx context.Context, s archive.Archive) (err error) {
 		found, err = history.Find(ctx, s, f.query)
 		return err
 	})
@@ -143,7 +143,7 @@ func (f *finder) print(w io.Writer, found history.Found) error {
 	rows := f.rows(found)
 	switch {
 	case f.output == "json":
-		return writeJSON(w, struct {
+		return output.JSON(w, struct {
 			Rows   []row           `json:"rows"`
 			Counts []history.Count `json:"counts,omitzero"`
 			Read   int             `json:"read"`

@@ -13,8 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/bus/archive"
 	"callbridge/bus/role"
-	"callbridge/history"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/history/replay"
 	"callbridge/mapping"
 	"callbridge/untrusted"
@@ -53,7 +54,7 @@ CRM's answer is not stored. It needs the role operator.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.plan(cmd.Context(), cmd.OutOrStdout()) },
 	}
-	p.addTo(plan, "text or json")
+	p.addTo(plan, "text", "json")
 	p.addConfig(plan)
 	p.addSelection(plan)
 	plan.Flags().IntVar(&p.query.Limit, "limit", 1000, "how many results are compared; 0 for all")
@@ -70,9 +71,6 @@ type planner struct {
 }
 
 func (p *planner) plan(ctx context.Context, w io.Writer) error {
-	if p.output != "text" && p.output != "json" {
-		return fmt.Errorf("-o %s: it is text or json", p.output)
-	}
 	if err := p.check(time.Now()); err != nil {
 		return err
 	}
@@ -91,7 +89,7 @@ func (p *planner) plan(ctx context.Context, w io.Writer) error {
 		}
 	}
 	if p.output == "json" {
-		err = writeJSON(w, made)
+		err = output.JSON(w, made)
 	} else {
 		writePlan(w, made)
 	}
@@ -102,7 +100,7 @@ func (p *planner) plan(ctx context.Context, w io.Writer) error {
 }
 
 func (p *planner) make(ctx context.Context, config *mapping.Config) (made replay.Plan, err error) {
-	err = p.read(ctx, "callbridge replay plan", role.Operator, func(ctx context.Context, s history.Store) error {
+	err = p.read(ctx, "callbridge replay plan", role.Operator, func(ctx context.Context, s archive.Archive) error {
 		made, err = replay.Make(ctx, s, config, names(config), p.query, time.Now())
 		return err
 	})
@@ -116,7 +114,7 @@ func save(file string, p replay.Plan) (err error) {
 	if err != nil {
 		return fmt.Errorf("write plan: %w", err)
 	}
-	return errors.Join(writeJSON(out, p), out.Close())
+	return errors.Join(output.JSON(out, p), out.Close())
 }
 
 func writePlan(w io.Writer, p replay.Plan) {

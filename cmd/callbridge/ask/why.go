@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/bus/archive"
 	"callbridge/bus/role"
+	"callbridge/cmd/callbridge/output"
 	"callbridge/event"
 	"callbridge/history"
 	"callbridge/mapping"
@@ -28,15 +30,12 @@ event, or a telephone number with its country (+1 202 555 0142). It needs the ro
 and changes nothing.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if q.output != "text" && q.output != "json" {
-				return fmt.Errorf("-o %s: it is text or json", q.output)
-			}
 			config, err := q.Configuration(q.file)
 			if err != nil {
 				return err
 			}
 			var a answer
-			err = q.read(cmd.Context(), "callbridge why", role.Operator, func(ctx context.Context, s history.Store) (err error) {
+			err = q.read(cmd.Context(), "callbridge why", role.Operator, func(ctx context.Context, s archive.Archive) (err error) {
 				a, err = tell(ctx, s, config, e164(args[0]))
 				return err
 			})
@@ -46,7 +45,8 @@ and changes nothing.`,
 			return q.print(cmd.OutOrStdout(), a)
 		},
 	}
-	q.addTo(cmd, "text or json")
+	q.addTo(cmd, "text", "json")
+	q.addReveal(cmd)
 	q.addConfig(cmd)
 	return cmd
 }
@@ -99,7 +99,7 @@ func (q *question) print(w io.Writer, a answer) error {
 				a.Stories[i].Today = &x
 			}
 		}
-		return writeJSON(w, a)
+		return output.JSON(w, a)
 	}
 	if len(a.Stories) == 0 {
 		if a.Partly {
@@ -147,11 +147,7 @@ func (q *question) printSteps(w io.Writer, one told) {
 	for _, step := range one.Steps {
 		untrusted.Fprintf(w, "%s  %-9s %-14s %s\n", clock(step.At), step.Kind, step.Route, step.Text)
 		for _, g := range step.Gates {
-			says := "allows"
-			if !g.Passes {
-				says = "forbids"
-			}
-			untrusted.Fprintf(w, "%24s  %-9s %-14s %-7s %s\n", "", "gate", g.Gate, says, g.Value)
+			untrusted.Fprintf(w, "%24s  %-9s %-14s %-7s %s\n", "", "gate", g.Gate, output.Says(g.Passes), g.Value)
 		}
 	}
 	if one.Today == nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"callbridge/cmd/callbridge/output"
 	"callbridge/mapping"
 	"callbridge/mapping/rule"
 	"callbridge/policy"
@@ -32,7 +33,7 @@ func printLookup(w io.Writer, t *mapping.LookupTrace) {
 }
 
 // Map prints how the configuration maps each event of a delivery, as text or as json.
-func Map(w io.Writer, c *mapping.Config, events []mapping.Incoming, output string, reveal bool) error {
+func Map(w io.Writer, c *mapping.Config, events []mapping.Incoming, format string, reveal bool) error {
 	all := []mapping.Explanation{}
 	for _, e := range events {
 		x := c.Explain(e)
@@ -41,8 +42,8 @@ func Map(w io.Writer, c *mapping.Config, events []mapping.Incoming, output strin
 		}
 		all = append(all, x)
 	}
-	if output == "json" {
-		return JSON(w, all)
+	if format == "json" {
+		return output.JSON(w, all)
 	}
 	for _, x := range all {
 		if !reveal {
@@ -137,11 +138,7 @@ func Gates(w io.Writer, j *mapping.Judgement) {
 	p := func(format string, v ...any) { untrusted.Fprintf(w, format, v...) }
 	p("      %-16s %-7s %s\n", "gate", "says", "value")
 	for _, found := range j.Gates {
-		says := "allows"
-		if !found.Passes {
-			says = "forbids"
-		}
-		p("      %-16s %-7s %s\n", found.Gate, says, found.Value)
+		p("      %-16s %-7s %s\n", found.Gate, output.Says(found.Passes), found.Value)
 	}
 	switch {
 	case j.Action == policy.Wait && j.Until.IsZero():

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callbridge/cmd/callbridge/output"
 	"callbridge/mapping"
 	"callbridge/mapping/permit"
 	"callbridge/policy"
@@ -34,7 +35,7 @@ func NewPolicy(load Load) *cobra.Command {
 }
 
 func newPolicyShow(load Load) *cobra.Command {
-	var config, output, at string
+	var config, format, at string
 	cmd := &cobra.Command{
 		Use:   "show [ROUTE]",
 		Short: "Print what holds for each route, where it is written, and the hours of each weekday",
@@ -44,9 +45,6 @@ count with their source, and for each country what holds at --at TIME for a pers
 only the country is known. It needs no NATS and no secrets.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if output != "text" && output != "json" {
-				return fmt.Errorf("-o %s: it is text or json", output)
-			}
 			now, err := Instant(at)
 			if err != nil {
 				return err
@@ -59,8 +57,8 @@ only the country is known. It needs no NATS and no secrets.`,
 			if err != nil {
 				return err
 			}
-			if output == "json" {
-				return JSON(cmd.OutOrStdout(), v)
+			if format == "json" {
+				return output.JSON(cmd.OutOrStdout(), v)
 			}
 			v.print(cmd.OutOrStdout())
 			return nil
@@ -68,7 +66,7 @@ only the country is known. It needs no NATS and no secrets.`,
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "", "callbridge.yaml (default: CONFIG_FILE, then callbridge.yaml)")
 	cmd.Flags().StringVar(&at, "at", "", "time for which it is shown, such as 2026-11-30T08:00:00-05:00 (default: now)")
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	output.Flag(cmd, &format, "text", "json")
 	return cmd
 }
 

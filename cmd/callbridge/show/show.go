@@ -6,19 +6,9 @@
 package show
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 )
-
-// JSON writes an indented value, without HTML escapes.
-func JSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
-}
 
 // Instant reads a time of --at; "" is now.
 func Instant(text string) (time.Time, error) {
