@@ -18,7 +18,7 @@ import (
 	"callbridge/internal/testkit"
 )
 
-// acts reads who did what.
+// acts reads the entries of the audit stream.
 func acts(t *testing.T, config bus.Config, verb string, since time.Time) (all []audit.Entry) {
 	t.Helper()
 	err := bus.ReadArchive(t.Context(), config, "test", role.Reader, func(ctx context.Context, a archive.Archive) error {

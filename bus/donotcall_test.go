@@ -119,7 +119,7 @@ func TestAPersonOnTheListIsKnownToEveryProcessAtOnce(t *testing.T) {
 	}
 }
 
-// TestTheListNeedsItsKey: with another key, or none, nobody would be found in it.
+// TestTheListNeedsItsKey: with another key, or none, no lookup would find an entry.
 func TestTheListNeedsItsKey(t *testing.T) {
 	t.Parallel()
 	_, plain := remote(t, "")
@@ -230,7 +230,7 @@ func TestAnAnswerReachesNoStream(t *testing.T) {
 	}
 }
 
-// TestALostListForbidsAllCalls until somebody has acknowledged the loss, also right after
+// TestALostListForbidsAllCalls until an operator acknowledges the loss, also right after
 // the first person was added.
 func TestALostListForbidsAllCalls(t *testing.T) {
 	t.Parallel()

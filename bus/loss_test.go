@@ -52,9 +52,9 @@ func TestProcessesThatStartAtOnceShareTheRecord(t *testing.T) {
 	}
 }
 
-// TestAStreamThatWasReadOnceIsMissed: the streams that forbid calls are empty for as long as
-// nobody uses them, and what a process has read of them is remembered at once, although
-// another one has written it.
+// TestAStreamThatWasReadOnceIsMissed: a stream that forbids calls stays empty until it is
+// used. A process remembers a first message at its first read, because another process may
+// have written it, so that a later loss is found.
 func TestAStreamThatWasReadOnceIsMissed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

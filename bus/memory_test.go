@@ -115,7 +115,7 @@ func TestTwoNeverReserveTheSameCall(t *testing.T) {
 	}
 }
 
-// TestTheMemoryNeedsItsKey: with another key, or none, nobody would be found in it.
+// TestTheMemoryNeedsItsKey: with another key, or none, no read would find a document.
 func TestTheMemoryNeedsItsKey(t *testing.T) {
 	t.Parallel()
 	_, plain := remote(t, "")
@@ -180,7 +180,7 @@ func TestTheMemoryIsOnTheDisk(t *testing.T) {
 	}
 }
 
-// TestALostMemoryForbidsAllCalls until somebody has acknowledged the loss, also right after
+// TestALostMemoryForbidsAllCalls until an operator acknowledges the loss, also right after
 // the first call.
 func TestALostMemoryForbidsAllCalls(t *testing.T) {
 	t.Parallel()

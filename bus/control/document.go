@@ -45,7 +45,7 @@ func (s Scope) covers(call Scope) bool {
 // (Storm).
 type Stop struct {
 	Scope
-	// By is who stopped the calls, Why is the reason.
+	// By names the operator, Why is the reason of the stop.
 	By  string `json:"by"`
 	Why string `json:"why"`
 	// Since is when.

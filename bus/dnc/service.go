@@ -96,7 +96,7 @@ const (
 type Service struct {
 	List  *List
 	Parse Parse
-	// Audit writes who did what, and returns when that is on the disk.
+	// Audit writes an audit entry, and returns when it is on the disk.
 	Audit func(context.Context, audit.Entry) error
 	Log   *slog.Logger
 }
