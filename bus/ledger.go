@@ -187,27 +187,15 @@ func (l Ledger) Since(ctx context.Context, after Position, fn func(id uuid.UUID,
 // read calls fn with the records that a consumer has now.
 func (l Ledger) read(ctx context.Context, records jetstream.Consumer, after uint64, fn func(id uuid.UUID, e Entry) error) (last uint64, err error) {
 	last = after
-	left := records.CachedInfo().NumPending
-	for left > 0 {
-		batch, err := records.Fetch(int(min(left, eachBatch)), jetstream.FetchContext(ctx))
-		if err != nil {
-			return last, fmt.Errorf("read ledger: %w", err)
-		}
-		read := uint64(0)
-		for msg := range batch.Messages() {
-			read++
-			revision, err := eachMessage(msg, fn)
-			if err != nil {
-				return last, err
-			}
+	stored := stream.Stored{Consumer: records, What: "ledger", Batch: eachBatch, Wait: jetstream.FetchContext(ctx)}
+	err = stored.Each(ctx, func(msg jetstream.Msg) error {
+		revision, err := eachMessage(msg, fn)
+		if err == nil {
 			last = max(last, revision)
 		}
-		if batch.Error() != nil || read == 0 {
-			return last, fmt.Errorf("read ledger: %w", errors.Join(batch.Error(), ctx.Err()))
-		}
-		left -= min(left, read)
-	}
-	return last, nil
+		return err
+	})
+	return last, err
 }
 
 // createTimeout is how long the server may take to find the newest record of each of some

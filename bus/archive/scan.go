@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,28 +89,20 @@ func (a Archive) block(ctx context.Context, s jetstream.Stream, r Range, begin, 
 	if err != nil {
 		return nil, err
 	}
-	left := consumer.CachedInfo().NumPending
-	for left > 0 {
-		batch, err := consumer.Fetch(int(min(left, end-begin)), jetstream.FetchMaxWait(fetchWait))
+	stored := stream.Stored{Consumer: consumer, What: "results", Batch: end - begin, Wait: jetstream.FetchMaxWait(fetchWait)}
+	err = stored.Each(ctx, func(raw jetstream.Msg) error {
+		m, inside, err := delivered(raw, end)
 		if err != nil {
-			return nil, fmt.Errorf("read results: %w", err)
+			return err
 		}
-		read := uint64(0)
-		for raw := range batch.Messages() {
-			read++
-			m, inside, err := delivered(raw, end)
-			if err != nil {
-				return nil, err
-			}
-			if !inside {
-				return messages, nil
-			}
-			messages = append(messages, m)
+		if !inside {
+			return errEnd
 		}
-		if batch.Error() != nil || read == 0 {
-			return nil, fmt.Errorf("read results: %w", cmp.Or(batch.Error(), ctx.Err(), errEnd))
-		}
-		left -= min(left, read)
+		messages = append(messages, m)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnd) {
+		return nil, err
 	}
 	return messages, nil
 }

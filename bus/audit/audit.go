@@ -6,9 +6,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
+
+	"callbridge/bus/stream"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -77,24 +78,8 @@ func Read(ctx context.Context, from jetstream.Stream, prefix, verb string, since
 	if err != nil {
 		return fmt.Errorf("read who did what: %w", err)
 	}
-	for left := consumer.CachedInfo().NumPending; left > 0; {
-		messages, err := consumer.Fetch(int(min(left, batch)), jetstream.FetchMaxWait(fetchWait))
-		if err != nil {
-			return fmt.Errorf("read who did what: %w", err)
-		}
-		read := uint64(0)
-		for m := range messages.Messages() {
-			read++
-			if err := fn(entryOf(m)); err != nil {
-				return err
-			}
-		}
-		if messages.Error() != nil || read == 0 {
-			return fmt.Errorf("read who did what: %w", cmp.Or(messages.Error(), ctx.Err(), errors.New("no answer")))
-		}
-		left -= min(left, read)
-	}
-	return nil
+	stored := stream.Stored{Consumer: consumer, What: "who did what", Batch: batch, Wait: jetstream.FetchMaxWait(fetchWait)}
+	return stored.Each(ctx, func(m jetstream.Msg) error { return fn(entryOf(m)) })
 }
 
 func entryOf(m jetstream.Msg) (e Entry) {

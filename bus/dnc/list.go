@@ -213,34 +213,20 @@ func Export(ctx context.Context, from jetstream.Stream, prefix string, fn func(P
 		return fmt.Errorf("read people: %w", err)
 	}
 	now, key := time.Now(), ""
-	for left := consumer.CachedInfo().NumPending; left > 0; {
-		batch, err := consumer.Fetch(int(min(left, exportBatch)), jetstream.FetchContext(ctx))
+	stored := stream.Stored{Consumer: consumer, What: "people", Batch: exportBatch, Wait: jetstream.FetchContext(ctx)}
+	return stored.Each(ctx, func(msg jetstream.Msg) error {
+		// The check value is the first message of the stream.
+		if msg.Subject() == prefix+".key" {
+			key = string(msg.Data())
+			return nil
+		}
+		d, err := parse(msg.Data())
 		if err != nil {
-			return fmt.Errorf("read people: %w", err)
+			return err
 		}
-		read := uint64(0)
-		for msg := range batch.Messages() {
-			read++
-			// The check value is the first message of the stream.
-			if msg.Subject() == prefix+".key" {
-				key = string(msg.Data())
-				continue
-			}
-			d, err := parse(msg.Data())
-			if err != nil {
-				return err
-			}
-			if d.Entries = d.Active(now); len(d.Entries) == 0 {
-				continue
-			}
-			if err := fn(Person{strings.TrimPrefix(msg.Subject(), prefix+".person."), key, d}); err != nil {
-				return err
-			}
+		if d.Entries = d.Active(now); len(d.Entries) == 0 {
+			return nil
 		}
-		if batch.Error() != nil || read == 0 {
-			return fmt.Errorf("read people: %w", errors.Join(batch.Error(), ctx.Err()))
-		}
-		left -= min(left, read)
-	}
-	return nil
+		return fn(Person{strings.TrimPrefix(msg.Subject(), prefix+".person."), key, d})
+	})
 }
