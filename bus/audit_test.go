@@ -45,7 +45,7 @@ func TestEachActIsWrittenBeforeItIsAnswered(t *testing.T) {
 		return err == nil
 	})
 	began := time.Now().UTC()
-	hash := b.People().Key.Person(person)
+	hash := b.DNC().Key.Person(person)
 	for _, c := range []struct {
 		act  func() error
 		want audit.Entry
@@ -64,7 +64,7 @@ func TestEachActIsWrittenBeforeItIsAnswered(t *testing.T) {
 		}, audit.Entry{Verb: audit.DNCAdd, By: "ada", Why: "asked", What: "route x", Persons: []string{hash}, Asked: 2}},
 		{func() error {
 			_, err := ask(t, operator, dnc.VerbAdd, dnc.Request{
-				Key: b.People().Key.Check(), Listed: []dnc.Listed{{Person: strings.Repeat("a", 32), Entry: dnc.Entry{Since: began}}}, By: "ada", Why: "moved",
+				Key: b.DNC().Key.Check(), Listed: []dnc.Listed{{Person: strings.Repeat("a", 32), Entry: dnc.Entry{Since: began}}}, By: "ada", Why: "moved",
 			})
 			return err
 		}, audit.Entry{Verb: audit.DNCAdd, By: "ada", Why: "moved", What: "as exported", Persons: []string{strings.Repeat("a", 32)}, Asked: 1}},

@@ -94,8 +94,8 @@ type Bus struct {
 	// Streams are bound by name: they stay valid when a stream is made again.
 	requests, ledger, results, limits, control, dnc, called jetstream.Stream
 
-	// people is the do-not-call list.
-	people *dnc.List
+	// dncList is the do-not-call list.
+	dncList *dnc.List
 	// memory is when each person was called.
 	memory *people.Memory
 

@@ -35,9 +35,9 @@ func (c Config) personKey() (personkey.Key, error) {
 // written again: long before it is deleted.
 const checkRenewed = 30 * 24 * time.Hour
 
-// openPeople opens the do-not-call list and the memory of calls, and refuses the streams of
+// openPersons opens the do-not-call list and the memory of calls, and refuses the streams of
 // another person key.
-func (b *Bus) openPeople(ctx context.Context) error {
+func (b *Bus) openPersons(ctx context.Context) error {
 	key, err := b.config.personKey()
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (b *Bus) openPeople(ctx context.Context) error {
 		}
 	}
 	list, calls := b.config.Prefix+".dnc", b.config.Prefix+".person"
-	b.people = &dnc.List{
+	b.dncList = &dnc.List{
 		Keyed: keyed(b.dnc, list, "the do-not-call list"), Prefix: list,
 		Flush: func(ctx context.Context) error { return b.server.Flush(ctx, stream.DNC) },
 	}
@@ -58,7 +58,7 @@ func (b *Bus) openPeople(ctx context.Context) error {
 		Flush: func(ctx context.Context) error { return b.server.Flush(ctx, stream.People) },
 	}
 	b.memory.Renew = checkRenewed
-	_, err = b.people.Match(ctx)
+	_, err = b.dncList.Match(ctx)
 	if err == nil {
 		_, err = b.memory.Match(ctx)
 	}
@@ -74,27 +74,27 @@ func (b *Bus) DoNotCall(ctx context.Context, number event.Phone, call dnc.Scope)
 	if err := b.remembered(ctx); err != nil {
 		return dnc.Entry{}, false, fmt.Errorf("%w: %w", dnc.ErrUnreadable, err)
 	}
-	return b.people.Forbids(ctx, number.Reveal(), call)
+	return b.dncList.Forbids(ctx, number.Reveal(), call)
 }
 
-// People is the do-not-call list.
-func (b *Bus) People() *dnc.List { return b.people }
+// DNC is the do-not-call list.
+func (b *Bus) DNC() *dnc.List { return b.dncList }
 
-// ServePeople answers requests about the do-not-call list until ctx ends.
-func (b *Bus) ServePeople(ctx context.Context, parse dnc.Parse) error {
+// ServeDNC answers requests about the do-not-call list until ctx ends.
+func (b *Bus) ServeDNC(ctx context.Context, parse dnc.Parse) error {
 	write := func(ctx context.Context, e audit.Entry) error {
 		if err := b.config.audits(b.js).Write(ctx, e); err != nil {
 			return err
 		}
 		return b.server.Flush(ctx, stream.Audit)
 	}
-	return dnc.Service{List: b.people, Parse: parse, Audit: write, Log: b.config.Log}.Serve(ctx, b.conn)
+	return dnc.Service{List: b.dncList, Parse: parse, Audit: write, Log: b.config.Log}.Serve(ctx, b.conn)
 }
 
-// AskPeople connects for requests about the do-not-call list, which a running callbridge
+// AskDNC connects for requests about the do-not-call list, which a running callbridge
 // answers. It needs the role operator; the error is ErrUnreachable if no
 // server answers.
-func AskPeople(ctx context.Context, config Config, fn func(context.Context, dnc.Client) error) error {
+func AskDNC(ctx context.Context, config Config, fn func(context.Context, dnc.Client) error) error {
 	config, err := config.localAs(role.Operator)
 	if err != nil {
 		return err
@@ -104,9 +104,9 @@ func AskPeople(ctx context.Context, config Config, fn func(context.Context, dnc.
 	})
 }
 
-// ExportPeople calls fn with every person of the do-not-call list, and stops at its error.
+// ExportDNC calls fn with every person of the do-not-call list, and stops at its error.
 // It needs the role operator; the error is ErrUnreachable if no server answers.
-func ExportPeople(ctx context.Context, config Config, fn func(dnc.Person) error) error {
+func ExportDNC(ctx context.Context, config Config, fn func(dnc.Person) error) error {
 	config, err := config.localAs(role.Operator)
 	if err != nil {
 		return err

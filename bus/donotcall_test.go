@@ -48,7 +48,7 @@ func answering(t *testing.T, b *bus.Bus) {
 	ctx, stop := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := b.ServePeople(ctx, readE164); err != nil {
+		if err := b.ServeDNC(ctx, readE164); err != nil {
 			t.Error(err)
 		}
 	})
@@ -57,7 +57,7 @@ func answering(t *testing.T, b *bus.Bus) {
 
 func ask(t *testing.T, config bus.Config, verb string, r dnc.Request) (answer dnc.Answer, err error) {
 	t.Helper()
-	err = bus.AskPeople(t.Context(), config, func(ctx context.Context, c dnc.Client) (err error) {
+	err = bus.AskDNC(t.Context(), config, func(ctx context.Context, c dnc.Client) (err error) {
 		answer, err = c.Ask(ctx, verb, r)
 		return err
 	})
@@ -127,10 +127,10 @@ func TestTheListNeedsItsKey(t *testing.T) {
 	if forbidden(t, none, "crm") || forbidden(t, other, "crm") {
 		t.Error("forbidden from the beginning")
 	}
-	if _, err := none.People().Add(t.Context(), []string{person}, dnc.Entry{}); !errors.Is(err, personkey.ErrNoKey) {
+	if _, err := none.DNC().Add(t.Context(), []string{person}, dnc.Entry{}); !errors.Is(err, personkey.ErrNoKey) {
 		t.Errorf("added without a key: %v", err)
 	}
-	if _, err := own.People().Add(t.Context(), []string{person}, dnc.Entry{Since: time.Now()}); err != nil {
+	if _, err := own.DNC().Add(t.Context(), []string{person}, dnc.Entry{Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range []*bus.Bus{none, other} {
@@ -138,7 +138,7 @@ func TestTheListNeedsItsKey(t *testing.T) {
 			t.Errorf("a process without the key of the list calls: %v", err)
 		}
 	}
-	if _, err := other.People().Add(t.Context(), []string{person}, dnc.Entry{}); !errors.Is(err, personkey.ErrOtherKey) {
+	if _, err := other.DNC().Add(t.Context(), []string{person}, dnc.Entry{}); !errors.Is(err, personkey.ErrOtherKey) {
 		t.Errorf("added with another key: %v", err)
 	}
 	refused(t, plain, "PERSON_KEY_FILE is not set, and the do-not-call list is not empty")
@@ -156,7 +156,7 @@ func TestTheListSurvivesARestart(t *testing.T) {
 	config := embedded(t)
 	config.Embedded.SyncAlways = true
 	b := open(t, config)
-	if _, err := b.People().Add(t.Context(), []string{person}, dnc.Entry{Since: time.Now()}); err != nil {
+	if _, err := b.DNC().Add(t.Context(), []string{person}, dnc.Entry{Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	b.Close()
@@ -237,7 +237,7 @@ func TestALostListForbidsAllCalls(t *testing.T) {
 	config := embedded(t)
 	b := open(t, config)
 	reconciling(t, b)
-	if _, err := b.People().Add(t.Context(), []string{person}, dnc.Entry{Since: time.Now()}); err != nil {
+	if _, err := b.DNC().Add(t.Context(), []string{person}, dnc.Entry{Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	deleteStreams(t, jetStreamOf(t, b), "DNC")
@@ -262,25 +262,25 @@ func TestExport(t *testing.T) {
 	for i := range 2500 {
 		numbers = append(numbers, fmt.Sprintf("+1202555%04d", i))
 	}
-	if _, err := b.People().Add(t.Context(), numbers, dnc.Entry{Since: time.Now()}); err != nil {
+	if _, err := b.DNC().Add(t.Context(), numbers, dnc.Entry{Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.People().Remove(t.Context(), numbers[:100], dnc.Scope{}, true, dnc.Removal{}); err != nil {
+	if _, err := b.DNC().Remove(t.Context(), numbers[:100], dnc.Scope{}, true, dnc.Removal{}); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]bool{}
-	err := bus.ExportPeople(t.Context(), operating(b, config), func(p dnc.Person) error {
+	err := bus.ExportDNC(t.Context(), operating(b, config), func(p dnc.Person) error {
 		got[p.Person] = true
 		return nil
 	})
-	if err != nil || len(got) != 2400 || got[b.People().Key.Person(numbers[0])] || !got[b.People().Key.Person(numbers[100])] {
+	if err != nil || len(got) != 2400 || got[b.DNC().Key.Person(numbers[0])] || !got[b.DNC().Key.Person(numbers[100])] {
 		t.Errorf("exported %d, %v", len(got), err)
 	}
 }
 
 func BenchmarkDoNotCall(b *testing.B) {
 	list := open(b, embedded(b))
-	if _, err := list.People().Add(b.Context(), []string{person}, dnc.Entry{Since: time.Now()}); err != nil {
+	if _, err := list.DNC().Add(b.Context(), []string{person}, dnc.Entry{Since: time.Now()}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
@@ -303,7 +303,7 @@ func BenchmarkAMillionPeople(b *testing.B) {
 			for i := range numbers {
 				numbers[i] = fmt.Sprintf("+1202%07d", first+i)
 			}
-			if _, err := list.People().Add(b.Context(), numbers, dnc.Entry{By: "ada@example", Why: "imported", Since: time.Now()}); err != nil {
+			if _, err := list.DNC().Add(b.Context(), numbers, dnc.Entry{By: "ada@example", Why: "imported", Since: time.Now()}); err != nil {
 				b.Fatal(err)
 			}
 		}

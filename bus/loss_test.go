@@ -74,7 +74,7 @@ func TestAStreamThatWasReadOnceIsMissed(t *testing.T) {
 		"DNC": {
 			// As a process does that is killed before it remembers the stream.
 			func(b *bus.Bus, _ bus.Config) error {
-				js, key := jetStreamOf(t, b), b.People().Key
+				js, key := jetStreamOf(t, b), b.DNC().Key
 				_, err := js.Publish(t.Context(), "callbridge.dnc.key", []byte(key.Check()))
 				if err == nil {
 					_, err = js.Publish(t.Context(), "callbridge.dnc.person."+key.Person(person), []byte(`{"format":1,"entries":[{}]}`))

@@ -154,12 +154,12 @@ func useAll(t *testing.T, b *bus.Bus) {
 	must(b.StopSource(ctx, control.Stop{Scope: control.Scope{Source: "website"}, By: control.Storm, Since: time.Now()}))
 	_, err = b.Stopped(ctx, control.Scope{Source: "website"})
 	must(err)
-	if b.People().Key.IsZero() {
-		b.People().Key, err = personkey.New([]byte(strings.Repeat("k", 32)))
+	if b.DNC().Key.IsZero() {
+		b.DNC().Key, err = personkey.New([]byte(strings.Repeat("k", 32)))
 		must(err)
-		b.Memory().Key = b.People().Key
+		b.Memory().Key = b.DNC().Key
 	}
-	_, err = b.People().Add(ctx, []string{"+12025550142"}, dnc.Entry{Since: time.Now()})
+	_, err = b.DNC().Add(ctx, []string{"+12025550142"}, dnc.Entry{Since: time.Now()})
 	must(err)
 	_, _, err = b.DoNotCall(ctx, "+12025550142", dnc.Scope{})
 	must(err)

@@ -92,7 +92,7 @@ func (b *Bus) remembered(ctx context.Context) error {
 		return nil
 	}
 	// A stream with persons may have been made again, with another key.
-	b.people.Forget()
+	b.dncList.Forget()
 	b.memory.Forget()
 	return forgotten(p)
 }

@@ -50,7 +50,7 @@ func (b *Bus) openStreams(ctx context.Context) (err error) {
 			return fmt.Errorf("read stream %s: %w", b.streamName(name), err)
 		}
 	}
-	return b.openPeople(ctx)
+	return b.openPersons(ctx)
 }
 
 // Ready asks for the connection, the streams and the consumers, and returns why the

@@ -170,7 +170,7 @@ func answerRequests(t *testing.T, b *bus.Bus, url string) {
 	ctx, stop := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := b.ServePeople(ctx, func(text string) (event.Phone, error) { return event.Phone(text), nil }); err != nil {
+		if err := b.ServeDNC(ctx, func(text string) (event.Phone, error) { return event.Phone(text), nil }); err != nil {
 			t.Error(err)
 		}
 	})
@@ -178,7 +178,7 @@ func answerRequests(t *testing.T, b *bus.Bus, url string) {
 	operator := bustest.Remote(url)
 	operator.Auth.User, operator.Auth.Password = role.Operator, "demo-operator-password"
 	testkit.Eventually(t, "the bridge answers", func() bool {
-		return bus.AskPeople(t.Context(), operator, func(ctx context.Context, c dnc.Client) error {
+		return bus.AskDNC(t.Context(), operator, func(ctx context.Context, c dnc.Client) error {
 			_, err := c.Ask(ctx, dnc.VerbCheck, dnc.Request{Numbers: []string{"+12025550142"}})
 			return err
 		}) == nil

@@ -298,14 +298,14 @@ func sweepAndLookUp(t *testing.T, servers []*server.Server) {
 	if !found {
 		t.Error("no stored request can be read")
 	}
-	if b.People().Key, err = personkey.New([]byte(strings.Repeat("k", 32))); err != nil {
+	if b.DNC().Key, err = personkey.New([]byte(strings.Repeat("k", 32))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.People().Add(t.Context(), []string{"+12025550142"}, dnc.Entry{Since: time.Now()}); err != nil {
+	if _, err := b.DNC().Add(t.Context(), []string{"+12025550142"}, dnc.Entry{Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	changeAndRead(t, servers, b)
-	b.Memory().Key = b.People().Key
+	b.Memory().Key = b.DNC().Key
 	if err := b.Memory().Reserve(t.Context(), "+12025550142", people.Document{}, 0, people.Call{Request: uuid.New(), Attempt: 1, At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +329,7 @@ func changeAndRead(t *testing.T, servers []*server.Server, b *bus.Bus) {
 	ctx, stop := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		_ = b.ServePeople(ctx, func(text string) (event.Phone, error) { return event.Phone(text), nil })
+		_ = b.ServeDNC(ctx, func(text string) (event.Phone, error) { return event.Phone(text), nil })
 	})
 	defer func() { stop(); serving.Wait() }()
 	as := func(name string) bus.Config {
@@ -337,7 +337,7 @@ func changeAndRead(t *testing.T, servers []*server.Server, b *bus.Bus) {
 	}
 	for _, verb := range []string{dnc.VerbAdd, dnc.VerbRemove} {
 		testkit.Eventually(t, "the bridge answers", func() bool {
-			return bus.AskPeople(ctx, as("operator"), func(ctx context.Context, c dnc.Client) error {
+			return bus.AskDNC(ctx, as("operator"), func(ctx context.Context, c dnc.Client) error {
 				_, err := c.Ask(ctx, verb, dnc.Request{Numbers: []string{"+12025550143"}})
 				return err
 			}) == nil

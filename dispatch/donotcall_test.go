@@ -19,7 +19,7 @@ import (
 // forbid puts a number on the list of people who must not be called.
 func (f *fixture) forbid(number string, s dnc.Scope) {
 	f.t.Helper()
-	if _, err := f.bus.People().Add(f.t.Context(), []string{number}, dnc.Entry{Scope: s, By: "ada@example", Why: "asked", Since: time.Now().UTC()}); err != nil {
+	if _, err := f.bus.DNC().Add(f.t.Context(), []string{number}, dnc.Entry{Scope: s, By: "ada@example", Why: "asked", Since: time.Now().UTC()}); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -67,7 +67,7 @@ func TestAListThatCannotBeReadForbidsAllCalls(t *testing.T) {
 	f := newFixture(t, callabsim.Options{})
 	f.forbid("+12025550199", dnc.Scope{})
 	r := request("lead-1", "+12025550142")
-	if _, err := f.js.Publish(t.Context(), "callbridge.dnc.person."+f.bus.People().Key.Person("+12025550142"), []byte("not a document")); err != nil {
+	if _, err := f.js.Publish(t.Context(), "callbridge.dnc.person."+f.bus.DNC().Key.Person("+12025550142"), []byte("not a document")); err != nil {
 		t.Fatal(err)
 	}
 	config := fast()
@@ -83,10 +83,10 @@ func TestAListThatCannotBeReadForbidsAllCalls(t *testing.T) {
 	testkit.Eventually(t, "the request was delivered twice", func() bool { return f.consumer().NumRedelivered > 0 })
 	unread := errors.New("the file cannot be read")
 	listed.Store(&unread)
-	if _, err := f.bus.People().Add(t.Context(), []string{"+12025550142"}, dnc.Entry{Since: time.Now()}); err != nil {
+	if _, err := f.bus.DNC().Add(t.Context(), []string{"+12025550142"}, dnc.Entry{Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.bus.People().Remove(t.Context(), []string{"+12025550142"}, dnc.Scope{}, false, dnc.Removal{At: time.Now()}); err != nil {
+	if _, err := f.bus.DNC().Remove(t.Context(), []string{"+12025550142"}, dnc.Scope{}, false, dnc.Removal{At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	testkit.Eventually(t, "the request was delivered again", func() bool { return f.consumer().NumRedelivered > 0 })

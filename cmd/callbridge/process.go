@@ -238,7 +238,7 @@ func (p *process) run(ctx context.Context) error {
 		parts.Go(func() { p.watcher.Run(ctx) })
 	}
 	parts.Go(func() {
-		if err := p.bus.ServePeople(ctx, readPerson); err != nil {
+		if err := p.bus.ServeDNC(ctx, readPerson); err != nil {
 			cancel(err)
 		}
 	})

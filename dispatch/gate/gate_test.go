@@ -220,7 +220,7 @@ func TestAllStopsAndListsAreAsked(t *testing.T) {
 		t.Errorf("until %s", j.Until)
 	}
 	f.want("another one", first("website"), "go")
-	if _, err := f.Bus.People().Add(t.Context(), []string{ada.Reveal()}, dnc.Entry{By: "bob", Why: "called +12025550142 in vain", Since: time.Now()}); err != nil {
+	if _, err := f.Bus.DNC().Add(t.Context(), []string{ada.Reveal()}, dnc.Entry{By: "bob", Why: "called +12025550142 in vain", Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	j := f.want("a person on the list", first("website"), "skip do_not_call")

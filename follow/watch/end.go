@@ -47,14 +47,14 @@ func (w *Watcher) forbid(ctx context.Context, c *call) error {
 		return nil
 	}
 	number := c.number()
-	if w.bus.People().Key.IsZero() || number == "" {
+	if w.bus.DNC().Key.IsZero() || number == "" {
 		c.unlisted = true
 		w.log.Error("follow.opt_out_not_listed", "request_id", c.accepted.RequestID,
 			"hint", "there is no do-not-call list without PERSON_KEY_FILE; make sure that the person is not called again")
 		return nil
 	}
 	entry := dnc.Entry{By: "callbridge", Why: "asked for it in the call of request " + c.accepted.RequestID.String(), Since: w.config.Now().UTC()}
-	if _, err := w.bus.People().Add(ctx, []string{number.Reveal()}, entry); err != nil {
+	if _, err := w.bus.DNC().Add(ctx, []string{number.Reveal()}, entry); err != nil {
 		return fmt.Errorf("put a person on the do-not-call list: %w", err)
 	}
 	c.listed = true

@@ -85,7 +85,7 @@ func (p *people) ask(ctx context.Context, verb string, r dnc.Request) (answer dn
 	if err != nil {
 		return answer, err
 	}
-	err = bus.AskPeople(ctx, config, func(ctx context.Context, c dnc.Client) (err error) {
+	err = bus.AskDNC(ctx, config, func(ctx context.Context, c dnc.Client) (err error) {
 		answer, err = c.Ask(ctx, verb, r)
 		return err
 	})
@@ -252,7 +252,7 @@ object a line for each person.`,
 			out := untrusted.NewWriter(cmd.OutOrStdout())
 			if p.output == "json" {
 				encoder := json.NewEncoder(out)
-				return output.Explain(bus.ExportPeople(cmd.Context(), config, func(one dnc.Person) error { return encoder.Encode(one) }))
+				return output.Explain(bus.ExportDNC(cmd.Context(), config, func(one dnc.Person) error { return encoder.Encode(one) }))
 			}
 			return output.Explain(exportCSV(cmd.Context(), config, out))
 		},

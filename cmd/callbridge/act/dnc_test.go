@@ -28,7 +28,7 @@ func answering(t *testing.T) (*bus.Bus, func(args ...string) string) {
 	ctx, stop := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := b.ServePeople(ctx, func(text string) (event.Phone, error) { return numberfile.Parse(text, "") }); err != nil {
+		if err := b.ServeDNC(ctx, func(text string) (event.Phone, error) { return numberfile.Parse(text, "") }); err != nil {
 			t.Error(err)
 		}
 	})
@@ -152,7 +152,7 @@ func TestAnExportIsImportedAsItWas(t *testing.T) {
 		{numbers[:2], dnc.Entry{Scope: dnc.Scope{Source: "crm", Route: "new-lead"}, By: `"bob", the 2nd`, Why: "two\nlines, =1+1", Since: time.Now(), Until: time.Now().Add(time.Hour)}},
 		{numbers[1:3], ended},
 	} {
-		if _, err := b.People().Add(t.Context(), c.numbers, c.entry); err != nil {
+		if _, err := b.DNC().Add(t.Context(), c.numbers, c.entry); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,7 +164,7 @@ func TestAnExportIsImportedAsItWas(t *testing.T) {
 	if got := command("import", file, "--why", "moved"); !strings.Contains(got, "1202 lines: 0 added, 1202 were on the list already") {
 		t.Errorf("onto the same list: %q", got)
 	}
-	if _, err := b.People().Remove(t.Context(), numbers, dnc.Scope{}, true, dnc.Removal{}); err != nil {
+	if _, err := b.DNC().Remove(t.Context(), numbers, dnc.Scope{}, true, dnc.Removal{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := command("import", file, "--why", "moved"); !strings.Contains(got, "1202 lines: 1202 added") {
@@ -180,7 +180,7 @@ func TestAnExportIsImportedAsItWas(t *testing.T) {
 	if got := other("import", file, "--why", "moved"); !strings.Contains(got, "the person key is another one than that of the exported entries") {
 		t.Errorf("into a list with another key: %q", got)
 	}
-	key := b.People().Key.Check()
+	key := b.DNC().Key.Check()
 	bad := strings.Join(exportedColumns, ",") + "\n" + strings.Repeat("a", 32) + ",,,2026-11-29T12:00:00Z,,,," + key + "\n+12025550142,,,2026-11-29T12:00:00Z,,,,k\n\n" +
 		strings.Repeat("b", 32) + ",,,yesterday,,,," + key + "\n" + strings.Repeat("b", 32) + "\n" + strings.Repeat("b", 32) + ",,,2026-11-29T12:00:00Z,,,,other\n"
 	got := command("import", testkit.File(t, "bad.csv", bad), "--why", "moved")

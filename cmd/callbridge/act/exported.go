@@ -23,7 +23,7 @@ func exportCSV(ctx context.Context, config bus.Config, out io.Writer) error {
 	if err := w.Write(exportedColumns); err != nil {
 		return err
 	}
-	err := bus.ExportPeople(ctx, config, func(one dnc.Person) error {
+	err := bus.ExportDNC(ctx, config, func(one dnc.Person) error {
 		for _, e := range one.Entries {
 			until := ""
 			if !e.Until.IsZero() {

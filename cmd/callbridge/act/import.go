@@ -130,7 +130,7 @@ func (i *importer) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	err = bus.AskPeople(cmd.Context(), config, func(ctx context.Context, c dnc.Client) error {
+	err = bus.AskDNC(cmd.Context(), config, func(ctx context.Context, c dnc.Client) error {
 		return i.send(ctx, c, file, size, &total, until)
 	})
 	if err != nil {

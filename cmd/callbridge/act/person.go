@@ -96,7 +96,7 @@ func (p *people) person(ctx context.Context, number string) (shown shownPerson, 
 		return shown, f, err
 	}
 	var known memory.Document
-	err = bus.AskPeople(ctx, config, func(ctx context.Context, c dnc.Client) error {
+	err = bus.AskDNC(ctx, config, func(ctx context.Context, c dnc.Client) error {
 		answer, err := c.Ask(ctx, dnc.VerbCheck, dnc.Request{Numbers: []string{number}})
 		if err != nil {
 			return err
