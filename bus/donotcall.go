@@ -2,9 +2,11 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callbridge/bus/audit"
@@ -88,7 +90,11 @@ func (b *Bus) ServeDNC(ctx context.Context, parse dnc.Parse) error {
 		}
 		return b.server.Flush(ctx, stream.Audit)
 	}
-	return dnc.Service{List: b.dncList, Parse: parse, Audit: write, Log: b.config.Log}.Serve(ctx, b.conn)
+	err := dnc.Service{List: b.dncList, Parse: parse, Audit: write, Log: b.config.Log}.Serve(ctx, b.conn)
+	if errors.Is(err, nats.ErrConnectionClosed) {
+		return b.Watch(ctx) // it knows why
+	}
+	return err
 }
 
 // AskDNC connects for requests about the do-not-call list, which a running callbridge

@@ -328,3 +328,15 @@ func heap() float64 {
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc)
 }
+
+// TestAClosedConnectionIsTheReasonThatNoRequestsAreAnswered, and not what the subscription
+// says of it: the process ends with the error.
+func TestAClosedConnectionIsTheReasonThatNoRequestsAreAnswered(t *testing.T) {
+	t.Parallel()
+	b := open(t, embedded(t))
+	b.Conn().Close()
+	err := b.ServeDNC(t.Context(), func(string) (event.Phone, error) { return "", nil })
+	if err == nil || !strings.Contains(err.Error(), "closed the connection for good") {
+		t.Errorf("ended with %v", err)
+	}
+}
